@@ -1,0 +1,103 @@
+//! Deliveries and attempts as clients see them.
+
+use domain::{DeliveryId, DeliveryState, Outcome, Trigger, WebhookId};
+use jiff::Timestamp;
+use serde::Serialize;
+use store::delivery_log::{Attempt, Delivery, DeliveryDetail};
+
+/// A delivery; `A` is how its attempts are told.
+#[derive(Serialize)]
+pub(crate) struct Representation<A> {
+    id: DeliveryId,
+    webhook_id: WebhookId,
+    event_id: String,
+    event_type: String,
+    state: DeliveryState,
+    test: bool,
+    attempts: A,
+    http_status: Option<i16>,
+    error: Option<String>,
+    response_time_ms: Option<i32>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    next_attempt_at: Option<Timestamp>,
+}
+
+/// A line of the log, with the number of attempts.
+pub(crate) type DeliveryRepresentation = Representation<i32>;
+
+impl From<Delivery> for DeliveryRepresentation {
+    fn from(delivery: Delivery) -> Self {
+        let attempts = delivery.attempts;
+        Self::new(delivery, attempts)
+    }
+}
+
+impl<A> Representation<A> {
+    fn new(delivery: Delivery, attempts: A) -> Self {
+        Self {
+            id: delivery.id,
+            webhook_id: delivery.webhook,
+            event_id: delivery.event_id,
+            event_type: delivery.event_type,
+            state: delivery.state,
+            test: delivery.test,
+            attempts,
+            http_status: delivery.http_status,
+            error: delivery.error,
+            response_time_ms: delivery.response_time_ms,
+            created_at: delivery.created_at,
+            updated_at: delivery.updated_at,
+            next_attempt_at: delivery.next_attempt_at,
+        }
+    }
+}
+
+/// A delivery with its payload, and its attempts one by one.
+#[derive(Serialize)]
+pub(crate) struct DeliveryDetailRepresentation {
+    #[serde(flatten)]
+    delivery: Representation<Vec<AttemptRepresentation>>,
+    /// The exact bytes posted and signed. They are UTF-8: events that are not are never accepted.
+    payload: String,
+}
+
+impl From<DeliveryDetail> for DeliveryDetailRepresentation {
+    fn from(detail: DeliveryDetail) -> Self {
+        let attempts = detail.attempts.into_iter().map(AttemptRepresentation::from).collect();
+        Self { delivery: Representation::new(detail.delivery, attempts), payload: text(detail.payload) }
+    }
+}
+
+#[derive(Serialize)]
+struct AttemptRepresentation {
+    number: i32,
+    trigger: Trigger,
+    at: Timestamp,
+    outcome: Outcome,
+    http_status: Option<i16>,
+    response_time_ms: i32,
+    error: Option<String>,
+    /// A receiver may answer in any bytes, and the excerpt may end within a character.
+    response_excerpt: Option<String>,
+}
+
+impl From<Attempt> for AttemptRepresentation {
+    fn from(attempt: Attempt) -> Self {
+        Self {
+            number: attempt.number,
+            trigger: attempt.trigger,
+            at: attempt.at,
+            outcome: attempt.outcome,
+            http_status: attempt.http_status,
+            response_time_ms: attempt.response_time_ms,
+            error: attempt.error,
+            response_excerpt: attempt.response_excerpt.map(text),
+        }
+    }
+}
+
+/// Bytes as text, with U+FFFD for what is not UTF-8.
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}

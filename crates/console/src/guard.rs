@@ -1,0 +1,105 @@
+//! What surrounds every request: an id, a deadline, a net under panics, safe headers, and telling the observer.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::observer::{RequestMethod, RequestObserver, ServedRequest};
+use crate::problem::Problem;
+use crate::route::Route;
+use crate::state::ApiState;
+
+/// From the request's head to the answer's. Longer than reading a body may take, and than waiting for a connection to
+/// the database.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Names a request in the log. Ours alone: an id that a client chose could be made to collide.
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Answers hold customers' data and are no pages: nothing may store, guess, frame or run them.
+const SAFE_HEADERS: [(HeaderName, HeaderValue); 4] = [
+    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+];
+
+/// What the guard works with.
+#[derive(Clone)]
+pub(crate) struct Guard {
+    base_path: Arc<str>,
+    observer: Arc<dyn RequestObserver>,
+}
+
+impl Guard {
+    pub(crate) fn new(state: &ApiState) -> Self {
+        Self { base_path: state.base_path.as_str().into(), observer: Arc::clone(&state.observer) }
+    }
+
+    /// The route that was found for the request.
+    fn route(&self, request: &Request) -> Route {
+        let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+        path.and_then(|path| path.strip_prefix(&*self.base_path)).map_or(Route::Unmatched, Route::of_template)
+    }
+}
+
+/// The middleware: every answer leaves through it.
+pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = Uuid::now_v7();
+    let (method, route) = (RequestMethod::from(request.method()), guard.route(&request));
+    let span = tracing::info_span!("request", %id, ?method, route = route.template());
+    let mut response = contained(request, next).instrument(span).await;
+    if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
+        response = Problem::internal(id).into_response();
+    }
+    harden(response.headers_mut(), id);
+    let status = response.status().into();
+    guard.observer.served(&ServedRequest { method, route, status, duration: started.elapsed() });
+    response
+}
+
+/// Runs the handler for a limited time, and survives its panic. The panic's message is in the log already.
+async fn contained(request: Request, next: Next) -> Response {
+    if !names_one_host(&request) {
+        return Problem::bad_request("A request has exactly one `Host` header").into_response();
+    }
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
+    match tokio::time::timeout(REQUEST_TIMEOUT, answer).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => {
+            tracing::error!("a request handler panicked");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+        Err(_) => {
+            tracing::warn!(timeout = ?REQUEST_TIMEOUT, "a request was given up");
+            Problem::unavailable("The request could not be answered in time").into_response()
+        }
+    }
+}
+
+/// RFC 9112 §3.2. Two hosts, or none, are how requests are smuggled past a proxy. HTTP/1.0 knew no such header.
+fn names_one_host(request: &Request) -> bool {
+    let hosts = request.headers().get_all(HOST).iter().count();
+    hosts == 1 || (hosts == 0 && request.version() < Version::HTTP_11)
+}
+
+fn harden(headers: &mut HeaderMap, id: Uuid) {
+    headers.extend(SAFE_HEADERS);
+    let id = HeaderValue::try_from(id.to_string()).expect("a UUID is a header value");
+    headers.insert(X_REQUEST_ID, id);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,29 @@
+//! The admin API under `/api/v1`, as a library that `fanout` serves.
+//!
+//! [`router`] builds it, [`serve`] answers connections with it. It owns what crosses HTTP: tokens, parsing, validation,
+//! problems (RFC 9457), pages and entity tags. It stores through `store`, decides by `domain`, and talks to no broker.
+//! Everything that comes in is hostile; of secrets, only a new webhook's own goes out, once.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod caller;
+mod deliveries;
+mod entity_tag;
+mod event_types;
+mod guard;
+mod json_body;
+mod json_object;
+mod observer;
+mod page;
+mod path_id;
+mod problem;
+mod query;
+mod route;
+mod server;
+mod state;
+mod webhook_form;
+mod webhooks;
+
+pub use observer::{RequestMethod, RequestObserver, ServedRequest, StatusClass};
+pub use route::{Route, router};
+pub use server::serve;
+pub use state::ApiState;

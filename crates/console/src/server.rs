@@ -1,0 +1,107 @@
+//! Answering connections: HTTP/1.1, behind a proxy that ends TLS.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// Connections at once; more wait in the system's queue.
+const MAX_CONNECTIONS: usize = 512;
+/// A request's head and buffered parts of bodies have at most so many bytes.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// Pause after a failed `accept` (out of file descriptors, usually), which would otherwise spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a connection may take for what.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// For a request's head, counted from the end of the last answer. Longer than proxies keep idle connections (60 s,
+    /// usually): they must be the ones to close, or a request meets a closing connection.
+    head: Duration,
+    /// For all its requests; afterwards it takes no more, so that no client keeps a slot for ever.
+    age: Duration,
+    /// For what is being answered when it has to end.
+    drain: Duration,
+}
+
+const PATIENCE: Patience =
+    Patience { head: Duration::from_secs(75), age: Duration::from_secs(600), drain: Duration::from_secs(10) };
+
+/// Answers what connects to `listener` until `shutdown` is cancelled, then finishes what is being answered, for at
+/// most ten seconds, and returns.
+pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
+    serve_with(PATIENCE, listener, router, shutdown).await;
+}
+
+async fn serve_with(patience: Patience, listener: TcpListener, router: Router, shutdown: CancellationToken) {
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            (stream, slot) = accept(&listener, &slots) => {
+                connections.spawn(answer(patience, stream, router.clone(), shutdown.clone(), slot));
+            }
+            // Forgets those that have ended.
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    drop(listener);
+    // Each of them ends in time by itself.
+    while connections.join_next().await.is_some() {}
+}
+
+async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
+    let slot = Arc::clone(slots).acquire_owned().await.expect("the semaphore is never closed");
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return (stream, slot),
+            Err(error) => {
+                tracing::warn!(%error, "the API cannot accept a connection");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn answer(
+    patience: Patience,
+    stream: TcpStream,
+    router: Router,
+    shutdown: CancellationToken,
+    _slot: OwnedSemaphorePermit,
+) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(patience.head).max_buf_size(MAX_HEAD_BYTES);
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = until_it_must_end(patience.age, &shutdown) => {
+            connection.as_mut().graceful_shutdown();
+            timeout(patience.drain, connection).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = ended {
+        // A client that went away, or spoke no HTTP: its affair.
+        tracing::debug!(%error, "a connection ended badly");
+    }
+}
+
+async fn until_it_must_end(age: Duration, shutdown: &CancellationToken) {
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = sleep(age) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

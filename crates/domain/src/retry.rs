@@ -1,0 +1,170 @@
+//! What follows an attempt: done, another attempt, or failure.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::label::labelled_enum;
+use crate::outcome::Outcome;
+
+/// How many delays a ladder may have: each is a queue of its own on the broker.
+const LADDER_STEPS: RangeInclusive<usize> = 1..=10;
+
+/// How long a delay may be.
+const STEP_DELAY: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(24 * 3600);
+
+labelled_enum! {
+    "trigger"
+    /// Why an attempt is made.
+    pub enum Trigger {
+        /// An event matched the webhook.
+        Event = "event",
+        /// An earlier attempt failed, and its delay has passed.
+        Retry = "retry",
+        /// An administrator asked to send a failed delivery again.
+        Manual = "manual",
+        /// The webhook was resumed, or its failed deliveries are being recovered.
+        Resume = "resume",
+        /// The Test button.
+        Test = "test",
+    }
+}
+
+/// When a failed attempt is repeated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetryPolicy {
+    ladder: Vec<Duration>,
+    retry_client_errors: bool,
+}
+
+/// Why delays are not a ladder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RetryPolicyError {
+    /// None, or too many.
+    #[error("a retry ladder has 1 to 10 delays")]
+    Count,
+    /// Too short, too long or not whole seconds.
+    #[error("a retry delay is a whole number of seconds from 1 s to 24 h")]
+    Delay,
+    /// Not each longer than the one before.
+    #[error("retry delays ascend: each is longer than the one before")]
+    Order,
+}
+
+/// What is known after an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AttemptFacts {
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The status of the answer, if there was one.
+    pub http_status: Option<u16>,
+    /// What the answer's `Retry-After` asked for ([`crate::parse_retry_after`]).
+    pub retry_after: Option<Duration>,
+    /// Why the attempt was made.
+    pub trigger: Trigger,
+    /// How many steps of its present ladder the delivery has used: 0 after the first attempt, 1 after the first retry.
+    /// A retry counts once however far `Retry-After` moved it, so that a patient receiver gets no fewer attempts.
+    pub step: u32,
+}
+
+/// What follows an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// The delivery is done.
+    Delivered,
+    /// Another attempt follows after this step's delay.
+    RetryAt {
+        /// Index into the ladder.
+        step: usize,
+    },
+    /// The delivery has failed.
+    Failed,
+    /// The delivery has failed, and the receiver wants no more (410): the webhook is to be paused.
+    FailedGone,
+}
+
+impl RetryPolicy {
+    /// A policy with these delays between attempts. `retry_client_errors`: whether a 4xx answer other than 408, 425
+    /// and 429 is worth repeating too.
+    ///
+    /// # Errors
+    /// Unless there are 1–10 delays, ascending, each a whole number of seconds from 1 s to 24 h.
+    pub fn new(ladder: Vec<Duration>, retry_client_errors: bool) -> Result<Self, RetryPolicyError> {
+        if !LADDER_STEPS.contains(&ladder.len()) {
+            return Err(RetryPolicyError::Count);
+        }
+        if !ladder.iter().all(|delay| STEP_DELAY.contains(delay) && delay.subsec_nanos() == 0) {
+            return Err(RetryPolicyError::Delay);
+        }
+        if !ladder.is_sorted_by(|shorter, longer| shorter < longer) {
+            return Err(RetryPolicyError::Order);
+        }
+        Ok(Self { ladder, retry_client_errors })
+    }
+
+    /// The delays, in ascending order.
+    pub fn ladder(&self) -> &[Duration] {
+        &self.ladder
+    }
+
+    /// The name of a step's delay in its largest whole unit, as its queue is named after it: `1m`, `90s`, `2h`.
+    ///
+    /// # Panics
+    /// If the ladder has no such step.
+    pub fn step_name(&self, step: usize) -> String {
+        let seconds = self.ladder[step].as_secs();
+        match (seconds % 3600, seconds % 60) {
+            (0, _) => format!("{}h", seconds / 3600),
+            (_, 0) => format!("{}m", seconds / 60),
+            _ => format!("{seconds}s"),
+        }
+    }
+
+    /// What follows an attempt.
+    ///
+    /// A manual attempt and a test are single: they are never repeated. A 410 asks for the pause of the webhook unless
+    /// it answers a test, which changes nothing.
+    pub fn next(&self, facts: &AttemptFacts) -> Next {
+        if facts.outcome.is_success() {
+            return Next::Delivered;
+        }
+        if is_gone(facts) && facts.trigger != Trigger::Test {
+            return Next::FailedGone;
+        }
+        if matches!(facts.trigger, Trigger::Manual | Trigger::Test) || !self.may_pass(facts) {
+            return Next::Failed;
+        }
+        self.next_step(facts).map_or(Next::Failed, |step| Next::RetryAt { step })
+    }
+
+    /// Whether the cause of a failure may pass by itself.
+    fn may_pass(&self, facts: &AttemptFacts) -> bool {
+        match facts.outcome {
+            Outcome::Http5xx | Outcome::Timeout | Outcome::ConnectError | Outcome::DnsError | Outcome::TlsError => true,
+            Outcome::Http4xx => self.retry_client_errors || matches!(facts.http_status, Some(408 | 425 | 429)),
+            Outcome::Success | Outcome::Http3xx | Outcome::Blocked => false,
+        }
+    }
+
+    /// The step that is due, or the first one after it that is as long as `Retry-After` asks, or the last.
+    fn next_step(&self, facts: &AttemptFacts) -> Option<usize> {
+        let due = usize::try_from(facts.step).ok()?;
+        let delays = self.ladder.get(due..).filter(|delays| !delays.is_empty())?;
+        let asked = facts.retry_after.unwrap_or_default();
+        let further = delays.iter().position(|delay| *delay >= asked).unwrap_or(delays.len() - 1);
+        Some(due + further)
+    }
+}
+
+/// 1 m, 5 m, 30 m; client errors are not retried.
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self { ladder: [60, 300, 1800].map(Duration::from_secs).into(), retry_client_errors: false }
+    }
+}
+
+fn is_gone(facts: &AttemptFacts) -> bool {
+    facts.outcome == Outcome::Http4xx && facts.http_status == Some(410)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+use super::*;
+
+const TEN: AutoPause = AutoPause { after: 10 };
+const OFF: AutoPause = AutoPause { after: 0 };
+
+/// The health after these attempts, and the effect of the last one.
+fn after(
+    health: WebhookHealth,
+    attempts: &[(Trigger, Next)],
+    rule: AutoPause,
+) -> (WebhookHealth, Option<HealthEffect>) {
+    attempts.iter().fold((health, None), |(health, _), (trigger, next)| health.after_attempt(*trigger, *next, rule))
+}
+
+/// The effects of automatic deliveries that fail one after the other, with the number of the failure.
+fn effects_of_failures(count: u32, rule: AutoPause) -> Vec<(u32, HealthEffect)> {
+    let mut health = WebhookHealth::default();
+    let mut effects = Vec::new();
+    for number in 1..=count {
+        let (next, effect) = health.after_attempt(Trigger::Event, Next::Failed, rule);
+        effects.extend(effect.map(|effect| (number, effect)));
+        health = next;
+    }
+    effects
+}
+
+fn failed(consecutive_failures: u32) -> WebhookHealth {
+    WebhookHealth { consecutive_failures, failed_attempts: consecutive_failures, paused: None }
+}
+
+const PAUSE: HealthEffect = HealthEffect::Pause(PausedReason::RepeatedFailures);
+
+#[test]
+fn labels_are_those_of_the_api() {
+    assert_eq!(WebhookStatus::ALL.iter().map(|it| it.as_str()).collect::<Vec<_>>(), ["active", "paused", "error"]);
+    assert_eq!(
+        PausedReason::ALL.iter().map(|it| it.as_str()).collect::<Vec<_>>(),
+        ["user", "repeated_failures", "gone"]
+    );
+}
+
+#[test]
+fn a_new_webhook_is_active() {
+    assert_eq!(WebhookHealth::default().status(), WebhookStatus::Active);
+}
+
+#[test]
+fn three_attempts_in_a_row_make_an_error() {
+    let retry = (Trigger::Event, Next::RetryAt { step: 0 });
+    let (two, _) = after(WebhookHealth::default(), &[retry; 2], TEN);
+    assert_eq!(two.status(), WebhookStatus::Active);
+    let (three, _) = after(two, &[retry], TEN);
+    assert_eq!(three.status(), WebhookStatus::Error);
+    assert_eq!(three.consecutive_failures, 0);
+}
+
+#[test]
+fn a_failed_delivery_makes_an_error_until_a_success() {
+    let (health, _) = after(WebhookHealth::default(), &[(Trigger::Event, Next::Failed)], TEN);
+    assert_eq!(health.status(), WebhookStatus::Error);
+    let (health, _) = after(health, &[(Trigger::Event, Next::Delivered)], TEN);
+    assert_eq!(health, WebhookHealth::default());
+}
+
+#[test]
+fn the_tenth_failure_pauses_once_and_the_fifth_warns_once() {
+    assert_eq!(effects_of_failures(30, TEN), [(5, HealthEffect::Warn), (10, PAUSE)]);
+}
+
+#[test]
+fn a_warning_comes_only_before_a_pause() {
+    assert_eq!(effects_of_failures(30, AutoPause { after: 6 }), [(5, HealthEffect::Warn), (6, PAUSE)]);
+    assert_eq!(effects_of_failures(30, AutoPause { after: 5 }), [(5, PAUSE)]);
+    assert_eq!(effects_of_failures(30, AutoPause { after: 1 }), [(1, PAUSE)]);
+}
+
+#[test]
+fn without_auto_pause_there_is_the_warning_alone() {
+    assert_eq!(effects_of_failures(30, OFF), [(5, HealthEffect::Warn)]);
+}
+
+#[test]
+fn a_success_in_between_starts_again() {
+    let (health, effect) = failed(9).after_attempt(Trigger::Retry, Next::Delivered, TEN);
+    assert_eq!((health.consecutive_failures, effect), (0, Some(HealthEffect::Recovered)));
+    assert_eq!(health.after_attempt(Trigger::Event, Next::Failed, TEN), (failed(1), None));
+}
+
+#[test]
+fn recovery_is_announced_only_after_a_warning() {
+    assert_eq!(failed(4).after_attempt(Trigger::Event, Next::Delivered, TEN).1, None);
+    assert_eq!(failed(5).after_attempt(Trigger::Event, Next::Delivered, TEN).1, Some(HealthEffect::Recovered));
+    assert_eq!(failed(5).after_attempt(Trigger::Event, Next::Delivered, AutoPause { after: 5 }).1, None);
+}
+
+#[test]
+fn tests_change_nothing() {
+    for next in [Next::Delivered, Next::Failed, Next::FailedGone, Next::RetryAt { step: 0 }] {
+        assert_eq!(failed(9).after_attempt(Trigger::Test, next, TEN), (failed(9), None));
+    }
+}
+
+#[test]
+fn a_manual_failure_counts_for_nothing_and_a_manual_success_is_one() {
+    assert_eq!(failed(9).after_attempt(Trigger::Manual, Next::Failed, TEN), (failed(9), None));
+    assert_eq!(failed(4).after_attempt(Trigger::Manual, Next::Delivered, TEN), (WebhookHealth::default(), None));
+}
+
+#[test]
+fn gone_pauses_at_once() {
+    let gone = HealthEffect::Pause(PausedReason::Gone);
+    let (health, effect) = WebhookHealth::default().after_attempt(Trigger::Event, Next::FailedGone, OFF);
+    assert_eq!((health.paused, health.consecutive_failures, effect), (Some(PausedReason::Gone), 1, Some(gone)));
+    assert_eq!(health.status(), WebhookStatus::Paused);
+    let (health, effect) = failed(2).after_attempt(Trigger::Manual, Next::FailedGone, TEN);
+    assert_eq!((health.paused, health.consecutive_failures, effect), (Some(PausedReason::Gone), 2, Some(gone)));
+}
+
+#[test]
+fn a_paused_webhook_is_not_paused_again() {
+    let paused = WebhookHealth { paused: Some(PausedReason::User), ..failed(9) };
+    for next in [Next::Failed, Next::FailedGone, Next::Delivered] {
+        let (health, effect) = paused.after_attempt(Trigger::Event, next, TEN);
+        assert_eq!((health.paused, effect), (Some(PausedReason::User), None), "{next:?}");
+    }
+    assert_eq!(paused.after_attempt(Trigger::Event, Next::Failed, TEN).0.consecutive_failures, 10);
+    let gone = WebhookHealth { paused: Some(PausedReason::Gone), ..failed(1) };
+    assert_eq!(gone.paused_by_user(), gone);
+    assert_eq!(failed(1).paused_by_user().paused, Some(PausedReason::User));
+}
+
+#[test]
+fn a_resumed_webhook_needs_the_whole_count_again() {
+    let (paused, _) = after(WebhookHealth::default(), &[(Trigger::Event, Next::Failed); 10], TEN);
+    assert_eq!(paused.status(), WebhookStatus::Paused);
+    let resumed = paused.resumed();
+    assert_eq!(resumed.status(), WebhookStatus::Active);
+    assert_eq!(after(resumed, &[(Trigger::Resume, Next::Failed); 9], TEN).0.paused, None);
+    assert_eq!(after(resumed, &[(Trigger::Resume, Next::Failed); 10], TEN).1, Some(PAUSE));
+}
+
+#[test]
+fn counters_do_not_overflow() {
+    let (health, _) = failed(u32::MAX).after_attempt(Trigger::Event, Next::Failed, OFF);
+    assert_eq!(health, failed(u32::MAX));
+}

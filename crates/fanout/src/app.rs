@@ -1,0 +1,97 @@
+//! Every part of fanout and how they are put together.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use broker::{Connector, Consumer, Publisher, Telemetry, Topology, topology};
+use runtime::{Metrics, Program, Readiness, Settings, TelemetryServer, logs, shutdown};
+use store::Database;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::info;
+
+use crate::metrics::FanoutMetrics;
+use crate::receive_event::{EventLoop, PREFETCH};
+use crate::recent_events::RecentEvents;
+use crate::subscriptions::Subscriptions;
+use crate::{api, housekeeping};
+
+/// Runs until a signal; then stops the intake, finishes what is held and ends.
+///
+/// # Errors
+/// When something cannot be set up that waiting would not mend.
+pub async fn serve(settings: Settings) -> anyhow::Result<()> {
+    let connector = Connector::from_settings(&settings, Program::Fanout)?;
+    let database = Database::from_settings(&settings)?;
+    let (metrics, readiness) = (Metrics::new(), Readiness::new());
+    logs::init(Program::Fanout, &settings.log, &metrics)?;
+    let parts = Parts {
+        connector,
+        topology: Topology::new(&settings.retry),
+        broker_telemetry: Arc::new(Telemetry::new(&metrics, &readiness)),
+        metrics: Arc::new(FanoutMetrics::new(&metrics)),
+        database,
+        readiness: readiness.clone(),
+    };
+    let stop = shutdown::on_signal().context("cannot listen for signals")?;
+    let _telemetry = TelemetryServer::start(settings.telemetry.listen, metrics.clone(), readiness.clone()).await?;
+    let tracker = TaskTracker::new();
+    let api_stop = CancellationToken::new();
+    api::start(&settings, &parts.database, &metrics, &tracker, api_stop.clone()).await?;
+    info!(version = runtime::VERSION, "fanout started");
+
+    let worked = tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        started = parts.start(&settings, &tracker, &stop) => started,
+    };
+    if worked.is_ok() {
+        stop.cancelled().await;
+    }
+    readiness.shut_down();
+    stop.cancel();
+    api_stop.cancel();
+    if let Err(error) = shutdown::drain(&tracker, settings.shutdown.grace).await {
+        tracing::warn!(%error, "what was not finished is handed back to the broker");
+    }
+    info!("fanout stopped");
+    worked
+}
+
+struct Parts {
+    connector: Connector,
+    topology: Topology,
+    broker_telemetry: Arc<Telemetry>,
+    metrics: Arc<FanoutMetrics>,
+    database: Database,
+    readiness: Readiness,
+}
+
+impl Parts {
+    /// Waits for database and broker, checks both, and starts the work.
+    async fn start(&self, settings: &Settings, tracker: &TaskTracker, stop: &CancellationToken) -> anyhow::Result<()> {
+        let subscriptions_heard = self.readiness.condition("database");
+        self.database.wait_for_schema().await?;
+        self.topology.declare_when_reachable(&self.connector).await?;
+        tracker.spawn(housekeeping::run(self.database.clone(), Arc::clone(&self.metrics), stop.clone()));
+        let (metrics, stop_following) = (Arc::clone(&self.metrics), stop.clone());
+        let subscriptions = Subscriptions::follow(self.database.clone(), metrics, subscriptions_heard, stop_following);
+        subscriptions.loaded().await;
+        // Outlives the loop, which publishes while it finishes; ends with the process.
+        let publisher =
+            Publisher::start(self.connector.clone(), Arc::clone(&self.broker_telemetry), CancellationToken::new());
+        let event_loop = EventLoop {
+            publisher,
+            subscriptions,
+            max_bytes: settings.events.max_bytes,
+            metrics: Arc::clone(&self.metrics),
+            recent: RecentEvents::default(),
+        };
+        tracker.spawn(event_loop.run(self.consumer(), stop.clone()));
+        Ok(())
+    }
+
+    fn consumer(&self) -> Consumer {
+        let (connector, topology) = (self.connector.clone(), self.topology.clone());
+        Consumer::new(connector, topology, Arc::clone(&self.broker_telemetry), topology::EVENTS, PREFETCH)
+    }
+}

@@ -1,0 +1,112 @@
+//! What fanout tells Prometheus.
+
+use runtime::Metrics;
+use runtime::metrics::{Counter, EventTypeLabel, Family, Gauge, Histogram, Label};
+use wire::RejectionReason;
+
+/// What became of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventResult {
+    /// Its jobs were enqueued.
+    Accepted,
+    /// Seen a short while ago.
+    Duplicate,
+    /// Moved to the queue of rejected events.
+    Invalid,
+    /// Of a type outside the catalogue.
+    UnknownType,
+    /// Nobody listens.
+    NoSubscriber,
+}
+
+impl Label for EventResult {
+    const NAME: &'static str = "result";
+
+    fn all() -> &'static [Self] {
+        &[Self::Accepted, Self::Duplicate, Self::Invalid, Self::UnknownType, Self::NoSubscriber]
+    }
+
+    fn value(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Duplicate => "duplicate",
+            Self::Invalid => "invalid",
+            Self::UnknownType => "unknown_type",
+            Self::NoSubscriber => "no_subscriber",
+        }
+    }
+}
+
+/// Why an event was rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReasonLabel(pub RejectionReason);
+
+impl Label for ReasonLabel {
+    const NAME: &'static str = "reason";
+
+    fn all() -> &'static [Self] {
+        const ALL: [ReasonLabel; RejectionReason::ALL.len()] = {
+            let mut all = [ReasonLabel(RejectionReason::TooLarge); RejectionReason::ALL.len()];
+            let mut index = 0;
+            while index < all.len() {
+                all[index] = ReasonLabel(RejectionReason::ALL[index]);
+                index += 1;
+            }
+            all
+        };
+        &ALL
+    }
+
+    fn value(self) -> &'static str {
+        self.0.as_str()
+    }
+}
+
+/// The metrics of one fanout process.
+pub struct FanoutMetrics {
+    /// Events taken from the broker.
+    pub events: Family<(EventTypeLabel, EventResult), Counter>,
+    /// Of the invalid ones, why.
+    pub rejected: Family<ReasonLabel, Counter>,
+    /// Jobs per accepted event.
+    pub deliveries_per_event: Histogram,
+    /// From receipt to all jobs confirmed.
+    pub processing: Histogram,
+    /// 1 while changes of webhooks are heard.
+    pub index_current: Gauge,
+    /// Webhooks in the index.
+    pub index_webhooks: Gauge,
+    /// When housekeeping last succeeded.
+    pub housekeeping: Gauge,
+}
+
+impl FanoutMetrics {
+    /// Declares the metrics, every combination of labels at 0.
+    pub fn new(metrics: &Metrics) -> Self {
+        Self {
+            events: metrics
+                .counters("webhook_events_consumed_total", "CRM events taken from the broker, by what became of them."),
+            rejected: metrics
+                .counters("webhook_events_rejected_total", "CRM events moved to webhooks.events.rejected, by reason."),
+            deliveries_per_event: metrics.histogram(
+                "webhook_event_fanout_deliveries",
+                "Deliveries enqueued per accepted event.",
+                &[0.0, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0],
+            ),
+            processing: metrics.histogram(
+                "webhook_event_processing_duration_seconds",
+                "Time from an event's receipt until the broker has confirmed all its jobs.",
+                &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5],
+            ),
+            index_current: metrics.gauge(
+                "webhook_subscription_index_current",
+                "1 while changes of webhooks are heard; 0 while matching goes on with what was last known.",
+            ),
+            index_webhooks: metrics.gauge("webhook_subscription_index_webhooks", "Webhooks in the matching index."),
+            housekeeping: metrics.gauge(
+                "webhook_housekeeping_timestamp_seconds",
+                "Unix time at which this process last made sure of the coming days' log partitions; 0 before the first.",
+            ),
+        }
+    }
+}

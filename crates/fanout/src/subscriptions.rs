@@ -1,0 +1,146 @@
+//! The matching index, kept current by what the database tells.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use domain::{EventType, SubscriptionIndex, WebhookId};
+use runtime::Condition;
+use store::changes::{Change, listen};
+use store::{Database, StoreError};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::metrics::FanoutMetrics;
+
+/// Changes waiting to be applied; more wait in the database.
+const CHANGES: usize = 1024;
+/// Pause before the database is asked again.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Which webhooks listen to what, as of a moment ago.
+#[derive(Clone)]
+pub struct Subscriptions {
+    index: Arc<ArcSwap<SubscriptionIndex>>,
+    loaded: watch::Receiver<bool>,
+}
+
+impl Subscriptions {
+    /// Loads the index and follows its changes until `stop`. While the database is away matching goes on with what was
+    /// last known; `condition` and the metrics say so.
+    pub fn follow(
+        database: Database,
+        metrics: Arc<FanoutMetrics>,
+        condition: Condition,
+        stop: CancellationToken,
+    ) -> Self {
+        let index = Arc::new(ArcSwap::from_pointee(SubscriptionIndex::builder().build()));
+        let (loaded_sender, loaded) = watch::channel(false);
+        let (sender, changes) = mpsc::channel(CHANGES);
+        tokio::spawn(listen(database.clone(), sender));
+        let follower = Follower { database, index: Arc::clone(&index), metrics, condition, loaded: loaded_sender };
+        tokio::spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = follower.run(changes) => {}
+            }
+        });
+        Self { index, loaded }
+    }
+
+    /// Waits until the index was loaded once: matching against nothing would lose events.
+    pub async fn loaded(&self) {
+        let mut loaded = self.loaded.clone();
+        if loaded.wait_for(|loaded| *loaded).await.is_err() {
+            // The follower stopped with the process; nothing will be matched any more.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// The webhooks of the account that list the type.
+    pub fn matching(&self, account: &str, event_type: EventType) -> Vec<WebhookId> {
+        self.index.load().matching(account, event_type).to_vec()
+    }
+}
+
+struct Follower {
+    database: Database,
+    index: Arc<ArcSwap<SubscriptionIndex>>,
+    metrics: Arc<FanoutMetrics>,
+    condition: Condition,
+    loaded: watch::Sender<bool>,
+}
+
+impl Follower {
+    async fn run(self, mut changes: mpsc::Receiver<Change>) {
+        let mut batch = Vec::new();
+        while changes.recv_many(&mut batch, CHANGES).await > 0 {
+            self.apply_until_done(&batch).await;
+            batch.clear();
+        }
+    }
+
+    async fn apply_until_done(&self, batch: &[Change]) {
+        let mut said = false;
+        while let Err(error) = self.apply(batch).await {
+            if !std::mem::replace(&mut said, true) {
+                warn!(%error, "cannot read subscriptions; matching goes on with those last known");
+            }
+            self.current(false);
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    async fn apply(&self, batch: &[Change]) -> Result<(), StoreError> {
+        if batch.contains(&Change::Everything) {
+            self.reload().await?;
+        } else {
+            self.update(batch).await?;
+        }
+        self.metrics.index_webhooks.set(self.index.load().webhooks() as f64);
+        if batch.last() == Some(&Change::Lost) {
+            self.current(false);
+        } else {
+            self.current(true);
+        }
+        Ok(())
+    }
+
+    async fn reload(&self) -> Result<(), StoreError> {
+        let mut builder = SubscriptionIndex::builder();
+        self.database.subscriptions(|s| builder.add(s.account, s.webhook, s.event_types)).await?;
+        let index = builder.build();
+        info!(webhooks = index.webhooks(), subscriptions = index.subscriptions(), "subscriptions loaded");
+        self.index.store(Arc::new(index));
+        self.loaded.send_replace(true);
+        Ok(())
+    }
+
+    /// Reads the changed webhooks and swaps in an index with them; the accounts that did not change are shared.
+    async fn update(&self, batch: &[Change]) -> Result<(), StoreError> {
+        let mut index = SubscriptionIndex::clone(&self.index.load());
+        let mut changed = false;
+        for change in batch {
+            let Change::Webhook { webhook, account } = change else { continue };
+            match self.database.subscription(*webhook).await? {
+                Some(now) => index.upsert(&now.account, *webhook, now.event_types),
+                None => index.remove(account, *webhook),
+            }
+            changed = true;
+        }
+        if changed {
+            self.index.store(Arc::new(index));
+        }
+        Ok(())
+    }
+
+    fn current(&self, current: bool) {
+        self.metrics.index_current.set(f64::from(u8::from(current)));
+        if current {
+            self.condition.ready();
+        } else {
+            self.condition.not_ready("changes of webhooks are not heard from the database");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Why no answer arrived, in words that a customer may read.
+
+use std::error::Error;
+use std::{fmt, io};
+
+use domain::Outcome;
+use domain::test_message::{CERTIFICATE_NOT_VALID, CONNECTION_REFUSED};
+
+use crate::ResolveError;
+
+/// Why an attempt got no answer. Tells nothing about our network: a name that leads to a forbidden address is refused in
+/// the same words whichever address it was and whatever listens there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failure {
+    AddressNotAllowed,
+    NameNotFound,
+    LookupTimedOut,
+    LookupFailed,
+    ConnectionRefused,
+    ConnectionFailed,
+    ConnectTimedOut,
+    CertificateNotValid,
+    HandshakeFailed,
+    TimedOut,
+    Closed,
+    NotUnderstood,
+    InvalidRequest,
+}
+
+impl Failure {
+    /// The class that retries and metrics go by.
+    pub(crate) fn outcome(self) -> Outcome {
+        match self {
+            Self::AddressNotAllowed => Outcome::Blocked,
+            Self::NameNotFound | Self::LookupTimedOut | Self::LookupFailed => Outcome::DnsError,
+            Self::CertificateNotValid | Self::HandshakeFailed => Outcome::TlsError,
+            Self::ConnectTimedOut | Self::TimedOut => Outcome::Timeout,
+            Self::ConnectionRefused
+            | Self::ConnectionFailed
+            | Self::Closed
+            | Self::NotUnderstood
+            | Self::InvalidRequest => Outcome::ConnectError,
+        }
+    }
+
+    /// The words for people.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::AddressNotAllowed => "address not allowed",
+            Self::NameNotFound => "name not found",
+            Self::LookupTimedOut => "name lookup timed out",
+            Self::LookupFailed => "name lookup failed",
+            Self::ConnectionRefused => CONNECTION_REFUSED,
+            Self::ConnectionFailed => "connection failed",
+            Self::ConnectTimedOut => "timeout while connecting",
+            Self::CertificateNotValid => CERTIFICATE_NOT_VALID,
+            Self::HandshakeFailed => "TLS handshake failed",
+            Self::TimedOut => "timeout",
+            Self::Closed => "connection closed before an answer",
+            Self::NotUnderstood => "answer not understood",
+            Self::InvalidRequest => "request cannot be sent",
+        }
+    }
+
+    /// Why a TCP connection could not be made.
+    pub(crate) fn of_connect(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => Self::ConnectionRefused,
+            io::ErrorKind::TimedOut => Self::ConnectTimedOut,
+            _ => Self::ConnectionFailed,
+        }
+    }
+
+    /// Why a TLS handshake failed. An end of the stream counts too: nothing but TLS was spoken.
+    pub(crate) fn of_handshake(error: &io::Error) -> Self {
+        tls_failure(error).unwrap_or(Self::HandshakeFailed)
+    }
+
+    /// Why a request on an open connection, or opening one for it, failed. Whoever knew more left a cause of ours in the
+    /// chain; TLS can also fail late, since a TLS 1.3 server judges the client after the client's handshake is done.
+    pub(crate) fn of_request(error: &(dyn Error + 'static)) -> Self {
+        let mut next = Some(error);
+        while let Some(cause) = next {
+            if let Some(failure) = of_cause(cause) {
+                return failure;
+            }
+            next = cause.source();
+        }
+        Self::ConnectionFailed
+    }
+}
+
+fn of_cause(cause: &(dyn Error + 'static)) -> Option<Failure> {
+    if let Some(failure) = cause.downcast_ref::<Failure>() {
+        return Some(*failure);
+    }
+    if let Some(error) = cause.downcast_ref::<io::Error>() {
+        return tls_failure(error);
+    }
+    let error = cause.downcast_ref::<hyper::Error>()?;
+    if error.is_parse() {
+        Some(Failure::NotUnderstood)
+    } else if error.is_incomplete_message() || error.is_canceled() {
+        Some(Failure::Closed)
+    } else {
+        None
+    }
+}
+
+/// rustls reports through `io::Error`, whose `source()` skips the error it was made from.
+fn tls_failure(error: &io::Error) -> Option<Failure> {
+    match error.get_ref()?.downcast_ref::<rustls::Error>()? {
+        rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => {
+            Some(Failure::CertificateNotValid)
+        }
+        _ => Some(Failure::HandshakeFailed),
+    }
+}
+
+impl From<&ResolveError> for Failure {
+    fn from(error: &ResolveError) -> Self {
+        match error {
+            ResolveError::NotFound => Self::NameNotFound,
+            ResolveError::Timeout => Self::LookupTimedOut,
+            ResolveError::Failed(_) => Self::LookupFailed,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+impl Error for Failure {}

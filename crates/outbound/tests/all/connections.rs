@@ -1,0 +1,174 @@
+//! Which connections are made, kept, reused and given up (fault table rows 17, 19).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::Outcome;
+use outbound::Post;
+use testkit::receiver::{Answer, Receiver, Script};
+use testkit::wait;
+
+use crate::setup::{PATIENCE, Scene};
+
+/// Waits until this process holds no socket to the receiver any more, whatever the receiver thinks.
+async fn client_lets_go(receiver: &Receiver) {
+    let port = receiver.address().port();
+    wait::until(PATIENCE, "the client to close", async || sockets_to(port) == 0).await.unwrap();
+}
+
+/// Waits until the receiver has closed all connections and the client could have heard of it.
+async fn receiver_lets_go(receiver: &Receiver) {
+    wait::until(PATIENCE, "the receiver to close", async || receiver.open_connections() == 0).await.unwrap();
+}
+
+/// Sockets of this machine connected to `port`, by /proc/net/tcp: state 01 is ESTABLISHED, 08 CLOSE_WAIT.
+fn sockets_to(port: u16) -> usize {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let open = |line: &&str| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        fields[2].ends_with(&format!(":{port:04X}")) && matches!(fields[3], "01" | "08")
+    };
+    table.lines().skip(1).filter(open).count()
+}
+
+#[tokio::test]
+async fn requests_in_a_row_share_one_connection() {
+    let scene = Scene::new().await;
+    scene.receiver.answer(Answer::ok().body("thanks"));
+    for n in 0..50 {
+        assert_eq!(scene.post(&format!("msg_{n}")).await.outcome, Outcome::Success);
+    }
+    assert_eq!((scene.receiver.count(), scene.receiver.connections()), (50, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_at_once_keep_their_connections() {
+    let scene = Arc::new(Scene::new().await);
+    let senders: Vec<_> = (0..64)
+        .map(|sender| {
+            let scene = scene.clone();
+            tokio::spawn(async move {
+                for n in 0..20 {
+                    assert_eq!(scene.post(&format!("msg_{sender}_{n}")).await.outcome, Outcome::Success);
+                }
+            })
+        })
+        .collect();
+    for sender in senders {
+        sender.await.unwrap();
+    }
+    assert_eq!(scene.receiver.count(), 64 * 20);
+    assert!(scene.receiver.connections() <= 65, "{} connections", scene.receiver.connections());
+    assert!(scene.receiver.count_by_webhook_id().values().all(|count| *count == 1));
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_after_a_while() {
+    let scene = Scene::with(|settings| settings.idle_timeout = Duration::from_millis(200)).await;
+    scene.post("msg_1").await;
+    client_lets_go(&scene.receiver).await;
+    assert_eq!(scene.post("msg_2").await.outcome, Outcome::Success);
+    assert_eq!(scene.receiver.connections(), 2);
+}
+
+#[tokio::test]
+async fn an_idle_connection_closed_by_the_receiver_is_no_failure() {
+    let scene = Scene::new().await;
+    scene.receiver.answer(Answer::ok().then_close());
+    for n in 1..=5 {
+        assert_eq!(scene.post(&format!("msg_{n}")).await.outcome, Outcome::Success);
+        receiver_lets_go(&scene.receiver).await;
+    }
+    assert_eq!((scene.receiver.count(), scene.receiver.connections()), (5, 5));
+}
+
+/// Nothing tells whether a receiver processed a request that was on its way when it closed the connection, so it is
+/// never sent again; only a request of which nothing was written may go over another connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_request_is_sent_twice_however_the_receiver_closes() {
+    let scene = Scene::new().await;
+    let mut turn = 0;
+    scene.receiver.answer(Script::decided_by(move |_, _| {
+        turn += 1;
+        match turn % 4 {
+            0 => Answer::ok().then_reset(),
+            1 => Answer::ok().then_close(),
+            2 => Answer::close(),
+            _ => Answer::reset(),
+        }
+    }));
+    for n in 0..200 {
+        scene.post(&format!("msg_{n}")).await;
+    }
+    let counts = scene.receiver.count_by_webhook_id();
+    assert!(counts.len() > 100, "{} of 200 arrived", counts.len());
+    assert!(counts.values().all(|count| *count == 1), "{counts:?}");
+}
+
+#[tokio::test]
+async fn a_reset_of_a_reused_connection_is_one_failed_attempt() {
+    let scene = Scene::new().await;
+    scene.receiver.answer(Script::sequence([Answer::ok(), Answer::reset()], Answer::ok()));
+    assert_eq!(scene.post("msg_1").await.outcome, Outcome::Success);
+    assert_eq!(scene.post("msg_2").await.outcome, Outcome::ConnectError);
+    assert_eq!((scene.receiver.count(), scene.receiver.connections()), (2, 1));
+    assert_eq!(scene.post("msg_3").await.outcome, Outcome::Success);
+    assert_eq!((scene.receiver.count(), scene.receiver.connections()), (3, 2));
+}
+
+#[tokio::test]
+async fn an_endless_body_is_cut_off() {
+    let scene = Scene::new().await;
+    scene.receiver.answer(Answer::endless_body());
+    let before = resident_kib();
+    for n in 0..50 {
+        let attempt = scene.post(&format!("msg_{n}")).await;
+        assert_eq!((attempt.outcome, attempt.response_excerpt.len()), (Outcome::Success, 4096));
+    }
+    client_lets_go(&scene.receiver).await;
+    assert_eq!(scene.receiver.connections(), 50, "a cut-off connection is not used again");
+    let grown = resident_kib().saturating_sub(before);
+    assert!(grown < 32 * 1024, "grew by {grown} KiB");
+}
+
+fn resident_kib() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn an_abandoned_attempt_lets_go_of_its_connection() {
+    let scene = Scene::with(|settings| settings.timeout = Duration::from_millis(300)).await;
+    scene.receiver.answer(Answer::hang());
+    assert_eq!(scene.post("msg_1").await.outcome, Outcome::Timeout);
+    client_lets_go(&scene.receiver).await;
+}
+
+/// Larger than what the kernel buffers between the two ends, so that the rest waits for the receiver to read.
+const UNREAD_BODY_BYTES: usize = 32 << 20;
+
+#[tokio::test]
+async fn a_receiver_that_never_reads_costs_no_socket_for_ever() {
+    for (answer, outcome) in [
+        (Answer::ok().before_reading().then_hang(), Outcome::Success),
+        (Answer::hang().before_reading(), Outcome::Timeout),
+    ] {
+        let scene = Scene::with(|settings| settings.timeout = Duration::from_millis(500)).await;
+        scene.receiver.answer(answer);
+        let body = Bytes::from(vec![b' '; UNREAD_BODY_BYTES]);
+        let post = Post { target: &scene.target, id: "msg_1", timestamp: 0, signature: "v1,", body };
+        assert_eq!(scene.outbound.post(post).await.outcome, outcome);
+        client_lets_go(&scene.receiver).await;
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_that_restarts_is_reached_again() {
+    let scene = Scene::new().await;
+    assert_eq!(scene.post("msg_1").await.outcome, Outcome::Success);
+    scene.receiver.close_connections().await;
+    assert_eq!(scene.post("msg_2").await.outcome, Outcome::Success);
+    assert_eq!((scene.receiver.count(), scene.receiver.connections()), (2, 2));
+}

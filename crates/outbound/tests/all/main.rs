@@ -1,0 +1,9 @@
+//! Attempts against a real HTTPS server on this machine: what every kind of answer, silence and attack ends as.
+
+mod addresses;
+mod answers;
+mod connections;
+mod failures;
+mod proxy;
+mod setup;
+mod tls;

@@ -1,0 +1,111 @@
+//! A receiver, a client that may dial it, and names that lead where a test wants.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::{AddressPolicy, EndpointUrl};
+use outbound::{Attempt, EgressSettings, Outbound, Post, Resolve, ResolveError, Resolving, Target};
+use rustls::RootCertStore;
+use testkit::certificates::TestCa;
+use testkit::receiver::Receiver;
+
+/// Long enough for anything that is going to happen on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+pub const BODY: &[u8] = br#"{"type":"deal.won","data":{"id":"deal_9001"}}"#;
+
+/// Settings that let the client dial `networks` besides public addresses, with deadlines that no quick answer meets.
+pub fn settings(roots: RootCertStore, networks: &[&str]) -> EgressSettings {
+    EgressSettings {
+        timeout: PATIENCE,
+        connect_timeout: PATIENCE,
+        policy: policy(networks),
+        roots,
+        proxy: None,
+        max_idle_per_host: 64,
+        idle_timeout: EgressSettings::IDLE_TIMEOUT,
+        user_agent: "EasyCRM-Webhooks/test".parse().unwrap(),
+    }
+}
+
+pub fn policy(networks: &[&str]) -> AddressPolicy {
+    AddressPolicy::allowing(networks.iter().map(|network| network.parse().unwrap()).collect())
+}
+
+/// A URL as it could have been saved while local addresses were allowed.
+pub fn target(url: &str) -> Target {
+    Target::new(&EndpointUrl::parse(url, &policy(&["0.0.0.0/0", "::/0"])).unwrap()).unwrap()
+}
+
+/// A receiver on 127.0.0.1 and a client that trusts it and may dial it.
+pub struct Scene {
+    pub receiver: Receiver,
+    pub outbound: Outbound,
+    pub target: Target,
+}
+
+impl Scene {
+    pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// With other settings.
+    pub async fn with(adjust: impl FnOnce(&mut EgressSettings)) -> Self {
+        let ca = TestCa::new();
+        let receiver = Receiver::start(&ca).await.unwrap();
+        Self::around(&ca, receiver, adjust)
+    }
+
+    /// With this receiver.
+    pub fn around(ca: &TestCa, receiver: Receiver, adjust: impl FnOnce(&mut EgressSettings)) -> Self {
+        let mut settings = settings(ca.roots(), &["127.0.0.1/32"]);
+        adjust(&mut settings);
+        let outbound = Outbound::new(settings, Arc::new(FakeResolver::default())).unwrap();
+        let target = target(&receiver.url("/hook"));
+        Self { receiver, outbound, target }
+    }
+
+    pub async fn post(&self, id: &str) -> Attempt {
+        post(&self.outbound, &self.target, id).await
+    }
+}
+
+pub async fn post(outbound: &Outbound, target: &Target, id: &str) -> Attempt {
+    let body = Bytes::from_static(BODY);
+    outbound.post(Post { target, id, timestamp: 1_795_410_000, signature: "v1,c2lnbmF0dXJl", body }).await
+}
+
+/// Answers from a list: each lookup of a name takes the next answer, the last one stays.
+#[derive(Default)]
+pub struct FakeResolver {
+    answers: Mutex<HashMap<String, Vec<Vec<IpAddr>>>>,
+    lookups: AtomicUsize,
+}
+
+impl FakeResolver {
+    pub fn new(host: &str, answers: &[&[&str]]) -> Arc<Self> {
+        let parsed = answers.iter().map(|answer| answer.iter().map(|ip| ip.parse().unwrap()).collect()).collect();
+        Arc::new(Self { answers: Mutex::new(HashMap::from([(host.to_owned(), parsed)])), lookups: AtomicUsize::new(0) })
+    }
+
+    pub fn lookups(&self) -> usize {
+        self.lookups.load(Ordering::SeqCst)
+    }
+}
+
+impl Resolve for FakeResolver {
+    fn resolve<'a>(&'a self, host: &'a str) -> Resolving<'a> {
+        self.lookups.fetch_add(1, Ordering::SeqCst);
+        let mut answers = self.answers.lock().unwrap();
+        let answer = match answers.get_mut(host) {
+            Some(left) if left.len() > 1 => Ok(left.remove(0)),
+            Some(left) => Ok(left[0].clone()),
+            None => Err(ResolveError::NotFound),
+        };
+        Box::pin(async move { answer })
+    }
+}

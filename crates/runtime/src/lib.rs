@@ -1,0 +1,29 @@
+//! What both programs need to run, apart from their work: settings, logs, metrics, the health server, shutdown,
+//! trace context and exit codes.
+//!
+//! Nothing here knows what an event, a job or a delivery is, and nothing here talks to the broker, the database or
+//! a customer. `fanout` and `sender` call it from `main.rs` and `app.rs`; the only files that read the environment
+//! are the ones under `settings`.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod crypto;
+pub mod exit;
+mod healthcheck;
+pub mod logs;
+pub mod metrics;
+mod program;
+pub mod readiness;
+pub mod settings;
+pub mod shutdown;
+pub mod telemetry_server;
+pub mod trace_context;
+
+pub use crypto::install_crypto_provider;
+pub use exit::UsageError;
+pub use healthcheck::{Unhealthy, healthcheck};
+pub use metrics::Metrics;
+pub use program::{Program, REVISION, VERSION};
+pub use readiness::{Condition, Readiness};
+pub use settings::{Settings, SettingsError};
+pub use telemetry_server::TelemetryServer;
+pub use trace_context::TraceContext;

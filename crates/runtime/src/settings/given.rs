@@ -1,0 +1,142 @@
+//! What the file and the environment gave, by dotted key, not yet understood.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+const PREFIX: &str = "WEBHOOKS_";
+/// The one key whose variable has a name of its own, known to everybody who runs Rust programs.
+const LEVELS: (&str, &str) = ("log.levels", "RUST_LOG");
+
+/// Everything that was given.
+#[derive(Default)]
+pub(super) struct Given {
+    pub(super) values: BTreeMap<String, GivenValue>,
+    /// Variables with our prefix that are not written as a key's variable is.
+    pub(super) strange_variables: Vec<String>,
+    /// The configuration file, if there is one.
+    pub(super) file: Option<PathBuf>,
+}
+
+/// One value, and which source it comes from. No `Debug`: it may be a secret.
+pub(super) struct GivenValue {
+    pub(super) content: Content,
+    pub(super) origin: Origin,
+}
+
+/// The form of a value. Numbers and truth values are text: it is the setting that knows what it wants.
+#[derive(Clone)]
+pub(super) enum Content {
+    One(String),
+    Many(Vec<String>),
+    /// A list of something else than single values.
+    Nested,
+}
+
+/// A source; the later one wins.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd)]
+pub(super) enum Origin {
+    File,
+    Environment,
+}
+
+impl Given {
+    /// What was given for a key; an empty text counts as nothing.
+    pub(super) fn content(&self, key: &str) -> Option<&Content> {
+        let content = &self.values.get(key)?.content;
+        let empty = matches!(content, Content::One(text) if text.trim().is_empty());
+        (!empty).then_some(content)
+    }
+
+    pub(super) fn origin(&self, key: &str) -> Option<Origin> {
+        self.values.get(key).map(|value| value.origin)
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = (&String, Origin)> {
+        self.values.iter().map(|(key, value)| (key, value.origin))
+    }
+
+    pub(super) fn strange_variables(&self) -> impl Iterator<Item = &str> {
+        self.strange_variables.iter().map(String::as_str)
+    }
+
+    /// A setting's name as an operator knows it: its variable, and its place in the file when it was given there.
+    pub(super) fn name(&self, key: &str) -> String {
+        match self.origin(key) {
+            Some(Origin::File) => format!("{} ({})", variable(key), self.name_in_file(key)),
+            Some(Origin::Environment) | None => variable(key),
+        }
+    }
+
+    pub(super) fn name_in_file(&self, key: &str) -> String {
+        format!("{key} in {}", self.file_name())
+    }
+
+    /// Where a value that was given comes from.
+    pub(super) fn origin_text(&self, key: &str) -> String {
+        match self.origin(key) {
+            Some(Origin::File) => self.file_name(),
+            Some(Origin::Environment) | None => variable(key),
+        }
+    }
+
+    fn file_name(&self) -> String {
+        self.file.as_ref().map_or(String::new(), |path| path.display().to_string())
+    }
+}
+
+/// Whether a variable is meant for these programs.
+pub(super) fn is_ours(variable: &str) -> bool {
+    variable == LEVELS.1 || variable.starts_with(PREFIX)
+}
+
+/// The environment variable of a key: `WEBHOOKS_AMQP__URL` for `amqp.url`.
+pub(super) fn variable(key: &str) -> String {
+    if key == LEVELS.0 {
+        return LEVELS.1.to_owned();
+    }
+    format!("{PREFIX}{}", key.to_uppercase().replace('.', "__"))
+}
+
+/// The key of an environment variable, if it is written as a key's variable is.
+pub(super) fn key(variable_name: &str) -> Option<String> {
+    if variable_name == LEVELS.1 {
+        return Some(LEVELS.0.to_owned());
+    }
+    let (section, name) = variable_name.strip_prefix(PREFIX)?.split_once("__")?;
+    let key = format!("{section}.{name}").to_lowercase();
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'.');
+    (key.bytes().all(plain) && variable(&key) == variable_name).then_some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_and_variables_are_each_others_inverse() {
+        for (name, expected) in [
+            ("WEBHOOKS_AMQP__URL", "amqp.url"),
+            ("WEBHOOKS_AUTO_PAUSE__AFTER", "auto_pause.after"),
+            ("RUST_LOG", "log.levels"),
+        ] {
+            assert_eq!(key(name).as_deref(), Some(expected));
+            assert_eq!(variable(expected), name);
+        }
+    }
+
+    #[test]
+    fn variables_that_are_no_keys() {
+        for name in [
+            "WEBHOOKS_LISTEN",
+            "WEBHOOKS_AMQP_URL",
+            "WEBHOOKS_amqp__url",
+            "WEBHOOKS_LOG__LEVELS",
+            "WEBHOOKS_A.B__C",
+            "WEBHOOKS_A__B[0]",
+            "WEBHOOKS_",
+            "PATH",
+        ] {
+            assert_eq!(key(name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Secrets: given in place, or in a file that the setting's twin names (`WEBHOOKS_AMQP__URL_FILE`).
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use zeroize::Zeroizing;
+
+use super::super::effective::{HIDDEN, Shown};
+use super::super::given::{Content, variable};
+use super::Reader;
+
+/// More than any secret has; a larger file is another one than was meant.
+const MAX_FILE_BYTES: u64 = 64 * 1024;
+
+/// A secret's text as it was given, and where, in words.
+struct Found {
+    content: Content,
+    origin: String,
+}
+
+impl Reader {
+    /// A secret that must be given. `None` is a problem that has been noted. `show` gives what people may see of it.
+    pub(in super::super) fn required_secret<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+        show: impl Fn(&T) -> String,
+    ) -> Option<T> {
+        let Some(Found { content, origin }) = self.find(key) else {
+            if self.sound(&[key]) {
+                self.refuse(key, format!("is required: set it, or {}", variable(&twin(key))));
+            }
+            return None;
+        };
+        let Content::One(text) = content else {
+            self.refuse(key, "must be a single value");
+            return None;
+        };
+        let value = self.accept(key, parse(&Zeroizing::new(text)))?;
+        self.effective.note(key, Shown::One(show(&value)), &origin);
+        Some(value)
+    }
+
+    /// Any number of secrets: a list, or one text with commas or white space between them.
+    pub(in super::super) fn secret_list<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Vec<T> {
+        self.effective.note(key, Shown::many::<&str>(&[]), "default");
+        let Some(Found { content, origin }) = self.find(key) else {
+            return Vec::new();
+        };
+        let texts = match content {
+            Content::One(text) => split(&Zeroizing::new(text)),
+            Content::Many(texts) => texts,
+            Content::Nested => {
+                self.refuse(key, "must be a list of single values");
+                return Vec::new();
+            }
+        };
+        let texts = Zeroizing::new(texts);
+        self.effective.note(key, Shown::many(&vec![HIDDEN; texts.len()]), &origin);
+        self.accept(key, texts.iter().map(|text| parse(text)).collect()).unwrap_or_default()
+    }
+
+    /// The setting itself or its twin's file, whichever was given; of two, the one from the later source.
+    fn find(&mut self, key: &'static str) -> Option<Found> {
+        let twin = twin(key);
+        let (place, file) = (self.nonempty(key), self.nonempty(&twin));
+        let origins = (self.given.origin(key), self.given.origin(&twin));
+        match (place, file) {
+            (Some(_), Some(_)) if origins.0 == origins.1 => {
+                self.refuse(key, format!("is set, and so is {}: only one of them may be", self.given.name(&twin)));
+                None
+            }
+            (Some(content), file) if file.is_none() || origins.0 > origins.1 => {
+                Some(Found { content, origin: self.given.origin_text(key) })
+            }
+            (_, file) => self.read(key, file?),
+        }
+    }
+
+    /// What was given for a key; an empty list, as the sample file has it, is nothing.
+    fn nonempty(&mut self, key: &str) -> Option<Content> {
+        self.content(key).filter(|content| !matches!(content, Content::Many(texts) if texts.is_empty()))
+    }
+
+    fn read(&mut self, key: &'static str, path: Content) -> Option<Found> {
+        let Content::One(path) = path else {
+            self.refuse(key, "must be read from a single file");
+            return None;
+        };
+        let text = read_file(&path).map_err(|error| format!("cannot be read from the file {path:?}: {error}"));
+        let text = self.accept(key, text)?;
+        Some(Found { content: Content::One(text), origin: format!("file {path:?}") })
+    }
+}
+
+fn twin(key: &str) -> String {
+    format!("{key}_file")
+}
+
+fn split(text: &str) -> Vec<String> {
+    let separator = |character: char| character == ',' || character.is_whitespace();
+    text.split(separator).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+}
+
+/// The file's text without the newline that editors put at its end.
+fn read_file(path: &str) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_FILE_BYTES {
+        return Err(io::Error::other("it is too large to be a secret"));
+    }
+    let trimmed = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    if trimmed.is_empty() {
+        return Err(io::Error::other("it is empty"));
+    }
+    text.truncate(trimmed.len());
+    Ok(text)
+}

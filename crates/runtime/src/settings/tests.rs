@@ -1,0 +1,42 @@
+//! The whole tree: what is read from where, what is refused, and what is never shown.
+
+mod precedence;
+mod redaction;
+mod refusals;
+mod sample;
+
+use std::path::Path;
+
+use super::{Settings, SettingsError};
+use crate::Program;
+
+/// 32 bytes, as a key.
+const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+const AMQP: (&str, &str) = ("WEBHOOKS_AMQP__URL", "amqp://guest:guest@127.0.0.1:5672/%2f");
+const DATABASE: (&str, &str) = ("WEBHOOKS_DATABASE__URL", "postgres://crm:crm@127.0.0.1/crm");
+const REQUIRED: [(&str, &str); 3] = [AMQP, DATABASE, ("WEBHOOKS_SECRETS__KEY", KEY)];
+
+fn owned(variables: &[(&str, &str)]) -> Vec<(String, String)> {
+    variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// Loads for `fanout` what is required and these variables; a variable that is given twice has its last value.
+fn load(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    load_with(None, &[&REQUIRED, variables].concat())
+}
+
+fn load_with(file: Option<&Path>, variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    Settings::load_from(Program::Fanout, file, owned(variables))
+}
+
+/// Loads for `fanout` what is required and a file with this text.
+fn load_file(text: &str) -> Result<Settings, SettingsError> {
+    let file = file(text);
+    load_with(Some(file.path()), &REQUIRED)
+}
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    file
+}

@@ -1,0 +1,60 @@
+//! How a process ends: a signal stops the intake, what is held is finished, and a deadline bounds the wait.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::exit;
+
+/// Gives a token that SIGTERM or SIGINT cancels. A second signal ends the process at once with status 1: whoever asks
+/// twice does not want to wait, and what is unfinished comes back from the broker.
+///
+/// Must be called within a Tokio runtime.
+///
+/// # Errors
+/// When the operating system refuses the signal handlers.
+pub fn on_signal() -> io::Result<CancellationToken> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let token = CancellationToken::new();
+    let cancelled = token.clone();
+    tokio::spawn(async move {
+        let name = next(&mut terminate, &mut interrupt).await;
+        tracing::info!(signal = name, "stopping: finishing what is held");
+        cancelled.cancel();
+        let name = next(&mut terminate, &mut interrupt).await;
+        tracing::warn!(signal = name, "second signal: ending at once");
+        std::process::exit(i32::from(exit::FAILED));
+    });
+    Ok(token)
+}
+
+async fn next(terminate: &mut Signal, interrupt: &mut Signal) -> &'static str {
+    tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    }
+}
+
+/// Work was still going on when the grace period ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{unfinished} tasks were still at work when the grace period of {grace:?} ended")]
+pub struct DrainError {
+    /// How many tracked tasks had not ended.
+    pub unfinished: usize,
+    /// The time they had.
+    pub grace: Duration,
+}
+
+/// Closes the tracker and waits until every task on it has ended, for at most `grace`. The intake of new work must have
+/// stopped before: what is spawned on a closed tracker still runs, and is waited for.
+///
+/// # Errors
+/// [`DrainError`] when the time is over first; the tasks go on until the runtime is dropped.
+pub async fn drain(tracker: &TaskTracker, grace: Duration) -> Result<(), DrainError> {
+    tracker.close();
+    tokio::time::timeout(grace, tracker.wait()).await.map_err(|_| DrainError { unfinished: tracker.len(), grace })
+}

@@ -1,0 +1,129 @@
+//! Writing outcomes in batches: whatever has gathered while the last batch was being written goes next.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use store::outcomes::DeliveryRecord;
+use store::{Database, StoreError};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{error, info, warn};
+
+use crate::metrics::SenderMetrics;
+
+/// Largest batch: one statement, one round trip. 1,000 records of 1 KiB are a megabyte.
+const BATCH: usize = 1000;
+/// First and longest pause before a batch is written again.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// After so long without the database the sender leaves its jobs to the queue: the broker closes channels that hold
+/// messages for half an hour, and counts that against the messages.
+const STALLED_AFTER: Duration = Duration::from_secs(60);
+
+/// Hands records to the writer. Clones write into the same batches.
+#[derive(Clone)]
+pub struct Recorder {
+    queue: mpsc::Sender<Pending>,
+    stalled: watch::Receiver<bool>,
+}
+
+struct Pending {
+    record: DeliveryRecord,
+    written: oneshot::Sender<Result<(), Refused>>,
+}
+
+/// The database will never take this record.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub String);
+
+impl Recorder {
+    /// Starts the writer; it ends when every clone is dropped and everything is written.
+    pub fn start(database: Database, metrics: Arc<SenderMetrics>) -> Self {
+        let (queue, pending) = mpsc::channel(2 * BATCH);
+        let (stall, stalled) = watch::channel(false);
+        tokio::spawn(Writer { database, metrics, stall }.run(pending));
+        Self { queue, stalled }
+    }
+
+    /// Returns once the record is committed, however long the database is away.
+    ///
+    /// # Errors
+    /// [`Refused`] when the database will never take it.
+    pub async fn record(&self, record: DeliveryRecord) -> Result<(), Refused> {
+        let (written, answer) = oneshot::channel();
+        let writer_lives = "the writer ends after the last recorder";
+        self.queue.send(Pending { record, written }).await.map_err(drop).expect(writer_lives);
+        answer.await.expect(writer_lives)
+    }
+
+    /// True while the database has been away for so long that jobs are better left in their queue.
+    pub fn stalled(&self) -> watch::Receiver<bool> {
+        self.stalled.clone()
+    }
+}
+
+struct Writer {
+    database: Database,
+    metrics: Arc<SenderMetrics>,
+    stall: watch::Sender<bool>,
+}
+
+impl Writer {
+    async fn run(self, mut pending: mpsc::Receiver<Pending>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        while pending.recv_many(&mut batch, BATCH).await > 0 {
+            let (records, waiting): (Vec<_>, Vec<_>) = batch.drain(..).map(|p| (p.record, p.written)).unzip();
+            self.write(&records, waiting).await;
+        }
+    }
+
+    /// Writes all, or finds the ones that the database refuses by halving the batch.
+    async fn write(&self, records: &[DeliveryRecord], mut waiting: Vec<oneshot::Sender<Result<(), Refused>>>) {
+        let mut spans = vec![0..records.len()];
+        let mut answers = vec![Ok(()); records.len()];
+        while let Some(span) = spans.pop() {
+            let Err(error) = self.write_when_possible(&records[span.clone()]).await else { continue };
+            if span.len() == 1 {
+                error!(%error, delivery = %records[span.start].delivery, "the database refuses an outcome");
+                answers[span.start] = Err(Refused(error.to_string()));
+            } else {
+                let middle = span.start + span.len() / 2;
+                spans.extend([span.start..middle, middle..span.end]);
+            }
+        }
+        for (written, answer) in waiting.drain(..).zip(answers) {
+            // Nobody waits any more when the process was told to end at once.
+            let _ = written.send(answer);
+        }
+    }
+
+    /// Tries until the database answers.
+    async fn write_when_possible(&self, records: &[DeliveryRecord]) -> Result<(), StoreError> {
+        let (begun, mut pause) = (Instant::now(), FIRST_PAUSE);
+        loop {
+            let result = self.database.record(records).await;
+            match &result {
+                Err(error) if error.is_unavailable() => {
+                    if pause == FIRST_PAUSE {
+                        warn!(%error, records = records.len(), "outcomes wait for the database");
+                    }
+                }
+                _ => {
+                    if pause > FIRST_PAUSE {
+                        info!(records = records.len(), "the database answers again");
+                    }
+                    self.stall.send_replace(false);
+                    self.metrics.batch_records.observe(records.len() as f64);
+                    self.metrics.batch_duration.observe(begun.elapsed().as_secs_f64());
+                    return result;
+                }
+            }
+            self.stall.send_if_modified(|stalled| {
+                let stalls = begun.elapsed() >= STALLED_AFTER;
+                std::mem::replace(stalled, *stalled || stalls) != *stalled
+            });
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}

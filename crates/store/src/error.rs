@@ -1,0 +1,68 @@
+//! What can go wrong, by what the caller can do about it.
+
+use tokio_postgres::error::SqlState;
+
+/// A statement did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database is away, overloaded or restarting: the same call may succeed later.
+    #[error("the database is not available")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The database refused the statement; the same call will fail again.
+    #[error("the database refused the statement: {}", detail(.0))]
+    Refused(#[source] tokio_postgres::Error),
+    /// A stored secret does not decrypt with any configured key.
+    #[error("a stored secret does not decrypt with the configured keys")]
+    Secret,
+    /// A row holds a value this version does not know.
+    #[error("column `{0}` holds a value that this version does not know")]
+    UnknownValue(&'static str),
+}
+
+impl StoreError {
+    /// True when the same call may succeed later.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+
+    /// True when a row has no partition to go to.
+    pub(crate) fn is_missing_partition(&self) -> bool {
+        matches!(self, Self::Refused(error)
+            if error.code() == Some(&SqlState::CHECK_VIOLATION)
+                && error.as_db_error().is_some_and(|e| e.constraint().is_none()))
+    }
+}
+
+fn detail(error: &tokio_postgres::Error) -> String {
+    error.as_db_error().map_or_else(|| error.to_string(), |e| format!("{} ({})", e.message(), e.code().code()))
+}
+
+impl From<tokio_postgres::Error> for StoreError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        if is_transient(&error) { Self::Unavailable(Box::new(error)) } else { Self::Refused(error) }
+    }
+}
+
+/// No answer at all, or an answer whose class says that the server, not the statement, is at fault.
+fn is_transient(error: &tokio_postgres::Error) -> bool {
+    let Some(state) = error.code() else { return error.is_closed() || !is_encoding(error) };
+    // Connection exceptions, insufficient resources, operator intervention, system errors, serialisation failures,
+    // read-only (a failover in progress).
+    ["08", "53", "57", "58", "40"].iter().any(|class| state.code().starts_with(class))
+        || *state == SqlState::READ_ONLY_SQL_TRANSACTION
+}
+
+/// Errors made on our side of the wire while a value was turned into bytes or back.
+fn is_encoding(error: &tokio_postgres::Error) -> bool {
+    let text = error.to_string();
+    text.starts_with("error serializing") || text.starts_with("error deserializing")
+}
+
+impl From<deadpool_postgres::PoolError> for StoreError {
+    fn from(error: deadpool_postgres::PoolError) -> Self {
+        match error {
+            deadpool_postgres::PoolError::Backend(error) => error.into(),
+            error => Self::Unavailable(Box::new(error)),
+        }
+    }
+}

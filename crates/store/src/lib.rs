@@ -1,0 +1,22 @@
+//! PostgreSQL: webhooks and their secrets, the delivery log, API tokens, migrations.
+//!
+//! One file per table family, every statement visible as SQL beside the code that reads its rows. No business rules:
+//! what a delivery's next state is, the caller decides. Every query that serves an account names the account.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod changes;
+mod database;
+pub mod delivery_log;
+mod error;
+mod migrations;
+pub mod outcomes;
+mod partitions;
+mod secret_keys;
+pub mod tokens;
+pub mod webhooks;
+
+pub use database::{Database, DatabaseSettingsError, DatabaseUrl, InvalidUrl};
+pub use error::StoreError;
+pub use migrations::{SchemaError, SchemaState};
+pub use partitions::PARTITIONS_AHEAD;
+pub use secret_keys::{SecretKey, SecretKeys};

@@ -1,0 +1,85 @@
+//! Webhooks: what administrators manage, what senders read, what fanout matches.
+
+mod manage;
+mod read;
+
+pub use manage::{Edit, EditOutcome, NewWebhook};
+pub use read::{Subscription, Target};
+
+use domain::{AccountName, EventType, EventTypeSet, PausedReason, WebhookHealth, WebhookId, WebhookStatus};
+use jiff::Timestamp;
+use tokio_postgres::Row;
+
+use crate::error::StoreError;
+
+/// A webhook as its administrator sees it. It holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Webhook {
+    /// Its id.
+    pub id: WebhookId,
+    /// Tenant that owns it.
+    pub account: AccountName,
+    /// What people call it.
+    pub name: String,
+    /// Normalised endpoint URL.
+    pub url: String,
+    /// What it listens to.
+    pub event_types: EventTypeSet,
+    /// Pause and failures, from which its status derives.
+    pub health: WebhookHealth,
+    /// Since when it is paused.
+    pub paused_at: Option<Timestamp>,
+    /// Deliveries waiting for it to be resumed.
+    pub held: i64,
+    /// Counts edits.
+    pub version: i64,
+    /// When it was added.
+    pub created_at: Timestamp,
+    /// When it was last edited.
+    pub updated_at: Timestamp,
+}
+
+impl Webhook {
+    /// Active, paused or in error.
+    pub fn status(&self) -> WebhookStatus {
+        self.health.status()
+    }
+}
+
+/// The columns that [`webhook`] reads, of a row of `webhooks` named `w`.
+const COLUMNS: &str = "w.id, w.account, w.name, w.url, w.event_types, w.paused_reason, w.paused_at,
+    w.consecutive_failures, w.failed_attempts, w.version, w.created_at, w.updated_at,
+    (SELECT count(*) FROM deliveries d WHERE d.webhook_id = w.id AND d.state = 'held') AS held";
+
+fn webhook(row: &Row) -> Result<Webhook, StoreError> {
+    let paused: Option<&str> = row.get("paused_reason");
+    let paused_reason =
+        paused.map(str::parse::<PausedReason>).transpose().map_err(|_| StoreError::UnknownValue("paused_reason"))?;
+    let count = |column| u32::try_from(row.get::<_, i32>(column)).unwrap_or_default();
+    Ok(Webhook {
+        id: WebhookId(row.get("id")),
+        account: row.get::<_, &str>("account").parse().map_err(|_| StoreError::UnknownValue("account"))?,
+        name: row.get("name"),
+        url: row.get("url"),
+        event_types: event_types(&row.get::<_, Vec<&str>>("event_types")),
+        health: WebhookHealth {
+            consecutive_failures: count("consecutive_failures"),
+            failed_attempts: count("failed_attempts"),
+            paused: paused_reason,
+        },
+        paused_at: row.get("paused_at"),
+        held: row.get("held"),
+        version: row.get("version"),
+        created_at: row.get("created_at"),
+        updated_at: row.get("updated_at"),
+    })
+}
+
+/// Names that this version does not know are left out: a newer process may have stored them.
+fn event_types(names: &[&str]) -> EventTypeSet {
+    names.iter().filter_map(|name| EventType::parse(name)).collect()
+}
+
+fn names(event_types: EventTypeSet) -> Vec<&'static str> {
+    event_types.iter().map(EventType::name).collect()
+}

@@ -1,0 +1,207 @@
+//! Adding, listing, editing and deleting, always within one account.
+
+use domain::{AccountName, EndpointUrl, EventTypeSet, SigningSecret, WebhookId};
+use jiff::Timestamp;
+use tokio_postgres::Transaction;
+use uuid::Uuid;
+
+use super::{COLUMNS, Webhook, names, webhook};
+use crate::database::Database;
+use crate::error::StoreError;
+
+/// A checked webhook to be added.
+#[derive(Debug)]
+pub struct NewWebhook {
+    /// What people call it.
+    pub name: String,
+    /// Where it posts.
+    pub url: EndpointUrl,
+    /// What it listens to; not empty.
+    pub event_types: EventTypeSet,
+    /// What it signs with.
+    pub secret: SigningSecret,
+}
+
+/// Checked changes; `None` leaves a part as it is.
+#[derive(Debug, Default)]
+pub struct Edit {
+    /// What people call it.
+    pub name: Option<String>,
+    /// Where it posts.
+    pub url: Option<EndpointUrl>,
+    /// What it listens to; not empty.
+    pub event_types: Option<EventTypeSet>,
+}
+
+/// What became of an edit or a deletion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EditOutcome<T> {
+    /// Done.
+    Done(T),
+    /// The account has no such webhook.
+    NotFound,
+    /// Somebody else edited it first.
+    Stale,
+}
+
+/// Two webhooks added to an account at once are counted one after the other.
+const LOCK_ACCOUNT: &str = "SELECT pg_advisory_xact_lock(hashtext('create_webhook'), hashtext($1))";
+
+const COUNT: &str = "SELECT count(*) FROM webhooks WHERE account = $1";
+
+const CREATE: &str = "INSERT INTO webhooks (id, account, name, url, event_types) VALUES ($1, $2, $3, $4, $5)";
+
+const ADD_SECRET: &str = "INSERT INTO webhook_secrets (id, webhook_id, key_id, ciphertext) VALUES ($1, $2, $3, $4)";
+
+const CURRENT_SECRET: &str = "SELECT s.id, s.key_id, s.ciphertext
+    FROM webhook_secrets s JOIN webhooks w ON w.id = s.webhook_id
+    WHERE w.account = $1 AND w.id = $2 AND s.expires_at IS NULL";
+
+/// Counts the edit, whose trigger tells every process.
+const EDIT: &str = "UPDATE webhooks SET name = coalesce($3, name), url = coalesce($4, url),
+        event_types = coalesce($5, event_types), version = version + 1, updated_at = now()
+    WHERE account = $1 AND id = $2 AND ($6::bigint IS NULL OR version = $6)";
+
+const DELETE: &str = "DELETE FROM webhooks WHERE account = $1 AND id = $2 AND ($3::bigint IS NULL OR version = $3)";
+
+const EXISTS: &str = "SELECT EXISTS (SELECT FROM webhooks WHERE account = $1 AND id = $2)";
+
+impl Database {
+    /// Adds a webhook with its secret; `None` when the account has `at_most` webhooks already.
+    ///
+    /// # Errors
+    /// When the database is away or refuses.
+    pub async fn create_webhook(
+        &self,
+        account: &AccountName,
+        new: &NewWebhook,
+        at_most: i64,
+    ) -> Result<Option<Webhook>, StoreError> {
+        let id = WebhookId::generate();
+        let mut connection = self.connection().await?;
+        let transaction = connection.transaction().await?;
+        transaction.execute(LOCK_ACCOUNT, &[&account.as_str()]).await?;
+        if transaction.query_one(COUNT, &[&account.as_str()]).await?.get::<_, i64>(0) >= at_most {
+            return Ok(None);
+        }
+        let (url, event_types) = (new.url.as_str(), names(new.event_types));
+        transaction.execute(CREATE, &[&id.0, &account.as_str(), &new.name, &url, &event_types]).await?;
+        self.add_secret(&transaction, id, &new.secret).await?;
+        let created = one_webhook(&transaction, account, id).await?;
+        transaction.commit().await?;
+        Ok(created)
+    }
+
+    async fn add_secret(
+        &self,
+        transaction: &Transaction<'_>,
+        webhook: WebhookId,
+        secret: &SigningSecret,
+    ) -> Result<(), StoreError> {
+        let row = Uuid::now_v7();
+        let sealed = self.keys.seal(row, secret);
+        transaction.execute(ADD_SECRET, &[&row, &webhook.0, &sealed.key_id, &sealed.ciphertext]).await?;
+        Ok(())
+    }
+
+    /// The account's webhooks, oldest first, at most `limit` of them, from the one after `after`.
+    ///
+    /// # Errors
+    /// When the database is away or refuses.
+    pub async fn webhooks(
+        &self,
+        account: &AccountName,
+        after: Option<(Timestamp, WebhookId)>,
+        limit: i64,
+    ) -> Result<Vec<Webhook>, StoreError> {
+        let page = format!(
+            "SELECT {COLUMNS} FROM webhooks w WHERE w.account = $1
+                AND ($2::timestamptz IS NULL OR (w.created_at, w.id) > ($2, $3))
+             ORDER BY w.created_at, w.id LIMIT $4"
+        );
+        let (created_at, id) = after.map_or((None, None), |(created_at, id)| (Some(created_at), Some(id.0)));
+        let connection = self.connection().await?;
+        let page = connection.prepare_cached(&page).await?;
+        let rows = connection.query(&page, &[&account.as_str(), &created_at, &id, &limit]).await?;
+        rows.iter().map(webhook).collect()
+    }
+
+    /// One of the account's webhooks.
+    ///
+    /// # Errors
+    /// When the database is away or refuses.
+    pub async fn webhook(&self, account: &AccountName, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
+        let mut connection = self.connection().await?;
+        let transaction = connection.transaction().await?;
+        one_webhook(&transaction, account, id).await
+    }
+
+    /// Whether the account has this webhook.
+    ///
+    /// # Errors
+    /// When the database is away or refuses.
+    pub async fn webhook_exists(&self, account: &AccountName, id: WebhookId) -> Result<bool, StoreError> {
+        Ok(self.connection().await?.query_one(EXISTS, &[&account.as_str(), &id.0]).await?.get(0))
+    }
+
+    /// The secret the webhook signs with now.
+    ///
+    /// # Errors
+    /// When the database is away, or the secret does not decrypt.
+    pub async fn current_secret(
+        &self,
+        account: &AccountName,
+        id: WebhookId,
+    ) -> Result<Option<SigningSecret>, StoreError> {
+        let row = self.connection().await?.query_opt(CURRENT_SECRET, &[&account.as_str(), &id.0]).await?;
+        row.map(|row| self.keys.open(row.get("id"), row.get("key_id"), row.get("ciphertext"))).transpose()
+    }
+
+    /// Edits one of the account's webhooks; with `if_version`, only when nobody edited it since.
+    ///
+    /// # Errors
+    /// When the database is away or refuses.
+    pub async fn edit_webhook(
+        &self,
+        account: &AccountName,
+        id: WebhookId,
+        edit: &Edit,
+        if_version: Option<i64>,
+    ) -> Result<EditOutcome<Webhook>, StoreError> {
+        let mut connection = self.connection().await?;
+        let transaction = connection.transaction().await?;
+        let (url, event_types) = (edit.url.as_ref().map(EndpointUrl::as_str), edit.event_types.map(names));
+        let edited =
+            transaction.execute(EDIT, &[&account.as_str(), &id.0, &edit.name, &url, &event_types, &if_version]).await?;
+        let Some(now) = one_webhook(&transaction, account, id).await? else { return Ok(EditOutcome::NotFound) };
+        transaction.commit().await?;
+        Ok(if edited == 0 { EditOutcome::Stale } else { EditOutcome::Done(now) })
+    }
+
+    /// Deletes one of the account's webhooks with its secrets; its log stays until the retention ends.
+    ///
+    /// # Errors
+    /// When the database is away or refuses.
+    pub async fn delete_webhook(
+        &self,
+        account: &AccountName,
+        id: WebhookId,
+        if_version: Option<i64>,
+    ) -> Result<EditOutcome<()>, StoreError> {
+        let connection = self.connection().await?;
+        if connection.execute(DELETE, &[&account.as_str(), &id.0, &if_version]).await? > 0 {
+            return Ok(EditOutcome::Done(()));
+        }
+        let exists: bool = connection.query_one(EXISTS, &[&account.as_str(), &id.0]).await?.get(0);
+        Ok(if exists { EditOutcome::Stale } else { EditOutcome::NotFound })
+    }
+}
+
+async fn one_webhook(
+    transaction: &Transaction<'_>,
+    account: &AccountName,
+    id: WebhookId,
+) -> Result<Option<Webhook>, StoreError> {
+    let one = format!("SELECT {COLUMNS} FROM webhooks w WHERE w.account = $1 AND w.id = $2");
+    transaction.query_opt(&one, &[&account.as_str(), &id.0]).await?.as_ref().map(webhook).transpose()
+}

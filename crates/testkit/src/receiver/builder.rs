@@ -1,0 +1,90 @@
+//! Starting a receiver.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context;
+use rustls::server::{WebPkiClientVerifier, danger::ClientCertVerifier};
+use rustls::{RootCertStore, ServerConfig};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use super::{Receiver, Recording};
+use crate::certificates::{ServerIdentity, TestCa};
+
+/// What is fixed when a [`Receiver`] starts.
+#[derive(Debug)]
+pub struct ReceiverBuilder {
+    address: SocketAddr,
+    identity: ServerIdentity,
+    roots: RootCertStore,
+    wants_client_certificate: bool,
+    recording: Recording,
+}
+
+impl ReceiverBuilder {
+    pub(super) fn new(ca: &TestCa) -> Self {
+        Self {
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            identity: ca.issue(&[]),
+            roots: ca.roots(),
+            wants_client_certificate: false,
+            recording: Recording::Full,
+        }
+    }
+
+    /// Listens on this address instead of a free port of 127.0.0.1.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.address = address;
+        self
+    }
+
+    /// Shows this certificate instead of a good one for `127.0.0.1`, `::1` and `localhost`.
+    #[must_use]
+    pub fn identity(mut self, identity: ServerIdentity) -> Self {
+        self.identity = identity;
+        self
+    }
+
+    /// Accepts only clients with a certificate, which the sender never has.
+    #[must_use]
+    pub fn require_client_certificate(mut self) -> Self {
+        self.wants_client_certificate = true;
+        self
+    }
+
+    /// Sets how much is remembered.
+    #[must_use]
+    pub fn recording(mut self, recording: Recording) -> Self {
+        self.recording = recording;
+        self
+    }
+
+    /// Starts the receiver; it answers 200 to everything until told otherwise.
+    ///
+    /// # Errors
+    /// When the address cannot be bound or the certificate is unusable.
+    pub async fn start(self) -> anyhow::Result<Receiver> {
+        let listener =
+            TcpListener::bind(self.address).await.with_context(|| format!("cannot listen on {}", self.address))?;
+        let address = listener.local_addr()?;
+        let recording = self.recording;
+        Ok(Receiver::run(listener, address, self.acceptor()?, recording))
+    }
+
+    fn acceptor(self) -> anyhow::Result<TlsAcceptor> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier: Arc<dyn ClientCertVerifier> = if self.wants_client_certificate {
+            WebPkiClientVerifier::builder_with_provider(Arc::new(self.roots), provider.clone()).build()?
+        } else {
+            WebPkiClientVerifier::no_client_auth()
+        };
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(self.identity.chain, self.identity.key)?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(TlsAcceptor::from(Arc::new(config)))
+    }
+}

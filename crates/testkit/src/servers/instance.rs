@@ -1,0 +1,153 @@
+//! One server or service as a family of processes with a directory, a log and a lifetime.
+
+use std::fs::{self, File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep};
+
+use super::error::AtPath as _;
+use super::lifetime::{Lease, Lifetime};
+use super::process::Family;
+use super::{ServerError, storage};
+
+/// From launch to the first answer, on a loaded machine and after a crash that needs recovery.
+const START_DEADLINE: Duration = Duration::from_secs(120);
+/// How much of a log an error shows.
+const LOG_TAIL_LINES: usize = 20;
+/// Erlang reports a whole state in one line.
+const LOG_LINE_CHARS: usize = 240;
+
+/// The processes of one server; see [`Lifetime`] for what happens when this is dropped.
+#[derive(Debug)]
+pub struct Instance {
+    name: &'static str,
+    directory: PathBuf,
+    lifetime: Lifetime,
+    family: Family,
+    /// What this process started and must reap; empty for a server that another process started.
+    children: Vec<Child>,
+    lease: Option<Lease>,
+}
+
+impl Instance {
+    /// The server at `directory`, which is created where missing; nothing is started yet.
+    pub(crate) fn at(name: &'static str, directory: &Path, lifetime: Lifetime) -> Result<Self, ServerError> {
+        let directory = storage::create_directory(directory)?;
+        let lease = lifetime.hold(&directory)?;
+        let family = Family::of(&directory);
+        Ok(Self { name, directory, lifetime, family, children: Vec::new(), lease })
+    }
+
+    /// A directory of its own below `.dev/temporary/`, which goes with the instance.
+    pub(crate) fn temporary(name: &'static str) -> Result<Self, ServerError> {
+        let parent = storage::create_directory(&crate::checkout::dev_directory().join("temporary"))?;
+        let directory = tempfile::Builder::new().prefix(&format!("{name}-")).tempdir_in(&parent).at(&parent)?.keep();
+        open_to_traversal(&directory)?;
+        Self::at(name, &directory, Lifetime::Temporary)
+    }
+
+    /// Takes a server that another process started as it is: it does not end with this handle.
+    pub(crate) fn adopt(&mut self) {
+        if self.lifetime.ends_with_owner() {
+            self.lifetime = Lifetime::Standing;
+        }
+    }
+
+    /// Where it keeps its files, without symbolic links.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Starts the family anew: remnants of an earlier one are killed first.
+    pub(crate) fn launch(&mut self, command: &mut Command) -> Result<(), ServerError> {
+        self.kill_nine()?;
+        let log = self.open_log()?;
+        self.children.extend(self.lifetime.guard(&self.directory, &self.family, &log)?);
+        let server = self.family.spawn(command, &log).map_err(|error| ServerError::Program {
+            program: command.get_program().to_string_lossy().into_owned(),
+            detail: error.to_string(),
+        })?;
+        self.children.push(server);
+        Ok(())
+    }
+
+    fn open_log(&self) -> Result<File, ServerError> {
+        let path = self.log();
+        OpenOptions::new().create(true).append(true).open(&path).at(&path)
+    }
+
+    /// Everything it has written, over all its starts.
+    pub fn log(&self) -> PathBuf {
+        self.directory.join("log")
+    }
+
+    /// Whether any process of it is alive.
+    pub fn is_running(&self) -> bool {
+        self.family.is_alive()
+    }
+
+    /// Waits until `answers` does, or reports why it never will: the process ended, or two minutes passed.
+    pub(crate) async fn wait_ready(&mut self, mut answers: impl AsyncFnMut() -> bool) -> Result<(), ServerError> {
+        let deadline = Instant::now() + START_DEADLINE;
+        loop {
+            if answers().await {
+                return Ok(());
+            }
+            if let Some(status) = self.children.last_mut().and_then(|child| child.try_wait().ok().flatten()) {
+                return Err(self.start_error(format!("it ended with {status}")));
+            }
+            if Instant::now() > deadline {
+                return Err(self.start_error(format!("no answer within {} s", START_DEADLINE.as_secs())));
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn start_error(&self, reason: String) -> ServerError {
+        let log = fs::read(self.log()).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let lines: Vec<String> = log.lines().map(|line| line.chars().take(LOG_LINE_CHARS).collect()).collect();
+        let tail = lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n");
+        ServerError::Start { name: self.name, reason, log: tail }
+    }
+
+    /// SIGKILL to every process of it, wherever it was forked to; returns when none is left.
+    pub fn kill_nine(&mut self) -> Result<(), ServerError> {
+        self.family.kill_nine()?;
+        for mut child in self.children.drain(..) {
+            // It has been killed above, so this only takes the zombie away.
+            let _ = child.wait();
+        }
+        Ok(())
+    }
+
+    /// Asks it to end in order, waits for that, and removes whatever does not obey.
+    pub(crate) async fn stop(&mut self) -> Result<(), ServerError> {
+        let family = self.family.clone();
+        spawn_blocking(move || family.end()).await.expect("ending processes does not panic")?;
+        self.kill_nine()
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        if !self.lifetime.ends_with_owner() {
+            return;
+        }
+        // Nobody is left to report to; the guard and `make stop` remain as second and third try.
+        let killed = self.kill_nine();
+        if killed.is_ok() && self.lifetime == Lifetime::Temporary {
+            let _ = storage::remove(&self.directory);
+        }
+        drop(self.lease.take());
+    }
+}
+
+/// Lets other users pass through: a database that root starts runs as one of them.
+fn open_to_traversal(directory: &Path) -> Result<(), ServerError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o711)).at(directory)
+}

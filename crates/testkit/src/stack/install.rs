@@ -1,0 +1,47 @@
+//! Installs the servers' packages where they are missing.
+//!
+//! Root installs them with `apt-get`; their system services are neither started nor enabled. Everybody else gets them
+//! downloaded and unpacked below `.dev/packages/`, which needs no rights and changes nothing outside the checkout.
+
+mod system;
+mod unpacked;
+
+use std::process::Command;
+
+use crate::servers::{Programs, ServerError, is_root};
+
+/// Makes sure that PostgreSQL and RabbitMQ are there; `tell` hears what is done, in sentences for people.
+///
+/// # Errors
+/// The packages cannot be had; the error says what an administrator would run.
+pub fn install(mut tell: impl FnMut(&str)) -> Result<(), ServerError> {
+    if missing().is_none() {
+        return Ok(());
+    }
+    if is_root() {
+        tell("Installing PostgreSQL and RabbitMQ with apt-get; this takes a minute or two.");
+        system::install()?;
+        tell("Installed. Their system services were neither started nor enabled.");
+    } else {
+        tell("Downloading PostgreSQL and RabbitMQ into .dev/packages; this takes a minute or two.");
+        unpacked::install()?;
+    }
+    missing().map_or(Ok(()), Err)
+}
+
+/// Why the servers cannot be started yet, if they cannot.
+fn missing() -> Option<ServerError> {
+    Programs::postgres().and(Programs::rabbit()).err()
+}
+
+/// Runs a program to its end; its output is shown only when it fails.
+fn run(command: &mut Command) -> Result<(), ServerError> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let failed = |detail: String| ServerError::Program { program: program.clone(), detail };
+    let output = command.output().map_err(|error| failed(error.to_string()))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stdout, output.stderr].concat();
+    Err(failed(format!("{}\n{}", output.status, String::from_utf8_lossy(&said).trim())))
+}

@@ -1,0 +1,72 @@
+//! The CloudEvents JSON format.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Attributes, CrmEvent, MAX_DEPTH, Rejection, RejectionReason};
+use crate::nesting;
+
+/// The attributes we know; others are ignored. A repeated known attribute is an error of serde's, on purpose: which of
+/// the two counts would be a guess.
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow, default)]
+    specversion: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    id: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    source: Option<Cow<'a, str>>,
+    #[serde(borrow, default, rename = "type")]
+    event_type: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    time: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    subject: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    account: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    traceparent: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    data: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    data_base64: Option<&'a RawValue>,
+}
+
+pub(super) fn decode(body: &[u8]) -> Result<CrmEvent<'_>, Rejection> {
+    let text = std::str::from_utf8(body)
+        .map_err(|e| Rejection::new(RejectionReason::NotUtf8, format!("not UTF-8 at byte {}", e.valid_up_to())))?;
+    let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|e| rejection(&e))?;
+    if nesting::depth(text) > MAX_DEPTH {
+        let detail = format!("nested deeper than {MAX_DEPTH} levels");
+        return Err(Rejection::new(RejectionReason::TooDeep, detail));
+    }
+    if envelope.data_base64.is_some() {
+        return Err(Rejection::attribute("data_base64", "is not supported: send JSON in `data`"));
+    }
+    let data = envelope.data.map_or("null", RawValue::get);
+    Attributes {
+        spec_version: envelope.specversion,
+        id: envelope.id,
+        source: envelope.source,
+        event_type: envelope.event_type,
+        time: envelope.time,
+        subject: envelope.subject,
+        account: envelope.account,
+        traceparent: envelope.traceparent,
+    }
+    .check(Cow::Borrowed(data))
+}
+
+/// serde's own words may quote the offending value, so only the place is passed on.
+fn rejection(error: &serde_json::Error) -> Rejection {
+    let (reason, what) = match error.classify() {
+        serde_json::error::Category::Data => (
+            RejectionReason::InvalidAttribute,
+            "an attribute is repeated or not of its type, or the event is no object",
+        ),
+        _ => (RejectionReason::Malformed, "not one JSON document"),
+    };
+    Rejection::new(reason, format!("{what} (line {}, column {})", error.line(), error.column()))
+}

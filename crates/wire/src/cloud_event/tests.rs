@@ -1,0 +1,174 @@
+//! The event cases: what passes untouched, what is refused, and by which reason.
+
+use std::collections::HashMap;
+
+use prost::Message;
+
+use super::*;
+use crate::schema::cloudevents::CloudEvent;
+use crate::schema::cloudevents::cloud_event::cloud_event_attribute_value::Attr;
+use crate::schema::cloudevents::cloud_event::{CloudEventAttributeValue, Data};
+
+/// An event with `change` applied to its text.
+fn event(change: impl Fn(&str) -> String) -> String {
+    change(r#"{"specversion":"1.0","id":"1","source":"/crm","type":"deal.won","data":{"a":1}}"#)
+}
+
+fn with_data(data: &str) -> String {
+    event(|text| text.replace(r#"{"a":1}"#, data))
+}
+
+fn reason(body: &[u8]) -> Option<RejectionReason> {
+    decode(Some("application/json"), None, body).err().map(|rejection| rejection.reason)
+}
+
+#[test]
+fn what_is_no_json_is_malformed() {
+    let whole = event(str::to_owned);
+    let cases = [
+        String::new(),
+        "  \n".into(),
+        format!("\u{feff}{whole}"),
+        whole[..whole.len() - 1].into(),
+        format!("{whole}x"),
+        format!("{whole}{whole}"),
+        with_data("NaN"),
+        with_data("'a'"),
+        with_data("[1,]"),
+        with_data("01"),
+        with_data("\"\u{0}\""),
+    ];
+    for case in cases {
+        assert_eq!(reason(case.as_bytes()), Some(RejectionReason::Malformed), "{case:?}");
+    }
+}
+
+#[test]
+fn other_encodings_are_not_utf8() {
+    let utf16: Vec<u8> = event(str::to_owned).encode_utf16().flat_map(u16::to_le_bytes).chain([0xff]).collect();
+    for case in [&b"\xff\xfe{"[..], b"{\"id\":\"caf\xe9\"}", &utf16] {
+        assert_eq!(reason(case), Some(RejectionReason::NotUtf8));
+    }
+}
+
+#[test]
+fn a_wrong_envelope_names_its_attribute() {
+    let cases = [
+        (r#""id":"1","#, "", "id"),
+        (r#""id":"1""#, r#""id":"""#, "id"),
+        (r#""id":"1""#, r#""id":null"#, "id"),
+        (r#""id":"1""#, r#""id":"a b""#, "id"),
+        (r#""id":"1""#, r#""id":"a\u202eb""#, "id"),
+        (r#""specversion":"1.0""#, r#""specversion":"0.3""#, "specversion"),
+        (r#""source":"/crm","#, "", "source"),
+        (r#""type":"deal.won","#, "", "type"),
+        (r#""type":"deal.won""#, r#""type":"deal\u0000won""#, "type"),
+        (r#""id":"1""#, r#""id":"1","time":"yesterday""#, "time"),
+        (r#""id":"1""#, r#""id":"1","time":"2026-11-23T06:00:00""#, "time"),
+        (r#""id":"1""#, r#""id":"1","account":"""#, "account"),
+        (r#""id":"1""#, r#""id":"1","account":"caf\u00e9""#, "account"),
+    ];
+    for (from, to, attribute) in cases {
+        let body = event(|text| text.replace(from, to));
+        let rejection = decode(None, None, body.as_bytes()).unwrap_err();
+        assert_eq!(rejection.reason, RejectionReason::InvalidAttribute, "{body}");
+        assert!(rejection.detail.contains(&format!("`{attribute}`")), "{}", rejection.detail);
+    }
+    let long = event(|text| text.replace(r#""id":"1""#, &format!(r#""id":"{}""#, "é".repeat(256))));
+    assert_eq!(reason(long.as_bytes()), Some(RejectionReason::InvalidAttribute));
+    for body in [r#"{"id":1}"#, r#"{"id":"1","id":"2"}"#, "[]", "1", "null"] {
+        assert_eq!(reason(body.as_bytes()), Some(RejectionReason::InvalidAttribute), "{body}");
+    }
+}
+
+#[test]
+fn depth_is_counted_with_the_envelope() {
+    let nested = |levels: usize| with_data(&format!("{}1{}", "[".repeat(levels), "]".repeat(levels)));
+    assert_eq!(reason(nested(MAX_DEPTH - 1).as_bytes()), None);
+    assert_eq!(reason(nested(MAX_DEPTH).as_bytes()), Some(RejectionReason::TooDeep));
+    assert_eq!(reason(nested(100_000).as_bytes()), Some(RejectionReason::TooDeep));
+}
+
+#[test]
+fn content_types_and_encodings() {
+    let body = event(str::to_owned);
+    let accepts = |content_type, encoding| decode(content_type, encoding, body.as_bytes()).map_err(|r| r.reason);
+    for content_type in
+        [None, Some(""), Some("application/json"), Some("Application/CloudEvents+JSON; charset=\"UTF-8\"")]
+    {
+        assert!(accepts(content_type, None).is_ok(), "{content_type:?}");
+    }
+    for content_type in ["text/plain", "application/xml", "application/json; charset=latin1", "json"] {
+        assert_eq!(accepts(Some(content_type), None), Err(RejectionReason::UnsupportedContentType), "{content_type}");
+    }
+    assert_eq!(accepts(None, Some("gzip")), Err(RejectionReason::UnsupportedContentEncoding));
+    assert!(accepts(None, Some("identity")).is_ok());
+}
+
+#[test]
+fn data_passes_untouched() {
+    for data in [
+        r#""\u0000""#,
+        r#""\ud800""#,
+        "1234567890123456789012345678901234567890",
+        "1e400",
+        r#"{"a":1,"a":2}"#,
+        "{ \"z\" : 1.10 ,\"a\":[ ] }",
+        "null",
+    ] {
+        let body = with_data(data);
+        let decoded = decode(None, None, body.as_bytes()).unwrap_or_else(|e| panic!("{data}: {e}"));
+        assert_eq!(decoded.data, data);
+    }
+    let without = event(|text| text.replace(r#","data":{"a":1}"#, ""));
+    assert_eq!(decode(None, None, without.as_bytes()).unwrap().data, "null");
+}
+
+#[test]
+fn defaults_and_extensions() {
+    let body = event(|text| text.replace('{', r#"{"traceparent":"00-x","colour":"red","subject":null,"#));
+    // The replacement also reaches `data`, which is free to hold anything.
+    let decoded = decode(None, None, body.as_bytes()).unwrap();
+    assert_eq!(decoded.account, AccountName::default_account());
+    assert_eq!(decoded.time, None);
+    assert_eq!(decoded.subject, None);
+    assert_eq!(decoded.traceparent.as_deref(), Some("00-x"));
+}
+
+fn protobuf_event() -> CloudEvent {
+    let string = |text: &str| CloudEventAttributeValue { attr: Some(Attr::CeString(text.into())) };
+    CloudEvent {
+        id: "1".into(),
+        source: "/crm".into(),
+        spec_version: "1.0".into(),
+        r#type: "deal.won".into(),
+        attributes: HashMap::from([("account".into(), string("acme")), ("subject".into(), string("deals/1"))]),
+        data: Some(Data::TextData(r#"{"b":1.10}"#.into())),
+    }
+}
+
+fn decode_protobuf(event: &CloudEvent) -> Result<CrmEvent<'static>, Rejection> {
+    protobuf::decode(&event.encode_to_vec())
+}
+
+#[test]
+fn the_protobuf_format_says_the_same() {
+    let decoded = decode_protobuf(&protobuf_event()).unwrap();
+    assert_eq!((decoded.account.as_str(), decoded.subject.as_deref()), ("acme", Some("deals/1")));
+    assert_eq!(decoded.data, r#"{"b":1.10}"#);
+    let body = protobuf_event().encode_to_vec();
+    assert!(decode(Some("application/cloudevents+protobuf"), None, &body).is_ok());
+}
+
+#[test]
+fn a_wrong_protobuf_event_is_refused() {
+    let reason = |event: CloudEvent| decode_protobuf(&event).map_err(|rejection| rejection.reason);
+    let text = |text: String| CloudEvent { data: Some(Data::TextData(text)), ..protobuf_event() };
+    assert_eq!(reason(text("<x/>".into())), Err(RejectionReason::Malformed));
+    assert_eq!(reason(text(format!("{}1{}", "[".repeat(64), "]".repeat(64)))), Err(RejectionReason::TooDeep));
+    let binary = CloudEvent { data: Some(Data::BinaryData(vec![1])), ..protobuf_event() };
+    assert_eq!(reason(binary), Err(RejectionReason::InvalidAttribute));
+    let nameless = CloudEvent { id: String::new(), ..protobuf_event() };
+    assert_eq!(reason(nameless), Err(RejectionReason::InvalidAttribute));
+    assert_eq!(protobuf::decode(b"{}").map_err(|r| r.reason), Err(RejectionReason::Malformed));
+}

@@ -1,0 +1,153 @@
+//! One attempt to be made: from fanout to a sender, and from a sender through the retry ladder back to one.
+
+use bytes::Bytes;
+use domain::{AccountName, DeliveryId, Trigger, WebhookId};
+use jiff::Timestamp;
+use prost::Message;
+
+use crate::schema::easycrm as schema;
+
+/// A checked delivery job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryJob {
+    /// The same on every attempt.
+    pub delivery: DeliveryId,
+    /// Whom it is for; the sender reads the webhook's settings.
+    pub webhook: WebhookId,
+    /// Tenant that owns the webhook.
+    pub account: AccountName,
+    /// CloudEvents id of the source event.
+    pub event_id: String,
+    /// Name of the event's type, kept as text so that an older sender can deliver a newer type.
+    pub event_type: String,
+    /// When the event was accepted, to the microsecond (Postgres' precision). Its UTC day files the delivery.
+    pub accepted_at: Timestamp,
+    /// 1-based number of the attempt asked for.
+    pub attempt: u32,
+    /// Steps of the ladder already used.
+    pub step: u32,
+    /// Why the attempt is made.
+    pub trigger: Trigger,
+    /// The job may have been published before: look before sending.
+    pub repeat: bool,
+    /// Exact bytes to post and to sign.
+    pub payload: Bytes,
+    /// W3C trace context of the event.
+    pub traceparent: Option<String>,
+}
+
+/// A message of `webhooks.deliveries` that is no delivery job.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JobError {
+    /// Not protobuf, or of another schema.
+    #[error("not a DeliveryJob message")]
+    Malformed,
+    /// A field has a value that no job of ours has.
+    #[error("field `{0}` is missing or not allowed")]
+    Field(&'static str),
+}
+
+impl DeliveryJob {
+    /// The message's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        schema::DeliveryJob {
+            delivery_id: Bytes::copy_from_slice(self.delivery.as_bytes()),
+            webhook_id: Bytes::copy_from_slice(self.webhook.0.as_bytes()),
+            account: self.account.as_str().to_owned(),
+            event_id: self.event_id.clone(),
+            event_type: self.event_type.clone(),
+            accepted_at_us: self.accepted_at.as_microsecond(),
+            attempt: self.attempt,
+            step: self.step,
+            trigger: trigger_to_schema(self.trigger).into(),
+            repeat: self.repeat,
+            payload: self.payload.clone(),
+            traceparent: self.traceparent.clone().unwrap_or_default(),
+        }
+        .encode_to_vec()
+    }
+
+    /// Reads a message; the payload stays a slice of it.
+    ///
+    /// # Errors
+    /// [`JobError`] when the message can never be understood.
+    pub fn decode(message: Bytes) -> Result<Self, JobError> {
+        let job = schema::DeliveryJob::decode(message).map_err(|_| JobError::Malformed)?;
+        let trigger = schema::Trigger::try_from(job.trigger).ok().and_then(trigger_from_schema);
+        Ok(Self {
+            delivery: DeliveryId::from_bytes(sixteen(&job.delivery_id, "delivery_id")?),
+            webhook: WebhookId(uuid::Uuid::from_bytes(sixteen(&job.webhook_id, "webhook_id")?)),
+            account: job.account.parse().map_err(|_| JobError::Field("account"))?,
+            event_id: job.event_id,
+            event_type: job.event_type,
+            accepted_at: Timestamp::from_microsecond(job.accepted_at_us)
+                .map_err(|_| JobError::Field("accepted_at_us"))?,
+            attempt: Some(job.attempt).filter(|attempt| *attempt > 0).ok_or(JobError::Field("attempt"))?,
+            step: job.step,
+            trigger: trigger.ok_or(JobError::Field("trigger"))?,
+            repeat: job.repeat,
+            payload: job.payload,
+            traceparent: Some(job.traceparent).filter(|text| !text.is_empty()),
+        })
+    }
+}
+
+fn sixteen(bytes: &[u8], field: &'static str) -> Result<[u8; 16], JobError> {
+    bytes.try_into().map_err(|_| JobError::Field(field))
+}
+
+fn trigger_to_schema(trigger: Trigger) -> schema::Trigger {
+    match trigger {
+        Trigger::Event => schema::Trigger::Event,
+        Trigger::Retry => schema::Trigger::Retry,
+        Trigger::Manual => schema::Trigger::Manual,
+        Trigger::Resume => schema::Trigger::Resume,
+        Trigger::Test => schema::Trigger::Test,
+    }
+}
+
+fn trigger_from_schema(trigger: schema::Trigger) -> Option<Trigger> {
+    match trigger {
+        schema::Trigger::Unspecified => None,
+        schema::Trigger::Event => Some(Trigger::Event),
+        schema::Trigger::Retry => Some(Trigger::Retry),
+        schema::Trigger::Manual => Some(Trigger::Manual),
+        schema::Trigger::Resume => Some(Trigger::Resume),
+        schema::Trigger::Test => Some(Trigger::Test),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job() -> DeliveryJob {
+        DeliveryJob {
+            delivery: DeliveryId::from_bytes([7; 16]),
+            webhook: WebhookId(uuid::Uuid::from_bytes([9; 16])),
+            account: "acme".parse().unwrap(),
+            event_id: "e-1".into(),
+            event_type: "deal.won".into(),
+            accepted_at: Timestamp::from_microsecond(1_795_413_600_123_456).unwrap(),
+            attempt: 2,
+            step: 1,
+            trigger: Trigger::Retry,
+            repeat: true,
+            payload: Bytes::from_static(b"{\"\xff"),
+            traceparent: None,
+        }
+    }
+
+    #[test]
+    fn a_job_survives_the_wire() {
+        assert_eq!(DeliveryJob::decode(job().encode().into()), Ok(job()));
+    }
+
+    #[test]
+    fn what_is_no_job_is_refused_by_name() {
+        assert_eq!(DeliveryJob::decode(Bytes::from_static(b"{}")), Err(JobError::Malformed));
+        assert_eq!(DeliveryJob::decode(Bytes::new()), Err(JobError::Field("delivery_id")));
+        let first = DeliveryJob { attempt: 0, ..job() };
+        assert_eq!(DeliveryJob::decode(first.encode().into()), Err(JobError::Field("attempt")));
+    }
+}
