@@ -1,6 +1,7 @@
 //! Acknowledging in few frames what completes in any order.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -110,7 +111,10 @@ struct Tags {
 
 impl Tags {
     fn complete(&mut self, tag: u64) {
-        if tag > self.settled && self.finished.insert(tag, false).is_none() {
+        if let Entry::Vacant(place) = self.finished.entry(tag)
+            && tag > self.settled
+        {
+            place.insert(false);
             self.waiting += 1;
         }
     }

@@ -14,7 +14,7 @@ use crate::metrics::FanoutMetrics;
 use crate::receive_event::{EventLoop, PREFETCH};
 use crate::recent_events::RecentEvents;
 use crate::subscriptions::Subscriptions;
-use crate::{api, housekeeping};
+use crate::{api, backlog, housekeeping};
 
 /// Runs until a signal; then stops the intake, finishes what is held and ends.
 ///
@@ -38,6 +38,7 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let tracker = TaskTracker::new();
     let api_stop = CancellationToken::new();
     api::start(&settings, &parts.database, &metrics, &tracker, api_stop.clone()).await?;
+    store::watch_pool(&parts.database, &metrics, stop.clone());
     info!(version = runtime::VERSION, "fanout started");
 
     let worked = tokio::select! {
@@ -73,6 +74,7 @@ impl Parts {
         self.database.wait_for_schema().await?;
         self.topology.declare_when_reachable(&self.connector).await?;
         tracker.spawn(housekeeping::run(self.database.clone(), Arc::clone(&self.metrics), stop.clone()));
+        tracker.spawn(backlog::watch(self.database.clone(), Arc::clone(&self.metrics), stop.clone()));
         let (metrics, stop_following) = (Arc::clone(&self.metrics), stop.clone());
         let subscriptions = Subscriptions::follow(self.database.clone(), metrics, subscriptions_heard, stop_following);
         subscriptions.loaded().await;

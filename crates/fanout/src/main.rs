@@ -4,6 +4,7 @@
 
 mod api;
 mod app;
+mod backlog;
 mod cli;
 mod enqueue;
 mod housekeeping;

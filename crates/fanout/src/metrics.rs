@@ -62,6 +62,33 @@ impl Label for ReasonLabel {
     }
 }
 
+/// What a delivery that is not at its end waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// Nothing: its retry's time has come.
+    Due,
+    /// Its retry's time.
+    Scheduled,
+    /// Its webhook to be resumed.
+    Held,
+}
+
+impl Label for Waiting {
+    const NAME: &'static str = "state";
+
+    fn all() -> &'static [Self] {
+        &[Self::Due, Self::Scheduled, Self::Held]
+    }
+
+    fn value(self) -> &'static str {
+        match self {
+            Self::Due => "due",
+            Self::Scheduled => "scheduled",
+            Self::Held => "held",
+        }
+    }
+}
+
 /// The metrics of one fanout process.
 pub struct FanoutMetrics {
     /// Events taken from the broker.
@@ -78,6 +105,12 @@ pub struct FanoutMetrics {
     pub index_webhooks: Gauge,
     /// When housekeeping last succeeded.
     pub housekeeping: Gauge,
+    /// What waits, over all processes.
+    pub backlog: Family<Waiting, Gauge>,
+    /// By how much the most overdue of it is late.
+    pub oldest_due: Gauge,
+    /// When the two were last read.
+    pub backlog_read: Gauge,
 }
 
 impl FanoutMetrics {
@@ -107,6 +140,14 @@ impl FanoutMetrics {
                 "webhook_housekeeping_timestamp_seconds",
                 "Unix time at which this process last made sure of the coming days' log partitions; 0 before the first.",
             ),
+            backlog: metrics
+                .gauges("webhook_deliveries_backlog", "Deliveries not yet at their end, from the last database snapshot."),
+            oldest_due: metrics.gauge(
+                "webhook_deliveries_oldest_due_age_seconds",
+                "Age past its due time of the most overdue retry at the last snapshot; 0 when none is late.",
+            ),
+            backlog_read: metrics
+                .gauge("webhook_backlog_snapshot_timestamp_seconds", "Unix time of the last successful backlog snapshot."),
         }
     }
 }

@@ -93,7 +93,7 @@ impl Outbound {
         while let Some(mut connection) = self.pool.take(&target.authority) {
             match connection.send(request).await {
                 Ok(response) => return Ok(Answer { response, connection }),
-                Err(SendError::Unsent(unsent)) => request = unsent,
+                Err(SendError::Unsent(unsent)) => request = *unsent,
                 Err(SendError::Failed(failure)) => return Err(failure),
             }
         }

@@ -34,7 +34,7 @@ pub(crate) struct Connection {
 /// Why a request got no answer.
 pub(crate) enum SendError {
     /// The connection had ended before anything of the request was written. Here it is, to be sent on another.
-    Unsent(Request<Full<Bytes>>),
+    Unsent(Box<Request<Full<Bytes>>>),
     /// The receiver may have got the request.
     Failed(Failure),
 }
@@ -56,7 +56,7 @@ impl Connection {
     pub(crate) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, SendError> {
         let answer = self.requests.try_send_request(request);
         self.drive(answer).await.map_err(|mut error| match error.take_message() {
-            Some(request) => SendError::Unsent(request),
+            Some(request) => SendError::Unsent(Box::new(request)),
             None => SendError::Failed(Failure::of_request(error.error())),
         })
     }

@@ -4,6 +4,11 @@
 //! resolved here, all its addresses are judged by [`domain::AddressPolicy`], and exactly the judged addresses are dialled;
 //! certificate, SNI and `Host` keep the name. Redirects are not followed, the environment's proxy variables are not read.
 //!
+//! HTTP/1.1 is hyper's, connection by connection; which connection to use is decided here rather than by a general HTTP
+//! client, because three things must be exact. An attempt owns its connection, so ending the attempt ends whatever the
+//! receiver keeps open. Requests in flight never need more connections than there are requests. And a request goes over
+//! a second connection only when nothing of it was written to the first, so that one attempt is at most one POST.
+//!
 //! It decides nothing about retries and signs nothing: `sender` calls it with a finished signature.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

@@ -31,6 +31,8 @@ pub struct EgressSettings {
 }
 
 impl EgressSettings {
-    /// The recommended [`EgressSettings::idle_timeout`]: below the 5 s after which many receivers close an idle connection.
+    /// The recommended [`EgressSettings::idle_timeout`]. Many servers close a connection after 5 s without a request
+    /// (Node.js, uvicorn, Apache); a request on its way at that moment is a failed attempt that nobody can repeat safely,
+    /// so the connection is given up first. A busy receiver's connections are never idle that long anyway.
     pub const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 }

@@ -16,6 +16,9 @@ use crate::error::StoreError;
 const POLL: Duration = Duration::from_millis(900);
 /// A database that does not answer the poll by then is away.
 const POLL_TIMEOUT: Duration = Duration::from_secs(5);
+/// Notifications read from the connection and not yet told. When nobody takes them they wait in the server, the poll
+/// goes unanswered, and the connection is given up: everything is then read again.
+const UNREAD: usize = 4096;
 /// Pause before the next try to connect.
 const RECONNECT: Duration = Duration::from_millis(500);
 
@@ -64,11 +67,11 @@ async fn listen_once(
 ) -> Result<(), StoreError> {
     let (config, tls) = database.dedicated();
     let (client, mut connection) = config.connect(tls).await?;
-    let (notify, mut notifications) = mpsc::unbounded_channel();
+    let (notify, mut notifications) = mpsc::channel(UNREAD);
     let driver = tokio::spawn(async move {
         while let Some(Ok(message)) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {
             if let AsyncMessage::Notification(notification) = message
-                && notify.send(notification.payload().to_owned()).is_err()
+                && notify.send(notification.payload().to_owned()).await.is_err()
             {
                 break;
             }
@@ -81,7 +84,7 @@ async fn listen_once(
 
 async fn follow(
     client: &Client,
-    notifications: &mut mpsc::UnboundedReceiver<String>,
+    notifications: &mut mpsc::Receiver<String>,
     changes: &mpsc::Sender<Change>,
     first_failure: &mut bool,
 ) -> Result<(), StoreError> {

@@ -119,18 +119,13 @@ impl Database {
         (self.config.clone(), self.tls.clone())
     }
 
-    /// Connections in use and connections idle.
-    pub fn pool_usage(&self) -> (usize, usize) {
-        let status = self.pool.status();
-        (status.size.saturating_sub(status.available), status.available)
+    pub(crate) fn pool_size(&self) -> usize {
+        self.pool.status().max_size
     }
 
-    /// Asks the database for a sign of life.
-    ///
-    /// # Errors
-    /// When it gives none.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        self.connection().await?.batch_execute("SELECT 1").await?;
-        Ok(())
+    /// Connections in use and connections idle.
+    pub(crate) fn pool_usage(&self) -> (usize, usize) {
+        let status = self.pool.status();
+        (status.size.saturating_sub(status.available), status.available)
     }
 }

@@ -4,6 +4,7 @@
 //! what a delivery's next state is, the caller decides. Every query that serves an account names the account.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod backlog;
 pub mod changes;
 mod database;
 pub mod delivery_log;
@@ -12,11 +13,14 @@ mod migrations;
 pub mod outcomes;
 mod partitions;
 mod secret_keys;
+mod telemetry;
 pub mod tokens;
 pub mod webhooks;
 
+pub use backlog::Backlog;
 pub use database::{Database, DatabaseSettingsError, DatabaseUrl, InvalidUrl};
 pub use error::StoreError;
 pub use migrations::{SchemaError, SchemaState};
 pub use partitions::PARTITIONS_AHEAD;
 pub use secret_keys::{SecretKey, SecretKeys};
+pub use telemetry::watch_pool;

@@ -10,6 +10,7 @@ mod checkout;
 pub mod http;
 pub mod receiver;
 pub mod servers;
+pub mod service;
 pub mod stack;
 pub mod wait;
 

@@ -24,6 +24,7 @@ mod vhost;
 pub use error::ServerError;
 pub use instance::Instance;
 pub use lifetime::Lifetime;
+pub use ports::free_ports;
 pub use postgres::{Durability, PrivatePostgres};
 pub use rabbit::{Alarm, PrivateRabbit};
 pub use vhost::Vhost;

@@ -8,7 +8,7 @@ use super::reader::Reader;
 
 /// What is written when `RUST_LOG` says nothing: the libraries that report every reconnection of theirs at `info` are
 /// held back, since this program reports its own.
-const DEFAULT_LEVELS: &str = "info,lapin=warn,tokio_postgres=warn,hickory_proto=warn,hickory_resolver=warn";
+const DEFAULT_LEVELS: &str = "info,lapin=off,tokio_postgres=warn,hickory_proto=warn,hickory_resolver=warn";
 
 /// How log lines look, and which are written.
 #[derive(Clone, Debug)]

@@ -16,8 +16,11 @@ pub struct Script {
 
 enum Plot {
     Listed { first: VecDeque<Arc<PreparedAnswer>>, last: Arc<PreparedAnswer> },
-    Decided(Box<dyn FnMut(&ReceivedRequest, usize) -> Answer + Send>),
+    Decided(Box<Decide>),
 }
+
+/// Sees the request's head and how many requests were answered before.
+type Decide = dyn FnMut(&ReceivedRequest, usize) -> Answer + Send;
 
 impl Script {
     /// Always this answer.

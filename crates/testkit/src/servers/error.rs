@@ -33,14 +33,16 @@ pub enum ServerError {
         detail: String,
     },
     /// The server ended while it was starting, or did not answer in time.
-    #[error("{name} did not start: {reason}\n{log}")]
+    #[error("{name} did not start: {reason}; {} ends with\n{end}", log.display())]
     Start {
         /// Which server.
         name: &'static str,
         /// What was seen.
         reason: String,
-        /// The end of its log.
-        log: String,
+        /// Its log.
+        log: PathBuf,
+        /// The end of that.
+        end: String,
     },
     /// Processes of the server outlived SIGKILL.
     #[error("processes of {} are still there", directory.display())]

@@ -2,9 +2,10 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
@@ -12,6 +13,7 @@ use super::error::AtPath as _;
 use super::lifetime::{Lease, Lifetime};
 use super::process::Family;
 use super::{ServerError, storage};
+use crate::wait;
 
 /// From launch to the first answer, on a loaded machine and after a crash that needs recovery.
 const START_DEADLINE: Duration = Duration::from_secs(120);
@@ -96,7 +98,7 @@ impl Instance {
             if answers().await {
                 return Ok(());
             }
-            if let Some(status) = self.children.last_mut().and_then(|child| child.try_wait().ok().flatten()) {
+            if let Some(status) = self.exit_status() {
                 return Err(self.start_error(format!("it ended with {status}")));
             }
             if Instant::now() > deadline {
@@ -110,8 +112,29 @@ impl Instance {
         let log = fs::read(self.log()).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
         let lines: Vec<String> = log.lines().map(|line| line.chars().take(LOG_LINE_CHARS).collect()).collect();
-        let tail = lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n");
-        ServerError::Start { name: self.name, reason, log: tail }
+        let end = lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n");
+        ServerError::Start { name: self.name, reason, log: self.log(), end }
+    }
+
+    /// How the program ended, if this process started it and it has ended.
+    pub(crate) fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.children.last_mut().and_then(|child| child.try_wait().ok().flatten())
+    }
+
+    /// The process number of the program, if this process started it.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.children.last().map(Child::id)
+    }
+
+    /// Sends SIGTERM to the program that this process started and waits for its end.
+    pub(crate) async fn terminate(&mut self, within: Duration) -> Result<ExitStatus, ServerError> {
+        // A child that has ended keeps its number until it is waited for, so this reaches nobody else.
+        if let Some(pid) = self.pid().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let ended = wait::until_some(within, format!("{} to end", self.name), async || self.exit_status()).await?;
+        self.kill_nine()?;
+        Ok(ended)
     }
 
     /// SIGKILL to every process of it, wherever it was forked to; returns when none is left.

@@ -43,6 +43,15 @@ impl Management {
         Ok(overview["node"].as_str().unwrap_or_default().to_owned())
     }
 
+    /// Whether the node has a resource alarm in force.
+    pub(super) async fn has_alarm(&self) -> Result<bool, ServerError> {
+        match self.get("/api/health/checks/local-alarms").await {
+            Ok(_) => Ok(false),
+            Err(ServerError::Management { status: 503, .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Creates a virtual host of a fresh name, which the broker's user may use in full.
     pub(crate) async fn create_vhost(&self) -> Result<Vhost, ServerError> {
         let name = format!("test-{}", Uuid::now_v7().simple());

@@ -13,8 +13,8 @@ const PREFERRED: Range<u16> = 28000..32768;
 /// A range smaller than this soon has no free ports left.
 const SMALLEST: u16 = 1000;
 
-/// Finds `N` different ports that nobody listens on now.
-pub(super) fn free_ports<const N: usize>() -> [u16; N] {
+/// Finds `N` different ports of 127.0.0.1 that nobody listens on now.
+pub fn free_ports<const N: usize>() -> [u16; N] {
     let range = candidates(ephemeral_range());
     let mut found = BTreeSet::new();
     while found.len() < N {

@@ -18,6 +18,9 @@ use crate::wait;
 /// How often a lost race for a port is run again.
 const PORT_ATTEMPTS: usize = 3;
 
+/// How long the node may take to look at its memory or disk again.
+const ALARM_DEADLINE: Duration = Duration::from_secs(30);
+
 /// A resource alarm, which blocks every publishing connection of the node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alarm {
@@ -131,26 +134,33 @@ impl PrivateRabbit {
         self.management.create_vhost().await
     }
 
-    /// Raises a resource alarm: publishing connections are blocked until it is cleared.
+    /// Raises a resource alarm and waits until the node reports it: publishing connections are then blocked.
     ///
     /// # Errors
-    /// The node is down.
+    /// The node is down, or no alarm goes off.
     pub async fn raise_alarm(&self, alarm: Alarm) -> Result<(), ServerError> {
         match alarm {
-            Alarm::Memory => self.control(&["set_vm_memory_high_watermark", "0.0000001"]).await,
-            Alarm::Disk => self.control(&["set_disk_free_limit", "1000000GB"]).await,
+            Alarm::Memory => self.control(&["set_vm_memory_high_watermark", "0.0000001"]).await?,
+            Alarm::Disk => self.control(&["set_disk_free_limit", "1000000GB"]).await?,
         }
+        self.wait_alarm(true).await
     }
 
-    /// Clears a raised alarm, back to RabbitMQ's defaults.
+    /// Clears a raised alarm, back to RabbitMQ's defaults, and waits until the node reports none.
     ///
     /// # Errors
-    /// The node is down.
+    /// The node is down, or another alarm is in force.
     pub async fn clear_alarm(&self, alarm: Alarm) -> Result<(), ServerError> {
         match alarm {
-            Alarm::Memory => self.control(&["set_vm_memory_high_watermark", "0.4"]).await,
-            Alarm::Disk => self.control(&["set_disk_free_limit", "50MB"]).await,
+            Alarm::Memory => self.control(&["set_vm_memory_high_watermark", "0.4"]).await?,
+            Alarm::Disk => self.control(&["set_disk_free_limit", "50MB"]).await?,
         }
+        self.wait_alarm(false).await
+    }
+
+    async fn wait_alarm(&self, in_force: bool) -> Result<(), ServerError> {
+        let reported = async || self.management.has_alarm().await.is_ok_and(|reported| reported == in_force);
+        Ok(wait::until(ALARM_DEADLINE, format!("the alarm to be {in_force}"), reported).await?)
     }
 
     /// Makes the node close every connection, and waits until it has.

@@ -70,6 +70,7 @@ pub(super) fn write(data: &Path, record: &Record) -> Result<(), ServerError> {
          default_pass = {password}\n\
          collect_statistics_interval = 1000\n\
          log.console = true\n\
+         log.console.use_colors = off\n\
          log.file = false\n"
     );
     record::write_private(&data.join("rabbitmq.conf"), configuration.as_bytes())?;
@@ -89,7 +90,6 @@ pub(super) fn command(programs: &Programs, program: &str, data: &Path, record: &
         .current_dir(data)
         // Erlang keeps the cookie, the password between nodes, in the home directory.
         .env("HOME", data)
-        .env("RABBITMQ_LOG", "-color")
         .env("RABBITMQ_NODENAME", &record.node)
         .env("RABBITMQ_CONFIG_FILE", data.join("rabbitmq.conf"))
         .env("RABBITMQ_CONFIG_FILES", data.join("conf.d"))

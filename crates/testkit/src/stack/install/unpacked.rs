@@ -25,6 +25,7 @@ pub(super) fn install() -> Result<(), ServerError> {
         write_erl(&draft, &root)?;
         let _ = fs::remove_dir_all(&root);
         fs::rename(&draft, &root)?;
+        fs::remove_dir_all(directory.join("lists"))?;
         fs::remove_dir_all(directory.join("cache"))
     };
     finish().map_err(|source| ServerError::File { path: root.clone(), source })

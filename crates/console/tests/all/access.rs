@@ -1,0 +1,134 @@
+//! Tokens, roles, and accounts that never see each other.
+
+use bytes::Bytes;
+use console::Route;
+use http::{Method, Request};
+use serde_json::{Value, json};
+use store::tokens::Role;
+use testkit::http::{Client, Response};
+
+use crate::api::{ACCOUNT, Api, OTHER_ACCOUNT, create, erp_sync, id, ok, problem};
+use crate::deliveries::{delivered, now};
+
+const METHODS: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+
+/// Every path there is, with the ids of one account's objects in it.
+fn paths(webhook: &str, delivery: &str) -> Vec<String> {
+    let routes = Route::ALL.iter().filter(|route| **route != Route::Unmatched);
+    let id = |route: &Route| if *route == Route::Delivery { delivery } else { webhook };
+    routes.map(|route| route.template().replace("{id}", id(route))).collect()
+}
+
+/// Any request that its route takes.
+async fn send(client: &Client, method: &Method, path: &str) -> Response {
+    let body = if *method == Method::PATCH { json!({"name": "Taken over"}) } else { erp_sync() };
+    let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+    client.send(request.body(Bytes::from(body.to_string())).unwrap()).await.unwrap()
+}
+
+/// Calls every method of every route and hands over what is answered to those that the route takes.
+async fn walk(client: &Client, paths: &[String], mut check: impl FnMut(&Method, &str, &Response)) {
+    let mut taken = 0;
+    for path in paths {
+        for method in &METHODS {
+            let answer = send(client, method, path).await;
+            if answer.status.as_u16() == 405 {
+                problem(&answer, 405);
+                let allowed = answer.headers["allow"].to_str().unwrap();
+                assert!(allowed.contains("GET") && !allowed.contains(method.as_str()), "{method} {path}: {allowed}");
+            } else {
+                taken += 1;
+                check(method, path, &answer);
+            }
+        }
+    }
+    assert!(taken > paths.len());
+}
+
+struct Objects {
+    webhook: Value,
+    paths: Vec<String>,
+}
+
+async fn objects(api: &Api) -> Objects {
+    let webhook = create(&api.admin().await, &erp_sync()).await;
+    let record = delivered(ACCOUNT, id(&webhook), "evt-1", now());
+    api.database.record(std::slice::from_ref(&record)).await.unwrap();
+    let paths = paths(id(&webhook), &record.delivery.to_string());
+    Objects { webhook, paths }
+}
+
+#[tokio::test]
+async fn every_route_needs_a_token() {
+    let api = Api::start().await;
+    let objects = objects(&api).await;
+    walk(&api.anonymous(), &objects.paths, |method, path, answer| {
+        problem(answer, 401);
+        let challenge = answer.headers["www-authenticate"].to_str().unwrap();
+        assert!(challenge.starts_with("Bearer ") && !challenge.contains("error"), "{method} {path}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_viewer_reads_and_changes_nothing() {
+    let api = Api::start().await;
+    let objects = objects(&api).await;
+    let viewer = api.client(ACCOUNT, Role::Viewer).await;
+    walk(&viewer, &objects.paths, |method, path, answer| {
+        if method == Method::GET {
+            ok(answer);
+            assert!(!answer.text().contains("secret"), "{path}");
+        } else {
+            problem(answer, 403);
+        }
+    })
+    .await;
+    let list = ok(&viewer.get("/api/v1/webhooks").await.unwrap());
+    assert_eq!((list["data"].as_array().unwrap().len(), &list["data"][0]["name"]), (1, &json!("ERP Sync")));
+}
+
+#[tokio::test]
+async fn what_belongs_to_another_account_is_not_found() {
+    let api = Api::start().await;
+    let objects = objects(&api).await;
+    let stranger = api.client(OTHER_ACCOUNT, Role::Admin).await;
+    let unknown = paths("01890a5d-ac96-774b-bcce-b302099a8057", "msg_00000000000000000000000000000001");
+    for paths in [&objects.paths, &unknown] {
+        let with_id: Vec<_> = paths.iter().filter(|path| path.matches('/').count() > 3).cloned().collect();
+        assert_eq!(with_id.len(), 3);
+        walk(&stranger, &with_id, |_, _, answer| drop(problem(answer, 404))).await;
+    }
+    assert_eq!(ok(&stranger.get("/api/v1/webhooks").await.unwrap())["data"], json!([]));
+    let theirs = ok(&api.admin().await.get(&format!("/api/v1/webhooks/{}", id(&objects.webhook))).await.unwrap());
+    assert_eq!(theirs["name"], "ERP Sync");
+}
+
+#[tokio::test]
+async fn only_a_valid_token_in_one_proper_header_counts() {
+    let api = Api::start().await;
+    let token = api.token(ACCOUNT, Role::Admin).await;
+    let send = async |headers: &[&str]| {
+        let mut request = Request::get("/api/v1/webhooks");
+        for header in headers {
+            request = request.header("authorization", *header);
+        }
+        api.anonymous().send(request.body(Bytes::new()).unwrap()).await.unwrap()
+    };
+    let bearer = format!("Bearer {token}");
+    ok(&send(&[&bearer]).await);
+    ok(&send(&[&format!("bearer  {token}")]).await);
+    let long = format!("Bearer {}", "x".repeat(8000));
+    let shorter = &bearer[..bearer.len() - 1];
+    for wrong in [shorter, &long, "Bearer ", "Bearer", &token, "Basic YTpi", "Bearer ewh_\u{e9}"] {
+        problem(&send(&[wrong]).await, 401);
+    }
+    problem(&send(&[&bearer, &bearer]).await, 401);
+    let refused = send(&[shorter]).await;
+    assert!(refused.headers["www-authenticate"].to_str().unwrap().contains("error=\"invalid_token\""));
+    assert!(!refused.text().contains(shorter.trim_start_matches("Bearer ")));
+
+    let id = api.database.tokens().await.unwrap()[0].id;
+    api.database.revoke_token(id).await.unwrap();
+    problem(&send(&[&bearer]).await, 401);
+}

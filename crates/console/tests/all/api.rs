@@ -1,0 +1,147 @@
+//! An API on a database of its own, and what tests do with it again and again.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use console::{ApiState, RequestObserver, ServedRequest};
+use domain::{AccountName, AddressPolicy};
+use http::StatusCode;
+use rustls::RootCertStore;
+use serde_json::{Value, json};
+use store::tokens::Role;
+use store::{Database, SecretKey, SecretKeys};
+use testkit::http::{Client, Response};
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Whose webhooks most tests manage.
+pub const ACCOUNT: &str = "acme";
+/// Somebody else.
+pub const OTHER_ACCOUNT: &str = "globex";
+
+struct Nobody;
+
+impl RequestObserver for Nobody {
+    fn served(&self, _: &ServedRequest) {}
+}
+
+/// A served API. It ends with the test.
+pub struct Api {
+    pub address: SocketAddr,
+    pub database: Database,
+    pub database_url: String,
+    _stop: DropGuard,
+}
+
+impl Api {
+    pub async fn start() -> Self {
+        Self::start_below("").await
+    }
+
+    pub async fn start_below(base_path: &str) -> Self {
+        let url = testkit::shared_stack().await.create_database().await.unwrap();
+        Self::start_with(&url, base_path).await
+    }
+
+    pub async fn start_with(database_url: &str, base_path: &str) -> Self {
+        let keys = SecretKeys::new(SecretKey::new(&[7; 32]), Vec::new());
+        let database = Database::new(&database_url.parse().unwrap(), 4, RootCertStore::empty(), keys);
+        database.migrate().await.unwrap();
+        let state = ApiState {
+            database: database.clone(),
+            policy: AddressPolicy::public_only(),
+            base_path: base_path.to_owned(),
+            observer: Arc::new(Nobody),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        tokio::spawn(console::serve(listener, console::router(state), stop.clone()));
+        Self { address, database, database_url: database_url.to_owned(), _stop: stop.drop_guard() }
+    }
+
+    /// A client without a token.
+    pub fn anonymous(&self) -> Client {
+        Client::new(format!("http://{}", self.address))
+    }
+
+    /// A client with a new token.
+    pub async fn client(&self, account: &str, role: Role) -> Client {
+        self.anonymous().with_bearer(&self.token(account, role).await)
+    }
+
+    /// A client that may do everything to [`ACCOUNT`].
+    pub async fn admin(&self) -> Client {
+        self.client(ACCOUNT, Role::Admin).await
+    }
+
+    pub async fn token(&self, account: &str, role: Role) -> String {
+        let token = self.database.create_token(&self::account(account), role, "a test").await.unwrap();
+        token.expose().to_owned()
+    }
+
+    /// A plain connection to the database, for what the API cannot do.
+    pub async fn sql(&self) -> tokio_postgres::Client {
+        let (client, connection) = tokio_postgres::connect(&self.database_url, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+}
+
+pub fn account(name: &str) -> AccountName {
+    name.parse().unwrap()
+}
+
+/// A body that adds a webhook.
+pub fn erp_sync() -> Value {
+    json!({"name": "ERP Sync", "url": "https://erp.example.com/hook", "event_types": ["deal.won", "invoice.paid"]})
+}
+
+/// Adds a webhook and returns the whole answer's body.
+pub async fn create(client: &Client, body: &Value) -> Value {
+    let answer = client.post("/api/v1/webhooks", body).await.unwrap();
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+    answer.json().unwrap()
+}
+
+/// The id of an object.
+pub fn id(object: &Value) -> &str {
+    object["id"].as_str().unwrap()
+}
+
+/// A body of status 200.
+#[track_caller]
+pub fn ok(answer: &Response) -> Value {
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    assert_eq!(answer.headers["content-type"], "application/json");
+    answer.json().unwrap()
+}
+
+/// The problem of this status, after checking what every problem has.
+#[track_caller]
+pub fn problem(answer: &Response, status: u16) -> Value {
+    assert_eq!(answer.status.as_u16(), status, "{}", answer.text());
+    assert_eq!(answer.headers["content-type"], "application/problem+json");
+    assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    let problem: Value = answer.json().unwrap();
+    assert_eq!(problem["status"], status);
+    for member in ["type", "title", "detail"] {
+        assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{member} in {problem}");
+    }
+    problem
+}
+
+/// Pointers and codes of a validation problem.
+#[track_caller]
+pub fn field_errors(answer: &Response) -> Vec<(String, String)> {
+    let problem = problem(answer, 422);
+    let errors = problem["errors"].as_array().unwrap();
+    let text = |error: &Value, member| error[member].as_str().unwrap().to_owned();
+    errors.iter().map(|error| (text(error, "pointer"), text(error, "code"))).collect()
+}
+
+/// What [`field_errors`] is compared with.
+pub fn expected(errors: &[(&str, &str)]) -> Vec<(String, String)> {
+    errors.iter().map(|(pointer, code)| ((*pointer).to_owned(), (*code).to_owned())).collect()
+}
