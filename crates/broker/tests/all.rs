@@ -78,7 +78,15 @@ async fn a_queue_with_other_arguments_is_named_with_the_argument() {
     let connection = lapin::Connection::connect(broker.vhost.url(), Default::default()).await.unwrap();
     let channel = connection.create_channel().await.unwrap();
     let mut arguments = FieldTable::default();
-    arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+    for (name, value) in [
+        ("x-queue-type", "quorum"),
+        ("x-dead-letter-exchange", ""),
+        ("x-dead-letter-routing-key", "webhooks.deliveries"),
+        ("x-dead-letter-strategy", "at-least-once"),
+        ("x-overflow", "reject-publish"),
+    ] {
+        arguments.insert(name.into(), AMQPValue::LongString(value.into()));
+    }
     arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(5));
     let durable = QueueDeclareOptions { durable: true, ..Default::default() };
     channel.queue_declare("webhooks.retry.1s".into(), durable, arguments).await.unwrap();
@@ -183,7 +191,8 @@ async fn a_deleted_queue_is_declared_again() {
     let channel = connection.create_channel().await.unwrap();
     channel.queue_delete(topology::DELIVERIES.into(), Default::default()).await.unwrap();
 
-    let next = tokio::spawn(async move { timeout(PATIENCE, consumer.next()).await.map(|incoming| text(&incoming.body)) });
+    let next =
+        tokio::spawn(async move { timeout(PATIENCE, consumer.next()).await.map(|incoming| text(&incoming.body)) });
     wait::until(PATIENCE, "the queue is back with its consumer", async || {
         broker.vhost.consumers(topology::DELIVERIES).await.unwrap_or_default() == Some(1)
     })

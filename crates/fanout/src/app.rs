@@ -71,7 +71,7 @@ impl Parts {
     /// Waits for database and broker, checks both, and starts the work.
     async fn start(&self, settings: &Settings, tracker: &TaskTracker, stop: &CancellationToken) -> anyhow::Result<()> {
         let subscriptions_heard = self.readiness.condition("database");
-        self.database.wait_for_schema().await?;
+        self.database.wait_until_usable().await?;
         self.topology.declare_when_reachable(&self.connector).await?;
         tracker.spawn(housekeeping::run(self.database.clone(), Arc::clone(&self.metrics), stop.clone()));
         tracker.spawn(backlog::watch(self.database.clone(), Arc::clone(&self.metrics), stop.clone()));

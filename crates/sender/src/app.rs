@@ -94,7 +94,7 @@ impl Parts {
     /// Waits for database and broker, checks both, and starts the work.
     async fn start(&self, settings: &Settings, outbound: Outbound, tracker: &TaskTracker) -> anyhow::Result<()> {
         let changes_heard = self.readiness.condition("database");
-        self.database.wait_for_schema().await?;
+        self.database.wait_until_usable().await?;
         self.topology.declare_when_reachable(&self.connector).await?;
         // These outlive the loop, which records and publishes while it finishes; they end with the process.
         let end = CancellationToken::new();

@@ -45,6 +45,12 @@ pub enum SchemaError {
         /// Version needed.
         needed: i32,
     },
+    /// Stored secrets cannot be read with the keys given.
+    #[error(
+        "stored secrets were encrypted with a key that is not configured: \
+             set WEBHOOKS_SECRETS__KEY, or add the former key to WEBHOOKS_SECRETS__PREVIOUS_KEYS"
+    )]
+    KeyMissing,
     /// The database does not answer, or refuses us.
     #[error("the database cannot be used")]
     Database(#[source] StoreError),
@@ -94,14 +100,15 @@ impl Database {
         Ok(SchemaState::of(row.get(0)))
     }
 
-    /// Waits for a database that is away, and checks its schema.
+    /// Waits for a database that is away, and checks that this program can work with it: its schema, and the keys of the
+    /// secrets in it.
     ///
     /// # Errors
-    /// When the schema is not this program's; waiting would not help.
-    pub async fn wait_for_schema(&self) -> Result<(), SchemaError> {
+    /// When it cannot; waiting would not help.
+    pub async fn wait_until_usable(&self) -> Result<(), SchemaError> {
         let mut said = false;
         loop {
-            match self.require_schema().await {
+            match self.require_usable().await {
                 Err(SchemaError::Database(error)) if error.is_unavailable() => {
                     if !std::mem::replace(&mut said, true) {
                         warn!(%error, "waiting for the database");
@@ -111,6 +118,11 @@ impl Database {
                 decided => return decided,
             }
         }
+    }
+
+    async fn require_usable(&self) -> Result<(), SchemaError> {
+        self.require_schema().await?;
+        if self.has_all_keys().await.map_err(SchemaError::Database)? { Ok(()) } else { Err(SchemaError::KeyMissing) }
     }
 
     /// Checks the schema, once.

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::database::Database;
 use crate::error::StoreError;
 
 /// XChaCha20's nonce: long enough to be drawn at random for every secret.
@@ -55,6 +56,10 @@ impl SecretKeys {
         Self { current, previous }
     }
 
+    fn knows(&self, id: &str) -> bool {
+        [&self.current].into_iter().chain(&self.previous).any(|key| key.id == id)
+    }
+
     pub(crate) fn seal(&self, row: Uuid, secret: &SigningSecret) -> Sealed {
         let mut nonce = [0; NONCE_BYTES];
         getrandom::fill(&mut nonce).expect("the operating system has a random number generator");
@@ -76,6 +81,20 @@ impl SecretKeys {
         let opened = Zeroizing::new(key.cipher.decrypt(&nonce, payload).map_err(|_| StoreError::Secret)?);
         let text = std::str::from_utf8(&opened).map_err(|_| StoreError::Secret)?;
         SigningSecret::parse(text).map_err(|_| StoreError::Secret)
+    }
+}
+
+const KEY_IDS: &str = "SELECT DISTINCT key_id FROM webhook_secrets";
+
+impl Database {
+    /// True when every stored secret was encrypted with a key that is configured here. Without this look a mistaken key
+    /// would fail every delivery, one by one.
+    ///
+    /// # Errors
+    /// When the database is away or refuses.
+    pub async fn has_all_keys(&self) -> Result<bool, StoreError> {
+        let rows = self.connection().await?.query(KEY_IDS, &[]).await?;
+        Ok(rows.iter().all(|row| self.keys.knows(row.get("key_id"))))
     }
 }
 
