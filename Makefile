@@ -1,19 +1,48 @@
 # What people and continuous integration run. Needs make, cargo, a C compiler and apt; the rest is installed on demand.
+# Everything that is started or installed for this checkout alone lies in .dev/.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-STACK = cargo run --quiet --package testkit --bin stack --
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+STACK := cargo run --quiet --package testkit --bin stack --
+# Stopping must work while the sources do not compile.
+BUILT_STACK = $(firstword $(wildcard $(TARGET)/debug/stack $(TARGET)/release/stack))
 
-.PHONY: help dev stop
+.PHONY: help dev stop demo test bench licences fmt
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 dev: ## Start private RabbitMQ and PostgreSQL servers; their addresses are in .dev/env
 	@$(STACK) install
 	@$(STACK) up
 
 stop: ## Stop everything that was started from this checkout, and nothing else
-	@$(STACK) down
+	@$(or $(BUILT_STACK),$(STACK)) down
+
+demo: ## Show an event's whole way, and stay until Ctrl-C (DEMO_EXIT=1: end when it is proven)
+	@cargo build --release --package fanout --package sender --package testkit --bins
+	@exec cargo run --quiet --release --package testkit --bin demo
+
+test: ## Check format and lints, and run all tests with servers of their own
+	cargo fmt --all --check
+	@$(STACK) install
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo build --workspace --bins
+	cargo test --workspace --no-run
+	@trap '$(STACK) down --tests' EXIT; $(STACK) up --tests; cargo test --workspace
+
+bench: ## Run the benchmarks
+	@$(STACK) install
+	cargo bench --workspace
+
+licences: .dev/tools/bin/cargo-deny ## Check licences, banned crates and sources of all dependencies
+	.dev/tools/bin/cargo-deny deny check licenses bans sources
+
+.dev/tools/bin/cargo-deny:
+	cargo install --locked --root .dev/tools cargo-deny
+
+fmt: ## Format all sources
+	cargo fmt --all

@@ -2,8 +2,9 @@
 import json
 import re
 
-import jsonschema
 import yaml
+
+from checks import schema
 
 
 def problems(root):
@@ -18,9 +19,9 @@ def problems(root):
 
 
 def schema_problems(root, compose):
-    schema = json.loads((root / "deploy/schemas/compose-spec.json").read_text())
-    for error in jsonschema.Draft7Validator(schema).iter_errors(compose):
-        yield f"docker-compose.yml: {'.'.join(map(str, error.absolute_path))}: {error.message}"
+    specification = json.loads((root / "deploy/schemas/compose-spec.json").read_text())
+    for problem in schema.problems(compose, specification, specification):
+        yield f"docker-compose.yml: {problem}"
 
 
 def service_problems(root, compose, name, service):

@@ -13,6 +13,7 @@ VARIABLES = {"datasource", "job", "instance"}
 
 
 def problems(root, metrics, promtool):
+    recorded = rules.recorded(root)
     for path in sorted((root / "deploy/grafana/dashboards").glob("*.json")):
         board = json.loads(path.read_text())
         panels = [panel for panel in board["panels"] if panel["type"] != "row"]
@@ -20,7 +21,7 @@ def problems(root, metrics, promtool):
         for panel in panels:
             yield from panel_problems(f"{path.name}: {panel.get('title')}", panel)
             for target in panel.get("targets", []):
-                yield from query_problems(f"{path.name}: {panel['title']}", target["expr"], metrics, rules.recorded(root))
+                yield from query_problems(f"{path.name}: {panel['title']}", target["expr"], metrics, recorded)
         yield from syntax_problems(path.name, panels, promtool)
 
 

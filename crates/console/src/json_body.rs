@@ -5,9 +5,9 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use tokio::time::timeout;
 
 use crate::problem::Problem;
@@ -16,6 +16,9 @@ use crate::problem::Problem;
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// A body is there within this time, from the request's head on.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Of a longer body, so much more is read and thrown away, within this time.
+const MAX_DISCARDED_BYTES: usize = 8 * 1024 * 1024;
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a `POST` takes.
 pub(crate) const JSON: &[&str] = &["application/json"];
@@ -26,24 +29,42 @@ pub(crate) const MERGE_PATCH: &[&str] = &["application/json", "application/merge
 ///
 /// # Errors
 /// 400, 408, 413 or 415.
-pub(crate) async fn read(request: Request, media_types: &[&str]) -> Result<Bytes, Problem> {
+pub(crate) async fn read(request: Request, media_types: &[&str]) -> Result<Vec<u8>, Problem> {
     if !is_accepted(request.headers(), media_types) {
         return Err(Problem::unsupported_media_type("Send JSON in UTF-8, as `Content-Type: application/json`"));
     }
     if request.headers().contains_key(CONTENT_ENCODING) {
         return Err(Problem::unsupported_media_type("Send the body without a `Content-Encoding`"));
     }
-    if announced_bytes(request.headers()).is_some_and(|bytes| bytes > MAX_BODY_BYTES as u64) {
-        return Err(Problem::content_too_large(MAX_BODY_BYTES));
-    }
     timeout(BODY_TIMEOUT, collect(request.into_body())).await.unwrap_or_else(|_| Err(Problem::request_timeout()))
 }
 
-async fn collect(body: Body) -> Result<Bytes, Problem> {
-    match Limited::new(body, MAX_BODY_BYTES).collect().await {
-        Ok(whole) => Ok(whole.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Problem::content_too_large(MAX_BODY_BYTES)),
-        Err(_) => Err(Problem::bad_request("The body broke off, or is not framed as HTTP asks")),
+async fn collect(mut body: Body) -> Result<Vec<u8>, Problem> {
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let broken_off = "The body broke off, or is not framed as HTTP asks";
+        let frame = frame.map_err(|_| Problem::bad_request(broken_off))?;
+        // Anything else is a trailer, and of no interest.
+        let Some(data) = frame.data_ref() else { continue };
+        if whole.len() + data.len() > MAX_BODY_BYTES {
+            // Whether it ends or not, the answer is the same.
+            let _ = timeout(DISCARD_TIMEOUT, discard(body)).await;
+            return Err(Problem::content_too_large(MAX_BODY_BYTES));
+        }
+        whole.extend_from_slice(data);
+    }
+    Ok(whole)
+}
+
+/// A client that is still sending when its connection closes may never see the answer (RFC 9112 §9.6), so some more is
+/// read and thrown away.
+async fn discard(mut body: Body) {
+    let mut discarded = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        discarded += frame.data_ref().map_or(0, Bytes::len);
+        if discarded > MAX_DISCARDED_BYTES {
+            return;
+        }
     }
 }
 
@@ -52,15 +73,12 @@ fn is_accepted(headers: &HeaderMap, media_types: &[&str]) -> bool {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let (Some(Ok(given)), None) = (types.next().map(|header| header.to_str()), types.next()) else { return false };
     let (essence, parameters) = given.split_once(';').unwrap_or((given, ""));
-    let charset = parameters.split(';').filter_map(|parameter| parameter.split_once('=')).find_map(|(name, value)| {
-        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
-    });
+    let charset = parameters
+        .split(';')
+        .filter_map(|parameter| parameter.split_once('='))
+        .find_map(|(name, value)| name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"')));
     media_types.iter().any(|accepted| essence.trim().eq_ignore_ascii_case(accepted))
         && charset.is_none_or(|charset| charset.eq_ignore_ascii_case("utf-8"))
-}
-
-fn announced_bytes(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -79,7 +97,8 @@ mod tests {
 
     #[test]
     fn json_in_utf_8_is_accepted() {
-        for good in ["application/json", "Application/JSON; charset=\"UTF-8\"", "application/json;x=y ; charset=utf-8"] {
+        for good in ["application/json", "Application/JSON; charset=\"UTF-8\"", "application/json;x=y ; charset=utf-8"]
+        {
             assert!(accepted(&[good], JSON), "{good}");
         }
         assert!(accepted(&["application/merge-patch+json"], MERGE_PATCH));
@@ -87,7 +106,9 @@ mod tests {
 
     #[test]
     fn anything_else_is_not() {
-        for bad in ["", "text/plain", "application/json; charset=utf-16", "application/jsonx", "application/merge-patch+json"] {
+        for bad in
+            ["", "text/plain", "application/json; charset=utf-16", "application/jsonx", "application/merge-patch+json"]
+        {
             assert!(!accepted(&[bad], JSON), "{bad}");
         }
         assert!(!accepted(&[], JSON));

@@ -33,8 +33,8 @@ impl<'a> JsonObject<'a> {
         let text = std::str::from_utf8(body).map_err(|error| {
             Problem::invalid_json(format!("The body is not UTF-8 from byte {} on", error.valid_up_to() + 1))
         })?;
-        let whole: &RawValue =
-            serde_json::from_str(text).map_err(|error| Problem::invalid_json(format!("The body is not JSON: {error}")))?;
+        let whole: &RawValue = serde_json::from_str(text)
+            .map_err(|error| Problem::invalid_json(format!("The body is not JSON: {error}")))?;
         let object = serde_json::Deserializer::from_str(whole.get()).deserialize_map(ObjectVisitor);
         object.map_err(|_| {
             Problem::validation_failed(vec![FieldError::new("", "wrong_type", "The body must be a JSON object")])

@@ -14,7 +14,7 @@ const TYPE_PREFIX: &str = "urn:easycrm:webhooks:problem:";
 /// At most so many fields are named: who sends thousands of wrong ones is not helped by a list of them.
 const MAX_FIELD_ERRORS: usize = 50;
 /// When to try again while the database is away, in seconds.
-const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
+const RETRY_AFTER_SECONDS: &str = "5";
 
 /// What kind of problem it is. Clients may branch on `type`, which is made from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,9 +53,11 @@ impl Kind {
                 (StatusCode::PRECONDITION_FAILED, "precondition-failed", "The webhook has been changed meanwhile")
             }
             Self::ContentTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "content-too-large", "The body is too large"),
-            Self::UnsupportedMediaType => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body's content type is not accepted")
-            }
+            Self::UnsupportedMediaType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-media-type",
+                "The body's content type is not accepted",
+            ),
             Self::ValidationFailed => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "validation-failed", "Some fields are not valid")
             }
@@ -88,7 +90,7 @@ pub(crate) struct Problem {
     kind: Kind,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
-    header: Option<(HeaderName, HeaderValue)>,
+    header: Option<(HeaderName, &'static str)>,
 }
 
 impl Problem {
@@ -96,7 +98,7 @@ impl Problem {
         Self { kind, detail: detail.into(), errors: Vec::new(), header: None }
     }
 
-    fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    fn with_header(mut self, name: HeaderName, value: &'static str) -> Self {
         self.header = Some((name, value));
         self
     }
@@ -118,7 +120,7 @@ impl Problem {
 
     /// 401 without a token, with `challenge` as RFC 6750 §3 words it.
     pub(crate) fn unauthorized(detail: &'static str, challenge: &'static str) -> Self {
-        Self::new(Kind::Unauthorized, detail).with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+        Self::new(Kind::Unauthorized, detail).with_header(WWW_AUTHENTICATE, challenge)
     }
 
     /// 403 for a viewer that wants to change something.
@@ -156,7 +158,7 @@ impl Problem {
         Self::new(Kind::ContentTooLarge, format!("A body has at most {limit} bytes"))
     }
 
-    /// 415, with the accepted types in `header` (`Accept-Post` of LDP §7.1, `Accept-Patch` of RFC 5789 §3.1).
+    /// 415 for a body in another form.
     pub(crate) fn unsupported_media_type(detail: &'static str) -> Self {
         Self::new(Kind::UnsupportedMediaType, detail)
     }
@@ -217,7 +219,7 @@ impl IntoResponse for Problem {
         let mut response = (status, body).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some((name, value)) = self.header {
-            response.headers_mut().insert(name, value);
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         response
     }

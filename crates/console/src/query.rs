@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use jiff::Timestamp;
 use url::form_urlencoded;
@@ -25,10 +26,12 @@ impl<'a> Query<'a> {
     pub(crate) fn parse(text: Option<&'a str>) -> Self {
         let mut query = Self { values: BTreeMap::new(), errors: Vec::new() };
         for (name, value) in form_urlencoded::parse(text.unwrap_or_default().as_bytes()) {
-            if query.values.contains_key(&name) {
-                query.refuse(&name, "duplicate_parameter", "The parameter is given more than once");
-            } else {
-                query.values.insert(name, value);
+            match query.values.entry(name) {
+                Entry::Vacant(entry) => drop(entry.insert(value)),
+                Entry::Occupied(entry) => {
+                    let name = entry.key().clone();
+                    query.refuse(&name, "duplicate_parameter", "The parameter is given more than once");
+                }
             }
         }
         query
@@ -52,7 +55,8 @@ impl<'a> Query<'a> {
 
     /// Takes `limit`, the number of entries of a page.
     pub(crate) fn limit(&mut self) -> i64 {
-        self.take("limit", "Must be a number from 1 on; more than 100 count as 100", read_limit).unwrap_or(DEFAULT_LIMIT)
+        self.take("limit", "Must be a number from 1 on; more than 100 count as 100", read_limit)
+            .unwrap_or(DEFAULT_LIMIT)
     }
 
     /// Takes `cursor`, still to be decoded.
@@ -124,7 +128,9 @@ mod tests {
         let mut query = Query::parse(Some("a=2026-11-23T06:00:00Z&b=2026-11-23T07:00:00%2B01:00"));
         assert_eq!(query.time("a"), query.time("b"));
         assert_eq!(refused(query), []);
-        for text in ["2026-11-23T07:00:00+01:00", "2026-11-23", "2026-13-01T00:00:00Z", "-009000-01-01T00:00:00Z", "0", "now"] {
+        for text in
+            ["2026-11-23T07:00:00+01:00", "2026-11-23", "2026-13-01T00:00:00Z", "-009000-01-01T00:00:00Z", "0", "now"]
+        {
             let text = format!("t={text}");
             let mut query = Query::parse(Some(&text));
             assert_eq!((query.time("t"), query.errors.len()), (None, 1), "{text}");

@@ -28,14 +28,8 @@ pub enum Route {
 
 impl Route {
     /// Every value, in the order of declaration.
-    pub const ALL: &'static [Self] = &[
-        Self::EventTypes,
-        Self::Webhooks,
-        Self::Webhook,
-        Self::WebhookDeliveries,
-        Self::Delivery,
-        Self::Unmatched,
-    ];
+    pub const ALL: &'static [Self] =
+        &[Self::EventTypes, Self::Webhooks, Self::Webhook, Self::WebhookDeliveries, Self::Delivery, Self::Unmatched];
 
     /// The path below the base path, with names in braces for what varies; also the metrics' label.
     pub const fn template(self) -> &'static str {

@@ -16,8 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 /// Connections at once; more wait in the system's queue.
 const MAX_CONNECTIONS: usize = 512;
-/// A request's head and buffered parts of bodies have at most so many bytes.
-const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// A request's head has at most so many bytes; hyper answers a longer one with 431.
+const MAX_HEAD_BYTES: usize = 32 * 1024;
+/// What a connection reads ahead, at most.
+const MAX_BUFFERED_BYTES: usize = 64 * 1024;
 /// Pause after a failed `accept` (out of file descriptors, usually), which would otherwise spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -81,7 +83,8 @@ async fn answer(
     _slot: OwnedSemaphorePermit,
 ) {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(patience.head).max_buf_size(MAX_HEAD_BYTES);
+    http.timer(TokioTimer::new()).header_read_timeout(patience.head);
+    http.max_header_size(MAX_HEAD_BYTES).max_buf_size(MAX_BUFFERED_BYTES);
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -56,7 +56,8 @@ pub(crate) async fn create(
     let created = created.ok_or_else(|| Problem::webhook_limit(MAX_WEBHOOKS_PER_ACCOUNT))?;
     tracing::info!(account = %caller.account, token = %caller.token, webhook = %created.id, "webhook added");
     let location = Route::Webhook.template().replace("{id}", &created.id.to_string());
-    let location = HeaderValue::try_from(state.base_path + &location).expect("a base path and a UUID are visible ASCII");
+    let location =
+        HeaderValue::try_from(state.base_path + &location).expect("a base path and a UUID are visible ASCII");
     let tag = entity_tag(created.version);
     let body = Json(CreatedWebhook::new(created, &new.secret));
     Ok((StatusCode::CREATED, [(LOCATION, location), (ETAG, tag)], body).into_response())

@@ -20,6 +20,9 @@ use crate::slots::Slots;
 use crate::take_job::{JobLoop, prefetch};
 use crate::targets::Targets;
 
+/// Files and sockets open at once that a sender asks for.
+const OPEN_FILES: u64 = 16_384;
+
 /// Runs until a signal; then stops the intake, finishes what is under way and ends.
 ///
 /// # Errors
@@ -46,6 +49,7 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     if !settings.egress.allow_networks.is_empty() {
         warn!(networks = ?settings.egress.allow_networks, "addresses that are not public may be dialled");
     }
+    make_room_for_sockets();
     let tracker = TaskTracker::new();
     let started = tokio::select! {
         () = stop.cancelled() => Ok(()),
@@ -61,6 +65,16 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     }
     info!("sender stopped");
     started
+}
+
+/// The soft limit on open files is 1,024 on many systems, which requests in flight and idle connections fill at the
+/// default settings; a socket beyond it would look like a receiver that cannot be reached.
+fn make_room_for_sockets() {
+    match rlimit::increase_nofile_limit(OPEN_FILES) {
+        Ok(limit) if limit >= OPEN_FILES => {}
+        Ok(limit) => warn!(limit, wanted = OPEN_FILES, "few files may be open at once; raise the hard limit (nofile)"),
+        Err(error) => warn!(%error, "the limit on open files cannot be read"),
+    }
 }
 
 fn outbound(settings: &Settings) -> anyhow::Result<Outbound> {

@@ -8,6 +8,7 @@
 pub mod certificates;
 mod checkout;
 pub mod http;
+pub mod raw_amqp;
 pub mod receiver;
 pub mod servers;
 pub mod service;

@@ -75,12 +75,28 @@ pub struct Receiver {
 /// What the receiver and its connections share.
 struct Shared {
     tls: TlsAcceptor,
+    keep_alive: Duration,
     recording: Recording,
     scripts: Mutex<Scripts>,
     on_connect: Mutex<OnConnect>,
     log: ReceivedLog,
     accepted: AtomicUsize,
     open: AtomicUsize,
+}
+
+impl Shared {
+    fn new(tls: TlsAcceptor, keep_alive: Duration, recording: Recording) -> Self {
+        Self {
+            tls,
+            keep_alive,
+            recording,
+            scripts: Mutex::default(),
+            on_connect: Mutex::default(),
+            log: ReceivedLog::default(),
+            accepted: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
+        }
+    }
 }
 
 impl Receiver {
@@ -97,16 +113,8 @@ impl Receiver {
         ReceiverBuilder::new(ca)
     }
 
-    fn run(listener: TcpListener, address: SocketAddr, tls: TlsAcceptor, recording: Recording) -> Self {
-        let shared = Arc::new(Shared {
-            tls,
-            recording,
-            scripts: Mutex::default(),
-            on_connect: Mutex::default(),
-            log: ReceivedLog::default(),
-            accepted: AtomicUsize::new(0),
-            open: AtomicUsize::new(0),
-        });
+    fn run(listener: TcpListener, address: SocketAddr, shared: Shared) -> Self {
+        let shared = Arc::new(shared);
         let (close, closing) = mpsc::channel(1);
         let accepting = tokio::spawn(accept(listener, shared.clone(), closing));
         Self { shared, address, close, accepting }

@@ -11,7 +11,7 @@ use crate::servers::{
     create_database, create_directory, open_lock,
 };
 use environment::Given;
-pub use shared::shared_stack;
+pub use shared::{shared_stack, start_for_tests, tests_directory};
 
 /// The database that programs of the development stack use.
 const DATABASE: &str = "webhooks";
@@ -25,7 +25,7 @@ pub struct Stack {
     management_url: Option<String>,
     management: Management,
     /// Private servers end, or may end, with these.
-    _servers: (Option<PrivatePostgres>, Option<PrivateRabbit>),
+    servers: (Option<PrivatePostgres>, Option<PrivateRabbit>),
 }
 
 impl Stack {
@@ -49,10 +49,21 @@ impl Stack {
         let management = environment::management(&amqp_url, management_url.as_deref())?;
         let secrets_key = environment::secrets_key(&directory, given.secrets_key);
         let stack =
-            Self { amqp_url, database_url, secrets_key, management_url, management, _servers: (postgres, rabbit) };
+            Self { amqp_url, database_url, secrets_key, management_url, management, servers: (postgres, rabbit) };
         environment::write(&directory, &stack)?;
         drop(lock);
         Ok(stack)
+    }
+
+    /// Ends the servers in order that would end with this handle; others stay.
+    ///
+    /// # Errors
+    /// Processes survive even SIGKILL.
+    pub async fn end(mut self) -> Result<(), ServerError> {
+        let (postgres, rabbit) = &mut self.servers;
+        let postgres = async { end(postgres.as_mut().map(PrivatePostgres::instance_mut)).await };
+        let rabbit = async { end(rabbit.as_mut().map(PrivateRabbit::instance_mut)).await };
+        tokio::try_join!(postgres, rabbit).map(drop)
     }
 
     /// `amqp://…` of the broker.
@@ -89,6 +100,13 @@ impl Stack {
     /// The broker is down, or its management interface cannot be reached.
     pub async fn create_vhost(&self) -> Result<Vhost, ServerError> {
         self.management.create_vhost().await
+    }
+}
+
+async fn end(instance: Option<&mut Instance>) -> Result<(), ServerError> {
+    match instance {
+        Some(instance) if instance.ends_with_owner() => instance.stop().await,
+        _ => Ok(()),
     }
 }
 

@@ -65,8 +65,7 @@ async fn a_failure_tells_nothing_but_an_id() {
 #[tokio::test]
 async fn every_answer_is_observed_by_its_template_and_made_safe() {
     let guarded = guarded().await;
-    let answers =
-        [guarded.client.get("/base/api/v1/webhooks/77").await, guarded.client.get("/base/webhooks").await];
+    let answers = [guarded.client.get("/base/api/v1/webhooks/77").await, guarded.client.get("/base/webhooks").await];
     for answer in answers.iter().map(|answer| answer.as_ref().unwrap()) {
         assert_eq!(answer.headers["x-content-type-options"], "nosniff");
         assert_eq!(answer.headers["cache-control"], "no-store");

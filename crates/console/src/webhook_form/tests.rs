@@ -63,7 +63,8 @@ fn every_field_is_judged_at_once() {
 fn an_empty_form_misses_everything_but_the_secret() {
     let missing = [("/name", "required"), ("/url", "required"), ("/event_types", "required")];
     check_new(WebhookForm::default(), &missing);
-    let blank = WebhookForm { name: given(" \u{3000} "), url: given("  "), event_types: types(&[]), ..Default::default() };
+    let blank =
+        WebhookForm { name: given(" \u{3000} "), url: given("  "), event_types: types(&[]), ..Default::default() };
     check_new(blank, &missing);
 }
 

@@ -7,6 +7,7 @@ use testkit::http::{Client, Response};
 use crate::api::{Api, erp_sync, expected, field_errors, problem};
 
 const WEBHOOKS: &str = "/api/v1/webhooks";
+const MEBIBYTE: usize = 1024 * 1024;
 
 async fn post(client: &Client, content_type: &str, body: impl Into<Bytes>) -> Response {
     let request = Request::post(WEBHOOKS).header("content-type", content_type).body(body.into()).unwrap();
@@ -66,7 +67,10 @@ async fn json_that_means_nothing_here_is_refused_with_pointers() {
     let refused = post(&client, "application/json", format!("{{{}}}", many.join(","))).await;
     assert_eq!(field_errors(&refused).len(), 50);
     let types = format!(r#"{{"name":"a","url":"https://erp.example.com/","event_types":[{}0]}}"#, "0,".repeat(200_000));
-    assert_eq!(field_errors(&post(&client, "application/json", types).await), expected(&[("/event_types", "too_long")]));
+    assert_eq!(
+        field_errors(&post(&client, "application/json", types).await),
+        expected(&[("/event_types", "too_long")])
+    );
     let deep = format!(r#"{{"name":{}1{},{good}}}"#, "[".repeat(400_000), "]".repeat(400_000));
     assert_eq!(field_errors(&post(&client, "application/json", deep).await), expected(&[("/name", "wrong_type")]));
 }
@@ -75,9 +79,11 @@ async fn json_that_means_nothing_here_is_refused_with_pointers() {
 async fn a_body_of_more_than_a_mebibyte_is_refused() {
     let api = Api::start().await;
     let client = api.admin().await;
-    let refused = post(&client, "application/json", vec![b' '; 1024 * 1024 + 1]).await;
-    assert!(problem(&refused, 413)["detail"].as_str().unwrap().contains("1048576"));
-    let just_fits = post(&client, "application/json", vec![b' '; 1024 * 1024]).await;
+    for bytes in [MEBIBYTE + 1, 6 * MEBIBYTE] {
+        let refused = post(&client, "application/json", vec![b' '; bytes]).await;
+        assert!(problem(&refused, 413)["detail"].as_str().unwrap().contains("1048576"));
+    }
+    let just_fits = post(&client, "application/json", vec![b' '; MEBIBYTE]).await;
     problem(&just_fits, 400);
 }
 

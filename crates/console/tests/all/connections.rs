@@ -61,10 +61,10 @@ async fn a_body_that_breaks_off_is_refused() {
 async fn an_endless_head_is_refused() {
     let api = Api::start().await;
     let long = format!("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\nx-long: {}\r\n\r\n", "x".repeat(80 * 1024));
-    let answer = talk(&api, &[long.as_bytes()]).await; eprintln!("LONG {answer}");
+    let answer = talk(&api, &[long.as_bytes()]).await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
     let many = format!("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{}\r\n", "x: y\r\n".repeat(500));
-    let answer = talk(&api, &[many.as_bytes()]).await;eprintln!("MANY {answer}");
+    let answer = talk(&api, &[many.as_bytes()]).await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
 }
 
@@ -76,7 +76,11 @@ async fn unclear_framing_never_hides_a_second_request() {
     let head = head(&api, "GET", &more).await;
     let answer = talk(&api, &[head.as_bytes(), smuggled]).await;
     assert!(answer.matches("HTTP/1.1 ").count() <= 1, "{answer}");
-    for bad in ["GET / HTTP/1.1\r\nconnection: close\r\n\r\n", "nonsense\r\n\r\n", "GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\nconnection: close\r\n\r\n"] {
+    for bad in [
+        "GET / HTTP/1.1\r\nconnection: close\r\n\r\n",
+        "nonsense\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\nconnection: close\r\n\r\n",
+    ] {
         let answer = talk(&api, &[bad.as_bytes()]).await;
         assert!(answer.starts_with("HTTP/1.1 400 "), "{bad:?}: {answer}");
     }

@@ -81,7 +81,8 @@ fn event_ids(page: &Value) -> Vec<String> {
 #[tokio::test]
 async fn a_line_of_the_log_and_everything_behind_it() {
     let log = Log::start().await;
-    let payload = "{\"type\":\"deal.won\",\"data\":{ \"b\":1.10,\"a\":\"\\u0000\\ud800 é\",\"b\":12345678901234567890123 }}";
+    let payload =
+        "{\"type\":\"deal.won\",\"data\":{ \"b\":1.10,\"a\":\"\\u0000\\ud800 é\",\"b\":12345678901234567890123 }}";
     let mut record = delivered(ACCOUNT, &log.webhook, "evt-\"1\"", now());
     (record.state, record.step, record.payload) = (DeliveryState::Retrying, 1, payload.into());
     record.next_attempt_at = Some(record.created_at + 1.minute());

@@ -55,7 +55,10 @@ async fn the_life_of_a_webhook() {
     for (member, value) in erp_sync().as_object().unwrap() {
         assert_eq!(created[member], *value);
     }
-    assert_eq!((&created["account"], &created["status"], &created["held"]), (&json!(ACCOUNT), &json!("active"), &json!(0)));
+    assert_eq!(
+        (&created["account"], &created["status"], &created["held"]),
+        (&json!(ACCOUNT), &json!("active"), &json!(0))
+    );
     assert!(created["created_at"].as_str().unwrap().ends_with('Z'));
 
     let shown = client.get(&path).await.unwrap();
@@ -98,7 +101,13 @@ async fn a_secret_is_generated_or_taken_and_shown_once() {
     let generated = create(&client, &with_secret(Value::Null)).await;
     assert_eq!(generated["secret"].as_str().unwrap().len(), "whsec_".len() + 44);
 
-    for secret in [json!("short"), json!("whsec_not base64"), json!(""), json!(" padded with a space"), json!("ключ ключ ключ ключ")] {
+    for secret in [
+        json!("short"),
+        json!("whsec_not base64"),
+        json!(""),
+        json!(" padded with a space"),
+        json!("ключ ключ ключ ключ"),
+    ] {
         let refused = client.post("/api/v1/webhooks", &with_secret(secret)).await.unwrap();
         assert_eq!(field_errors(&refused)[0].0, "/secret");
     }
@@ -113,7 +122,8 @@ async fn a_secret_is_generated_or_taken_and_shown_once() {
 async fn everything_wrong_is_told_at_once_in_the_words_of_the_form() {
     let api = Api::start().await;
     let client = api.admin().await;
-    let body = json!({"name": "", "url": "http://erp.example.com", "event_types": ["deal.wun"], "secret": 5, "color": 1});
+    let body =
+        json!({"name": "", "url": "http://erp.example.com", "event_types": ["deal.wun"], "secret": 5, "color": 1});
     let refused = client.post("/api/v1/webhooks", &body).await.unwrap();
     let https = json!({"pointer": "/url", "code": "https_required", "detail": "Webhook URL must use HTTPS"});
     assert!(problem(&refused, 422)["errors"].as_array().unwrap().contains(&https));
@@ -139,7 +149,10 @@ async fn an_edit_is_judged_like_a_new_webhook() {
     let path = format!("/api/v1/webhooks/{}", id(&created));
     for (body, errors) in [
         (json!({"url": "https://127.0.0.1/"}), vec![("/url", "address_not_allowed")]),
-        (json!({"url": null, "name": null, "event_types": null}), vec![("/name", "required"), ("/url", "required"), ("/event_types", "required")]),
+        (
+            json!({"url": null, "name": null, "event_types": null}),
+            vec![("/name", "required"), ("/url", "required"), ("/event_types", "required")],
+        ),
         (json!({"event_types": []}), vec![("/event_types", "required")]),
         (json!({"secret": "a plain old password"}), vec![("/secret", "unknown_field")]),
         (json!({"status": "paused"}), vec![("/status", "unknown_field")]),
@@ -147,7 +160,8 @@ async fn an_edit_is_judged_like_a_new_webhook() {
         assert_eq!(field_errors(&client.patch(&path, &body).await.unwrap()), expected(&errors), "{body}");
     }
     let merge_patch = ("content-type", "application/merge-patch+json");
-    let edited = with_header(&client, "PATCH", &path, merge_patch, r#"{"url":"HTTPS://ERP.example.com:443/a/../b"}"#).await;
+    let edited =
+        with_header(&client, "PATCH", &path, merge_patch, r#"{"url":"HTTPS://ERP.example.com:443/a/../b"}"#).await;
     assert_eq!(ok(&edited)["url"], "https://erp.example.com/b");
     problem(&with_header(&client, "PATCH", &path, ("content-type", "application/json-patch+json"), "[]").await, 415);
 }
@@ -251,7 +265,9 @@ async fn hostile_texts_are_kept_as_texts_or_refused() {
         let refused = client.post("/api/v1/webhooks", &body).await.unwrap();
         assert_eq!(field_errors(&refused), expected(&[("/name", code)]));
     }
-    for url in ["https://erp.example.com/\0", "javascript:alert(1)", "https://user:pw@erp.example.com/", "https://localhost/"] {
+    for url in
+        ["https://erp.example.com/\0", "javascript:alert(1)", "https://user:pw@erp.example.com/", "https://localhost/"]
+    {
         let mut body = erp_sync();
         body["url"] = json!(url);
         assert_eq!(field_errors(&client.post("/api/v1/webhooks", &body).await.unwrap())[0].0, "/url", "{url}");

@@ -1,4 +1,4 @@
-//! What a receiver can answer, and what it ends as (fault table rows 19, 20, 22).
+//! What a receiver can answer, and what it ends as.
 
 use std::time::Duration;
 

@@ -1,15 +1,19 @@
-//! Which connections are made, kept, reused and given up (fault table rows 17, 19).
+//! Which connections are made, kept, reused and given up.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use domain::Outcome;
 use outbound::Post;
+use testkit::certificates::TestCa;
 use testkit::receiver::{Answer, Receiver, Script};
 use testkit::wait;
 
 use crate::setup::{PATIENCE, Scene};
+
+/// An idle timeout that closes nothing during a test.
+const NEVER: Duration = Duration::from_secs(3600);
 
 /// Waits until this process holds no socket to the receiver any more, whatever the receiver thinks.
 async fn client_lets_go(receiver: &Receiver) {
@@ -74,8 +78,9 @@ async fn an_idle_connection_is_closed_after_a_while() {
 
 #[tokio::test]
 async fn an_idle_connection_closed_by_the_receiver_is_no_failure() {
-    let scene = Scene::new().await;
-    scene.receiver.answer(Answer::ok().then_close());
+    let ca = TestCa::new();
+    let receiver = Receiver::builder(&ca).keep_alive(Duration::from_millis(100)).start().await.unwrap();
+    let scene = Scene::around(&ca, receiver, |_| {});
     for n in 1..=5 {
         assert_eq!(scene.post(&format!("msg_{n}")).await.outcome, Outcome::Success);
         receiver_lets_go(&scene.receiver).await;
@@ -119,12 +124,13 @@ async fn a_reset_of_a_reused_connection_is_one_failed_attempt() {
 
 #[tokio::test]
 async fn an_endless_body_is_cut_off() {
-    let scene = Scene::new().await;
+    let scene = Scene::with(|settings| settings.idle_timeout = NEVER).await;
     scene.receiver.answer(Answer::endless_body());
-    let before = resident_kib();
+    let (before, started) = (resident_kib(), Instant::now());
     for n in 0..50 {
         let attempt = scene.post(&format!("msg_{n}")).await;
         assert_eq!((attempt.outcome, attempt.response_excerpt.len()), (Outcome::Success, 4096));
+        assert!(started.elapsed() < PATIENCE, "read until the deadline");
     }
     client_lets_go(&scene.receiver).await;
     assert_eq!(scene.receiver.connections(), 50, "a cut-off connection is not used again");
@@ -155,7 +161,11 @@ async fn a_receiver_that_never_reads_costs_no_socket_for_ever() {
         (Answer::ok().before_reading().then_hang(), Outcome::Success),
         (Answer::hang().before_reading(), Outcome::Timeout),
     ] {
-        let scene = Scene::with(|settings| settings.timeout = Duration::from_millis(500)).await;
+        let scene = Scene::with(|settings| {
+            settings.timeout = Duration::from_millis(500);
+            settings.idle_timeout = NEVER;
+        })
+        .await;
         scene.receiver.answer(answer);
         let body = Bytes::from(vec![b' '; UNREAD_BODY_BYTES]);
         let post = Post { target: &scene.target, id: "msg_1", timestamp: 0, signature: "v1,", body };

@@ -1,4 +1,4 @@
-//! Receivers that do not answer (fault table rows 14, 16, 18).
+//! Receivers that do not answer.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -1,12 +1,12 @@
-//! Receivers whose TLS is wrong (fault table row 21): the class is `tls`, and no request is ever seen.
+//! Receivers whose TLS is wrong: the class is `tls`, and no request is ever seen.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use domain::Outcome;
 use outbound::{Outbound, OutboundError};
 use rustls::RootCertStore;
-use std::sync::Arc;
 use testkit::certificates::{ServerIdentity, TestCa};
 use testkit::receiver::{OnConnect, Receiver};
 

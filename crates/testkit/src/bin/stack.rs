@@ -1,10 +1,10 @@
 //! The private servers on the command line: what `make dev`, `make stop` and `make test` call.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use testkit::servers::{Durability, Lifetime};
 use testkit::stack::{self, Stack};
 
@@ -24,11 +24,18 @@ enum Command {
     /// Install the servers' packages where they are missing
     Install,
     /// Start both servers, or find them running, and write their addresses to <directory>/env
-    Up,
+    Up(Which),
     /// Stop everything that was started below the directory
-    Down,
+    Down(Which),
     /// Say what is running
-    Status,
+    Status(Which),
+}
+
+#[derive(Args)]
+struct Which {
+    /// Those of the tests, in <directory>/test, which end by themselves when no test has used them for a while
+    #[arg(long)]
+    tests: bool,
 }
 
 #[tokio::main]
@@ -46,16 +53,29 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let directory = arguments.directory.unwrap_or_else(testkit::dev_directory);
     match arguments.command {
         Command::Install => stack::install::install(|said| println!("{said}"))?,
-        Command::Up => {
-            let stack = Stack::up(&directory, Lifetime::Standing, Durability::PowerLoss).await?;
-            println!("{}", stack.amqp_url());
-        }
-        Command::Down => stack::down(&directory).context("cannot stop the servers")?,
-        Command::Status => {
-            for (name, running) in stack::status(&directory) {
-                println!("{name}: {running}");
+        Command::Up(Which { tests: true }) => drop(stack::start_for_tests(&directory).await?),
+        Command::Up(Which { tests: false }) => up(&directory).await?,
+        Command::Down(which) => stack::down(&which.within(directory)).context("something is still running")?,
+        Command::Status(which) => {
+            for (name, is_running) in stack::status(&which.within(directory)) {
+                println!("{name} is {}", if is_running { "running" } else { "not running" });
             }
         }
     }
+    Ok(())
+}
+
+impl Which {
+    fn within(&self, directory: PathBuf) -> PathBuf {
+        if self.tests { stack::tests_directory(&directory) } else { directory }
+    }
+}
+
+async fn up(directory: &Path) -> anyhow::Result<()> {
+    let stack = Stack::up(directory, Lifetime::Standing, Durability::PowerLoss).await?;
+    println!("RabbitMQ    {}", stack.amqp_url());
+    println!("            {} (management)", stack.management_url().unwrap_or("no address known"));
+    println!("PostgreSQL  {}", stack.database_url());
+    println!("Load the addresses into a shell with: set -a; . '{}'; set +a", directory.join("env").display());
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use rustls::server::{WebPkiClientVerifier, danger::ClientCertVerifier};
@@ -9,7 +10,7 @@ use rustls::{RootCertStore, ServerConfig};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use super::{Receiver, Recording};
+use super::{Receiver, Recording, Shared};
 use crate::certificates::{ServerIdentity, TestCa};
 
 /// What is fixed when a [`Receiver`] starts.
@@ -19,6 +20,7 @@ pub struct ReceiverBuilder {
     identity: ServerIdentity,
     roots: RootCertStore,
     wants_client_certificate: bool,
+    keep_alive: Duration,
     recording: Recording,
 }
 
@@ -29,6 +31,7 @@ impl ReceiverBuilder {
             identity: ca.issue(&[]),
             roots: ca.roots(),
             wants_client_certificate: false,
+            keep_alive: Duration::MAX,
             recording: Recording::Full,
         }
     }
@@ -54,6 +57,13 @@ impl ReceiverBuilder {
         self
     }
 
+    /// Closes a connection politely, as servers do, when no request came over it for so long. Never, unless set.
+    #[must_use]
+    pub fn keep_alive(mut self, longest: Duration) -> Self {
+        self.keep_alive = longest;
+        self
+    }
+
     /// Sets how much is remembered.
     #[must_use]
     pub fn recording(mut self, recording: Recording) -> Self {
@@ -69,8 +79,9 @@ impl ReceiverBuilder {
         let listener =
             TcpListener::bind(self.address).await.with_context(|| format!("cannot listen on {}", self.address))?;
         let address = listener.local_addr()?;
-        let recording = self.recording;
-        Ok(Receiver::run(listener, address, self.acceptor()?, recording))
+        let (keep_alive, recording) = (self.keep_alive, self.recording);
+        let shared = Shared::new(self.acceptor()?, keep_alive, recording);
+        Ok(Receiver::run(listener, address, shared))
     }
 
     fn acceptor(self) -> anyhow::Result<TlsAcceptor> {

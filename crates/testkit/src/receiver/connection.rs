@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
 use super::answer::Ending;
@@ -37,7 +38,8 @@ async fn serve_requests(shared: &Shared, stream: TcpStream, number: usize) -> io
     stream.set_nodelay(true)?;
     let mut stream = shared.tls.accept(stream).await?;
     let mut reader = RequestReader::new(shared.recording == Recording::Full);
-    while let Some(head) = reader.head(&mut stream).await? {
+    while let Ok(head) = timeout(shared.keep_alive, reader.head(&mut stream)).await {
+        let Some(head) = head? else { break };
         match serve_request(shared, &mut stream, &mut reader, head, number).await? {
             Ending::KeepAlive => {}
             Ending::Close => return stream.shutdown().await,

@@ -58,6 +58,11 @@ impl Instance {
         }
     }
 
+    /// Whether the end of this handle is its end.
+    pub(crate) fn ends_with_owner(&self) -> bool {
+        self.lifetime.ends_with_owner()
+    }
+
     /// Where it keeps its files, without symbolic links.
     pub fn directory(&self) -> &Path {
         &self.directory

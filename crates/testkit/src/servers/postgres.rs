@@ -158,6 +158,10 @@ impl PrivatePostgres {
         &self.instance
     }
 
+    pub(crate) fn instance_mut(&mut self) -> &mut Instance {
+        &mut self.instance
+    }
+
     /// Creates an empty database of a fresh name and returns its URL.
     ///
     /// # Errors

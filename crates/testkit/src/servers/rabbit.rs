@@ -126,6 +126,10 @@ impl PrivateRabbit {
         &self.instance
     }
 
+    pub(crate) fn instance_mut(&mut self) -> &mut Instance {
+        &mut self.instance
+    }
+
     /// Creates a virtual host of a fresh name.
     ///
     /// # Errors
@@ -190,6 +194,9 @@ impl PrivateRabbit {
     }
 
     /// SIGKILL to every process of it at once; returns when none is left.
+    ///
+    /// RabbitMQ 3.10 saves the list of its quorum queues every 500 ms: one declared shortly before comes back empty, with
+    /// confirmed messages lost. A test that kills must declare its queues earlier, or restart the node in between.
     ///
     /// # Errors
     /// Processes survive even that.

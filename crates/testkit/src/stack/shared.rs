@@ -1,5 +1,6 @@
 //! The one pair of servers that all integration tests of a run share.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
@@ -18,18 +19,23 @@ const IDLE: Duration = Duration::from_secs(600);
 /// When there are none: no test that asks for them can go on.
 pub async fn shared_stack() -> &'static Stack {
     static STACK: OnceCell<Stack> = OnceCell::const_new();
-    match STACK.get_or_try_init(start_for_tests).await {
+    match STACK.get_or_try_init(async || start_for_tests(&dev_directory()).await).await {
         Ok(stack) => stack,
         Err(error) => panic!("no servers for tests: {:#}", anyhow::Error::from(error)),
     }
 }
 
-/// Starts the pair, or finds it running.
+/// Where the pair of the checkout whose `.dev/` this is keeps its data.
+pub fn tests_directory(dev_directory: &Path) -> PathBuf {
+    dev_directory.join("test")
+}
+
+/// Starts the pair of the checkout whose `.dev/` this is, or finds it running.
 ///
 /// # Errors
 /// See [`Stack::up`].
-pub async fn start_for_tests() -> Result<Stack, ServerError> {
-    let directory = dev_directory().join("test");
+pub async fn start_for_tests(dev_directory: &Path) -> Result<Stack, ServerError> {
+    let directory = tests_directory(dev_directory);
     let lifetime = Lifetime::WhileUsed { lease: directory.join("lease"), grace: IDLE };
     Stack::up(&directory, lifetime, Durability::ProcessDeath).await
 }

@@ -34,8 +34,12 @@ async fn publish(channel: &Channel, body: &[u8]) {
 async fn confirmed_messages_and_the_address_survive_kill_nine() {
     let mut node = PrivateRabbit::temporary().await.unwrap();
     let vhost = node.create_vhost().await.unwrap();
+    declare_quorum(&open(vhost.url()).await.1).await;
+    // The queue itself would not survive being killed at once; see `kill_nine`.
+    node.stop().await.unwrap();
+    assert!(!node.instance().is_running());
+    node.start_again().await.unwrap();
     let (_connection, channel) = open(vhost.url()).await;
-    declare_quorum(&channel).await;
     publish(&channel, b"kept").await;
 
     node.kill_nine().await.unwrap();

@@ -1,13 +1,9 @@
 //! Private servers and services for real: starting, killing, starting again, sharing, ending.
 #![allow(clippy::unwrap_used)]
 
-#[path = "all/lifetimes.rs"]
 mod lifetimes;
-#[path = "all/postgres.rs"]
 mod postgres;
-#[path = "all/rabbit.rs"]
 mod rabbit;
-#[path = "all/stack.rs"]
 mod stack;
 
 use std::time::Duration;

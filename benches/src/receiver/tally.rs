@@ -1,0 +1,152 @@
+//! Which deliveries of a run have arrived, and how long they took.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+
+use crate::event::Stamp;
+
+/// What will arrive.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub struct Expect {
+    /// Number of the run; deliveries of others are ignored.
+    pub run: u32,
+    /// Events of the run.
+    pub events: u32,
+    /// Webhooks that each event goes to.
+    pub webhooks: u32,
+}
+
+/// What has arrived, once all has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Received {
+    /// When the last distinct delivery arrived, in nanoseconds since the Unix epoch.
+    pub last_ns: u64,
+    /// Deliveries that arrived again.
+    pub repeats: u32,
+    /// Median from publish to arrival, in nanoseconds.
+    pub p50_ns: u64,
+    /// 99th percentile from publish to arrival, in nanoseconds.
+    pub p99_ns: u64,
+}
+
+/// Counts one run at a time.
+#[derive(Default)]
+pub struct Tally {
+    run: Mutex<Run>,
+    completed: Notify,
+}
+
+#[derive(Default)]
+struct Run {
+    expect: Expect,
+    /// One for each delivery, true once it has arrived.
+    arrived: Vec<bool>,
+    latencies_ns: Vec<u64>,
+    repeats: u32,
+    last_ns: u64,
+}
+
+impl Tally {
+    /// Forgets everything and counts this run from now on.
+    pub fn expect(&self, expect: Expect) {
+        let deliveries = expect.events as usize * expect.webhooks as usize;
+        let (arrived, latencies_ns) = (vec![false; deliveries], Vec::with_capacity(deliveries));
+        *self.lock() = Run { expect, arrived, latencies_ns, ..Run::default() };
+    }
+
+    /// Waits until everything expected has arrived.
+    pub async fn complete(&self) -> Received {
+        loop {
+            let completed = self.completed.notified();
+            if let Some(received) = self.lock().received() {
+                return received;
+            }
+            completed.await;
+        }
+    }
+
+    /// Counts a delivery to the webhook of this number that arrived at this time.
+    pub fn count(&self, stamp: Stamp, webhook: u32, now_ns: u64) {
+        if self.lock().count(stamp, webhook, now_ns) {
+            self.completed.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Run> {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Run {
+    /// True when this was the last one.
+    fn count(&mut self, stamp: Stamp, webhook: u32, now_ns: u64) -> bool {
+        if stamp.run != self.expect.run || webhook >= self.expect.webhooks {
+            return false;
+        }
+        let place = stamp.number as usize * self.expect.webhooks as usize + webhook as usize;
+        match self.arrived.get_mut(place) {
+            Some(arrived) if *arrived => self.repeats += 1,
+            Some(arrived) => {
+                *arrived = true;
+                self.latencies_ns.push(now_ns.saturating_sub(stamp.published_ns));
+                self.last_ns = now_ns;
+                return self.latencies_ns.len() == self.arrived.len();
+            }
+            None => {}
+        }
+        false
+    }
+
+    fn received(&mut self) -> Option<Received> {
+        if self.latencies_ns.len() < self.arrived.len() {
+            return None;
+        }
+        self.latencies_ns.sort_unstable();
+        let (p50_ns, p99_ns) = (quantile(&self.latencies_ns, 0.5), quantile(&self.latencies_ns, 0.99));
+        Some(Received { last_ns: self.last_ns, repeats: self.repeats, p50_ns, p99_ns })
+    }
+}
+
+/// The smallest value that at least this share of the sorted values does not exceed; 0 without values.
+fn quantile(sorted: &[u64], share: f64) -> u64 {
+    let rank = (sorted.len() as f64 * share).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(run: u32, number: u32) -> Stamp {
+        Stamp { run, number, published_ns: 100 }
+    }
+
+    #[tokio::test]
+    async fn a_run_is_complete_when_every_webhook_got_every_event() {
+        let tally = Tally::default();
+        tally.expect(Expect { run: 2, events: 2, webhooks: 2 });
+        for (run, number, webhook, now) in [
+            (2, 0, 0, 110),
+            (2, 0, 0, 900),
+            (1, 1, 0, 900),
+            (2, 0, 2, 900),
+            (2, 2, 0, 900),
+            (2, 1, 1, 120),
+            (2, 0, 1, 130),
+        ] {
+            tally.count(stamp(run, number), webhook, now);
+        }
+        assert_eq!(tally.lock().received(), None);
+        tally.count(stamp(2, 1), 0, 140);
+        assert_eq!(tally.complete().await, Received { last_ns: 140, repeats: 1, p50_ns: 20, p99_ns: 40 });
+    }
+
+    #[test]
+    fn a_quantile_is_one_of_the_values() {
+        let values: Vec<u64> = (1..=100).collect();
+        assert_eq!([0.5, 0.99, 1.0].map(|share| quantile(&values, share)), [50, 99, 100]);
+        assert_eq!(quantile(&[], 0.5), 0);
+    }
+}

@@ -1,0 +1,3 @@
+//! What the system promises to CRM services, receivers, administrators and operators, with the real programs.
+
+mod story;

@@ -1,0 +1,40 @@
+//! Looking into the database, for what the admin API shows only page by page or not at all.
+
+use std::collections::BTreeMap;
+
+use tokio_postgres::{Client, NoTls};
+
+/// Deliveries by state and number of attempts made.
+const STATES: &str = "SELECT state, count(*) FROM deliveries GROUP BY state";
+/// The programs' connections that wait for changes of webhooks: they do nothing else.
+const END_LISTENERS: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()
+    AND pid <> pg_backend_pid() AND (query LIKE 'LISTEN %' OR query LIKE '%webhook_change_number')";
+
+/// A connection to a test's database.
+pub struct Database(Client);
+
+impl Database {
+    pub(crate) async fn connect(url: &str) -> anyhow::Result<Self> {
+        let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+        // Its error also reaches the next statement.
+        tokio::spawn(connection);
+        Ok(Self(client))
+    }
+
+    /// How many deliveries are in which state.
+    ///
+    /// # Errors
+    /// The database is down.
+    pub async fn deliveries_by_state(&self) -> anyhow::Result<BTreeMap<String, i64>> {
+        let rows = self.0.query(STATES, &[]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
+    /// Ends the programs' listening connections; gives how many there were.
+    ///
+    /// # Errors
+    /// The database is down.
+    pub async fn terminate_listeners(&self) -> anyhow::Result<usize> {
+        Ok(self.0.query(END_LISTENERS, &[]).await?.len())
+    }
+}
