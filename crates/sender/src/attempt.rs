@@ -22,11 +22,11 @@ pub struct Judged {
 pub async fn attempt(outbound: &Outbound, policy: &RetryPolicy, target: &Target, job: &DeliveryJob) -> Option<Judged> {
     let at = now();
     let ended = match target {
-        Target::Ready { endpoint, keys } => {
+        Target::Ready(endpoint) => {
             let (id, timestamp) = (job.delivery.to_string(), at.as_second());
-            let signature = sign(keys, &id, timestamp, &job.payload);
+            let signature = sign(&endpoint.keys, &id, timestamp, &job.payload);
             let (id, signature, body) = (id.as_str(), signature.as_str(), job.payload.clone());
-            outbound.post(Post { target: endpoint, id, timestamp, signature, body }).await
+            outbound.post(Post { target: &endpoint.target, id, timestamp, signature, body }).await
         }
         Target::NotAllowed => not_allowed(),
         Target::SecretUnreadable | Target::Deleted => return None,

@@ -78,8 +78,8 @@ impl Writer {
     }
 
     /// Writes all, or finds the ones that the database refuses by halving the batch.
-    async fn write(&self, records: &[DeliveryRecord], mut waiting: Vec<oneshot::Sender<Result<(), Refused>>>) {
-        let mut spans = vec![0..records.len()];
+    async fn write(&self, records: &[DeliveryRecord], waiting: Vec<oneshot::Sender<Result<(), Refused>>>) {
+        let mut spans = Vec::from([std::ops::Range { start: 0, end: records.len() }]);
         let mut answers = vec![Ok(()); records.len()];
         while let Some(span) = spans.pop() {
             let Err(error) = self.write_when_possible(&records[span.clone()]).await else { continue };
@@ -91,7 +91,7 @@ impl Writer {
                 spans.extend([span.start..middle, middle..span.end]);
             }
         }
-        for (written, answer) in waiting.drain(..).zip(answers) {
+        for (written, answer) in waiting.into_iter().zip(answers) {
             // Nobody waits any more when the process was told to end at once.
             let _ = written.send(answer);
         }

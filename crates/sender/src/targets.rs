@@ -23,18 +23,22 @@ const CHANGES: usize = 1024;
 #[derive(Debug)]
 pub enum Target {
     /// As configured.
-    Ready {
-        /// Where to.
-        endpoint: outbound::Target,
-        /// The current key first.
-        keys: Vec<SigningKey>,
-    },
+    Ready(Box<Endpoint>),
     /// Its URL is not allowed (any more).
     NotAllowed,
     /// Its secret does not decrypt.
     SecretUnreadable,
     /// There is no such webhook (any more).
     Deleted,
+}
+
+/// Where to post and what to sign with.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// Where to.
+    pub target: outbound::Target,
+    /// The current key first.
+    pub keys: Vec<SigningKey>,
 }
 
 /// The webhooks' settings. Clones share the cache.
@@ -113,7 +117,8 @@ impl Targets {
 
     fn prepare(&self, stored: &store::webhooks::Target) -> Target {
         let Ok(url) = EndpointUrl::parse(&stored.url, &self.policy) else { return Target::NotAllowed };
-        let Ok(endpoint) = outbound::Target::new(&url) else { return Target::NotAllowed };
-        Target::Ready { endpoint, keys: stored.secrets.iter().map(domain::SigningSecret::key).collect() }
+        let Ok(target) = outbound::Target::new(&url) else { return Target::NotAllowed };
+        let keys = stored.secrets.iter().map(domain::SigningSecret::key).collect();
+        Target::Ready(Box::new(Endpoint { target, keys }))
     }
 }
