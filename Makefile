@@ -16,7 +16,6 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 dev: ## Start private RabbitMQ and PostgreSQL servers; their addresses are in .dev/env
-	@$(STACK) install
 	@$(STACK) up
 
 stop: ## Stop everything that was started from this checkout, and nothing else
@@ -34,9 +33,11 @@ test: ## Check format and lints, and run all tests with servers of their own
 	cargo test --workspace --no-run
 	@trap '$(STACK) down --tests' EXIT; $(STACK) up --tests; cargo test --workspace
 
-bench: ## Run the benchmarks
+bench: ## Compare the product with the bare crates, as ratios, and time its core (BENCH_ROUNDS, BENCH_ONLY, …)
 	@$(STACK) install
-	cargo bench --workspace
+	cargo build --release --bins
+	$(TARGET)/release/bench
+	cargo bench --package domain -- --quick
 
 licences: .dev/tools/bin/cargo-deny ## Check licences, banned crates and sources of all dependencies
 	.dev/tools/bin/cargo-deny deny check licenses bans sources

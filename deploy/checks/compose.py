@@ -1,4 +1,4 @@
-"""docker-compose.yml against the Compose Specification's schema and our own rules, and its agreement with other files."""
+"""docker-compose.yml against the Compose Specification and our own rules, and its agreement with other files."""
 import json
 import re
 

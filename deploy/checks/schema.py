@@ -1,4 +1,4 @@
-"""The part of JSON Schema (draft 7) that the Compose Specification is written in, so that no package is needed for it."""
+"""The part of JSON Schema (draft 7) that the Compose Specification is written in; checking it needs no package."""
 import re
 
 TYPES = {
@@ -23,7 +23,7 @@ def problems(value, schema, whole, path=""):
             yield f"{path}: is not allowed"
         return
     if unknown := schema.keys() - SILENT - KNOWN - OF_OBJECTS:
-        raise NotImplementedError(f"the schema uses {', '.join(sorted(unknown))}, which deploy/checks/schema.py cannot check")
+        raise NotImplementedError(f"deploy/checks/schema.py does not know the keywords {', '.join(sorted(unknown))}")
     if "$ref" in schema:
         yield from problems(value, referred(schema["$ref"], whole), whole, path)
         return
@@ -58,10 +58,14 @@ def of_object(value, schema, whole, path):
         if name not in value:
             yield f"{path}: lacks {name}"
     for name, member in value.items():
-        applied = [schema["properties"][name]] if name in schema.get("properties", {}) else []
-        applied += [form for pattern, form in schema.get("patternProperties", {}).items() if re.search(pattern, str(name))]
-        for form in applied or [schema.get("additionalProperties", True)]:
+        for form in forms_of(name, schema) or [schema.get("additionalProperties", True)]:
             yield from problems(member, form, whole, f"{path}.{name}".lstrip("."))
+
+
+def forms_of(name, schema):
+    named, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
+    by_name = [named[name]] if name in named else []
+    return by_name + [form for pattern, form in patterns.items() if re.search(pattern, str(name))]
 
 
 def of_array(value, schema, whole, path):

@@ -48,7 +48,7 @@ def unpacked(root, package):
 
 
 def downloaded(folder, package):
-    """Downloads by the system's package lists; where they are missing or stale, by fresh ones that are the folder's own."""
+    """Downloads by the system's package lists; where they are missing or stale, by fresh ones in the folder."""
     try:
         apt_get(folder, ["download", package])
     except subprocess.CalledProcessError:

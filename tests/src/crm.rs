@@ -56,6 +56,11 @@ impl Message {
         self
     }
 
+    /// Everything beside the body.
+    pub fn properties(&self) -> &BasicProperties {
+        &self.properties
+    }
+
     /// The body.
     pub fn body(&self) -> &[u8] {
         &self.body

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio_postgres::{Client, NoTls};
 
-/// Deliveries by state and number of attempts made.
+/// Deliveries by state.
 const STATES: &str = "SELECT state, count(*) FROM deliveries GROUP BY state";
 /// The programs' connections that wait for changes of webhooks: they do nothing else.
 const END_LISTENERS: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()
@@ -36,5 +36,13 @@ impl Database {
     /// The database is down.
     pub async fn terminate_listeners(&self) -> anyhow::Result<usize> {
         Ok(self.0.query(END_LISTENERS, &[]).await?.len())
+    }
+
+    /// Executes a statement without parameters.
+    ///
+    /// # Errors
+    /// The database is down or refuses.
+    pub async fn execute(&self, statement: &str) -> anyhow::Result<()> {
+        Ok(self.0.batch_execute(statement).await?)
     }
 }

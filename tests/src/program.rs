@@ -132,9 +132,9 @@ impl Program {
         self.service.log()
     }
 
-    /// Its log lines so far that carry this message.
-    pub fn lines_saying(&self, message: &str) -> Vec<LogLine> {
-        log_lines::parse(&self.log()).into_iter().filter(|line| line.message() == message).collect()
+    /// Its log lines so far.
+    pub fn log_lines(&self) -> Vec<LogLine> {
+        log_lines::parse(&self.log())
     }
 
     /// Waits for the first log line with this message.
@@ -143,7 +143,8 @@ impl Program {
     /// There is none in time.
     pub async fn wait_for_line(&self, message: &str) -> anyhow::Result<LogLine> {
         let what = format!("{} to log {message:?}", self.name);
-        Ok(wait::until_some(DEADLINE, what, async || self.lines_saying(message).into_iter().next()).await?)
+        let find = async || self.log_lines().into_iter().find(|line| line.message() == message);
+        Ok(wait::until_some(DEADLINE, what, find).await?)
     }
 
     /// Whether it still runs.

@@ -38,11 +38,16 @@ const SAFE_HEADERS: [(HeaderName, HeaderValue); 4] = [
 pub(crate) struct Guard {
     base_path: Arc<str>,
     observer: Arc<dyn RequestObserver>,
+    timeout: Duration,
 }
 
 impl Guard {
     pub(crate) fn new(state: &ApiState) -> Self {
-        Self { base_path: state.base_path.as_str().into(), observer: Arc::clone(&state.observer) }
+        Self {
+            base_path: state.base_path.as_str().into(),
+            observer: Arc::clone(&state.observer),
+            timeout: REQUEST_TIMEOUT,
+        }
     }
 
     /// The route that was found for the request.
@@ -58,7 +63,7 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
     let id = Uuid::now_v7();
     let (method, route) = (RequestMethod::from(request.method()), guard.route(&request));
     let span = tracing::info_span!("request", %id, ?method, route = route.template());
-    let mut response = contained(request, next).instrument(span).await;
+    let mut response = contained(request, next, guard.timeout).instrument(span).await;
     if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
         response = Problem::internal(id).into_response();
     }
@@ -69,19 +74,19 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
 }
 
 /// Runs the handler for a limited time, and survives its panic. The panic's message is in the log already.
-async fn contained(request: Request, next: Next) -> Response {
+async fn contained(request: Request, next: Next, timeout: Duration) -> Response {
     if !names_one_host(&request) {
         return Problem::bad_request("A request has exactly one `Host` header").into_response();
     }
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
-    match tokio::time::timeout(REQUEST_TIMEOUT, answer).await {
+    match tokio::time::timeout(timeout, answer).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {
             tracing::error!("a request handler panicked");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
         Err(_) => {
-            tracing::warn!(timeout = ?REQUEST_TIMEOUT, "a request was given up");
+            tracing::warn!(?timeout, "a request was given up");
             Problem::unavailable("The request could not be answered in time").into_response()
         }
     }

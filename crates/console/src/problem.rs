@@ -185,12 +185,11 @@ impl Problem {
 /// completed where the request's id is known, says nothing of it.
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        let cause = std::error::Error::source(&error);
         if error.is_unavailable() {
-            tracing::warn!(%error, cause, "a request could not be answered");
+            tracing::warn!(error = &error as &dyn std::error::Error, "a request could not be answered");
             return Self::unavailable("The database is not available at the moment");
         }
-        tracing::error!(%error, cause, "a request failed");
+        tracing::error!(error = &error as &dyn std::error::Error, "a request failed");
         Self::new(Kind::Internal, "The request failed")
     }
 }

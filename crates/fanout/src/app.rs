@@ -72,11 +72,12 @@ impl Parts {
     async fn start(&self, settings: &Settings, tracker: &TaskTracker, stop: &CancellationToken) -> anyhow::Result<()> {
         let subscriptions_heard = self.readiness.condition("database");
         self.database.wait_until_usable().await?;
+        // Before the broker is waited for, so that `/readyz` names only what is missing.
+        let (metrics, stop_following) = (Arc::clone(&self.metrics), stop.clone());
+        let subscriptions = Subscriptions::follow(self.database.clone(), metrics, subscriptions_heard, stop_following);
         self.topology.declare_when_reachable(&self.connector).await?;
         tracker.spawn(housekeeping::run(self.database.clone(), Arc::clone(&self.metrics), stop.clone()));
         tracker.spawn(backlog::watch(self.database.clone(), Arc::clone(&self.metrics), stop.clone()));
-        let (metrics, stop_following) = (Arc::clone(&self.metrics), stop.clone());
-        let subscriptions = Subscriptions::follow(self.database.clone(), metrics, subscriptions_heard, stop_following);
         subscriptions.loaded().await;
         // Outlives the loop, which publishes while it finishes; ends with the process.
         let publisher =

@@ -1,6 +1,7 @@
 //! Every part of a sender and how they are put together.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use anyhow::Context;
 use broker::{Connector, Consumer, Publisher, Telemetry, Topology, topology};
@@ -109,13 +110,15 @@ impl Parts {
     async fn start(&self, settings: &Settings, outbound: Outbound, tracker: &TaskTracker) -> anyhow::Result<()> {
         let changes_heard = self.readiness.condition("database");
         self.database.wait_until_usable().await?;
-        self.topology.declare_when_reachable(&self.connector).await?;
-        // These outlive the loop, which records and publishes while it finishes; they end with the process.
+        // What ends with it outlives the loop, which records and publishes while it finishes, and ends with the process.
         let end = CancellationToken::new();
         let policy = settings.egress.address_policy();
+        // Before the broker is waited for, so that `/readyz` names only what is missing.
+        let targets = Targets::follow(self.database.clone(), policy, changes_heard, end.clone());
+        self.topology.declare_when_reachable(&self.connector).await?;
         let deliverer = Deliverer {
             database: self.database.clone(),
-            targets: Targets::follow(self.database.clone(), policy, changes_heard, end.clone()),
+            targets,
             outbound,
             policy: settings.retry.clone(),
             slots: Slots::new(settings.sender.concurrency, settings.sender.per_webhook_concurrency),
@@ -123,6 +126,7 @@ impl Parts {
             publisher: Publisher::start(self.connector.clone(), Arc::clone(&self.broker_telemetry), end),
             metrics: Arc::clone(&self.metrics),
             stop: self.stop.clone(),
+            waiting_for_database: AtomicUsize::new(0),
         };
         let (deliverer, in_flight) = (Arc::new(deliverer), Arc::new(InFlight::default()));
         let jobs = JobLoop { deliverer, in_flight, tracker: TaskTracker::new() };

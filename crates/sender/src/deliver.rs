@@ -1,6 +1,7 @@
 //! A job from its receipt to its acknowledgement.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use broker::{Publisher, PublisherClosed};
@@ -44,6 +45,8 @@ pub struct Deliverer {
     pub metrics: Arc<SenderMetrics>,
     /// No attempt begins after this.
     pub stop: CancellationToken,
+    /// How many deliveries wait for the database. The first to wait says so in the log, for all.
+    pub waiting_for_database: AtomicUsize,
 }
 
 /// The job was not finished, and nothing of it was lost: the broker has it still.
@@ -191,19 +194,23 @@ impl Deliverer {
         F: Future<Output = Result<T, E>>,
         E: std::borrow::Borrow<StoreError>,
     {
-        let mut said = false;
-        loop {
-            let error = match ask().await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            if !std::mem::replace(&mut said, true) {
-                warn!(error = %error.borrow(), "a delivery waits for the database");
-            }
+        let error = match ask().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        if self.waiting_for_database.fetch_add(1, Ordering::AcqRel) == 0 {
+            warn!(error = %error.borrow(), "deliveries wait for the database");
+        }
+        let answered = loop {
             tokio::select! {
-                () = self.stop.cancelled() => return Err(HandedBack),
+                () = self.stop.cancelled() => break Err(HandedBack),
                 () = tokio::time::sleep(DATABASE_PAUSE) => {}
             }
-        }
+            if let Ok(answer) = ask().await {
+                break Ok(answer);
+            }
+        };
+        self.waiting_for_database.fetch_sub(1, Ordering::AcqRel);
+        answered
     }
 }

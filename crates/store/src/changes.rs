@@ -12,8 +12,9 @@ use tracing::{info, warn};
 use crate::database::Database;
 use crate::error::StoreError;
 
-/// How often the number of changes is compared with what was told; also the longest an unheard change goes unseen.
-const POLL: Duration = Duration::from_millis(900);
+/// How often the number of changes is compared with what was told. A change is found to be missing at the second look,
+/// and must be seen within a second.
+const POLL: Duration = Duration::from_millis(300);
 /// A database that does not answer the poll by then is away.
 const POLL_TIMEOUT: Duration = Duration::from_secs(5);
 /// Notifications read from the connection and not yet told. When nobody takes them they wait in the server, the poll
@@ -48,7 +49,7 @@ pub async fn listen(database: Database, changes: mpsc::Sender<Change>) {
             Ok(()) => return,
             Err(error) if first_failure => {
                 first_failure = false;
-                warn!(%error, "changes of webhooks are not heard; trying again");
+                warn!(error = &error as &dyn std::error::Error, "changes of webhooks are not heard; trying again");
             }
             Err(_) => {}
         }

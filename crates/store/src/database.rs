@@ -97,7 +97,8 @@ impl Database {
         let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
         let tls = MakeRustlsConnect::new(tls);
         let mut pooled = url.0.clone();
-        pooled.options(format!("-c statement_timeout={}", STATEMENT_TIMEOUT.as_millis()));
+        let given = url.0.get_options().unwrap_or_default();
+        pooled.options(format!("-c statement_timeout={} {given}", STATEMENT_TIMEOUT.as_millis()));
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(pooled, tls.clone(), recycling);
         let timeout = Some(CONNECTION_TIMEOUT);

@@ -87,16 +87,19 @@ pub struct Filter {
 }
 
 /// Newest first. The order begins with the partition key, so that Postgres reads one day after the other and stops when
-/// the page is full.
+/// the page is full. Limits that are not given become infinite instead of being skipped by an `OR`: only so are they
+/// conditions of the index, and days outside them left out, in a plan that is made once for all parameters.
 const PAGE: &str = "SELECT id, webhook_id, event_id, event_type, state, test, attempts, http_status, error,
         response_time_ms, created_at, updated_at, next_attempt_at
     FROM deliveries
     WHERE account = $1 AND webhook_id = $2
         AND ($3::text IS NULL OR state = $3)
         AND ($4::text IS NULL OR event_type = $4)
-        AND ($5::timestamptz IS NULL OR created_at >= $5) AND ($6::date IS NULL OR created_on >= $6)
-        AND ($7::timestamptz IS NULL OR created_at < $7) AND ($8::date IS NULL OR created_on <= $8)
-        AND ($9::timestamptz IS NULL OR (created_at, id) < ($9, $10)) AND ($11::date IS NULL OR created_on <= $11)
+        AND created_at >= coalesce($5, '-infinity'::timestamptz) AND created_on >= coalesce($6, '-infinity'::date)
+        AND created_at < coalesce($7, 'infinity'::timestamptz) AND created_on <= coalesce($8, 'infinity'::date)
+        AND (created_on, created_at, id) < (coalesce($11, 'infinity'::date), coalesce($9, 'infinity'::timestamptz),
+            coalesce($10, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
+        AND created_on <= coalesce($11, 'infinity'::date)
     ORDER BY created_on DESC, created_at DESC, id DESC LIMIT $12";
 
 const ONE: &str = "SELECT id, webhook_id, event_id, event_type, state, test, attempts, http_status, error,

@@ -5,10 +5,10 @@ use tokio_postgres::error::SqlState;
 /// A statement did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database is away, overloaded or restarting: the same call may succeed later.
+    /// The database is away, overloaded, restarting, or not set up as it should be: the same call may succeed later.
     #[error("the database is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The database refused the statement; the same call will fail again.
+    /// The database refused what it was given; the same call will fail again.
     #[error("the database refused the statement: {}", detail(.0))]
     Refused(#[source] tokio_postgres::Error),
     /// A stored secret does not decrypt with any configured key.
@@ -39,17 +39,16 @@ fn detail(error: &tokio_postgres::Error) -> String {
 
 impl From<tokio_postgres::Error> for StoreError {
     fn from(error: tokio_postgres::Error) -> Self {
-        if is_transient(&error) { Self::Unavailable(Box::new(error)) } else { Self::Refused(error) }
+        if blames_the_data(&error) { Self::Refused(error) } else { Self::Unavailable(Box::new(error)) }
     }
 }
 
-/// No answer at all, or an answer whose class says that the server, not the statement, is at fault.
-fn is_transient(error: &tokio_postgres::Error) -> bool {
-    let Some(state) = error.code() else { return error.is_closed() || !is_encoding(error) };
-    // Connection exceptions, insufficient resources, operator intervention, system errors, serialisation failures,
-    // read-only (a failover in progress).
-    ["08", "53", "57", "58", "40"].iter().any(|class| state.code().starts_with(class))
-        || *state == SqlState::READ_ONLY_SQL_TRANSACTION
+/// Whether other data might have been accepted. Everything else can be mended without touching the data, a wrong
+/// password or a missing table included, and nothing may be given up for it.
+fn blames_the_data(error: &tokio_postgres::Error) -> bool {
+    let Some(state) = error.code() else { return is_encoding(error) };
+    // Cardinality violations (one row twice), data exceptions, constraint violations, program limits exceeded.
+    ["21", "22", "23", "54"].iter().any(|class| state.code().starts_with(class))
 }
 
 /// Errors made on our side of the wire while a value was turned into bytes or back.
@@ -60,9 +59,6 @@ fn is_encoding(error: &tokio_postgres::Error) -> bool {
 
 impl From<deadpool_postgres::PoolError> for StoreError {
     fn from(error: deadpool_postgres::PoolError) -> Self {
-        match error {
-            deadpool_postgres::PoolError::Backend(error) => error.into(),
-            error => Self::Unavailable(Box::new(error)),
-        }
+        Self::Unavailable(Box::new(error))
     }
 }

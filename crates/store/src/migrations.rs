@@ -111,7 +111,7 @@ impl Database {
             match self.require_usable().await {
                 Err(SchemaError::Database(error)) if error.is_unavailable() => {
                     if !std::mem::replace(&mut said, true) {
-                        warn!(%error, "waiting for the database");
+                        warn!(error = &error as &dyn std::error::Error, "waiting for the database");
                     }
                     tokio::time::sleep(WAIT).await;
                 }

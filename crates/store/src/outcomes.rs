@@ -82,11 +82,12 @@ const RECORD: &str = "
             http_status, coalesce(attempt_error, error), response_time_ms, payload, traceparent, created_at,
             now(), next_attempt_at
         FROM given
-        ON CONFLICT (id, created_on) DO UPDATE SET state = excluded.state, attempts = excluded.attempts,
+        ON CONFLICT (id, created_on) DO UPDATE SET state = excluded.state,
+            attempts = greatest(d.attempts, excluded.attempts),
             step = excluded.step, http_status = excluded.http_status, error = excluded.error,
             response_time_ms = excluded.response_time_ms, updated_at = excluded.updated_at,
             next_attempt_at = excluded.next_attempt_at
-        WHERE d.state <> 'delivered' AND d.attempts <= excluded.attempts
+        WHERE d.state <> 'delivered' AND (d.attempts <= excluded.attempts OR excluded.state = 'delivered')
     )
     INSERT INTO attempts (delivery_id, created_on, number, trigger, at, outcome, http_status, response_time_ms, error,
         response_excerpt)

@@ -8,8 +8,10 @@ use std::time::Duration;
 use crate::http::Client;
 use crate::servers::{Instance, Lifetime, ServerError};
 
-/// Longer than the programs' own `shutdown.grace` in any test.
-const EXIT_DEADLINE: Duration = Duration::from_secs(60);
+/// Longer than connecting to broker and database and declaring everything takes on a busy machine.
+const READY_DEADLINE: Duration = Duration::from_secs(40);
+/// Longer than the default of the programs' own `shutdown.grace`, 25 s.
+const EXIT_DEADLINE: Duration = Duration::from_secs(35);
 
 /// A running `fanout` or `sender`. Killed when dropped, and when this process dies.
 ///
@@ -80,11 +82,15 @@ impl Service {
     /// Waits until `/readyz` below `telemetry` (`http://host:port`) answers 200.
     ///
     /// # Errors
-    /// The program ended, or is not ready within two minutes; shows the end of its log.
+    /// The program ended, or is not ready in time; shows its last answer and the end of its log.
     pub async fn wait_ready(&mut self, telemetry: &str) -> Result<(), ServerError> {
         let telemetry = Client::new(telemetry);
-        let is_ready = async || telemetry.get("/readyz").await.is_ok_and(|answer| answer.status.is_success());
-        self.instance.wait_ready(is_ready).await
+        let probe = async || match telemetry.get("/readyz").await {
+            Ok(answer) if answer.status.is_success() => Ok(()),
+            Ok(answer) => Err(format!("/readyz says {}", answer.text().trim())),
+            Err(error) => Err(format!("{:#}", anyhow::Error::from(error))),
+        };
+        self.instance.wait_ready(READY_DEADLINE, probe).await
     }
 
     /// Sends SIGTERM and waits until the program has ended in order.
@@ -118,7 +124,7 @@ impl Service {
         self.instance.directory()
     }
 
-    /// All it has written to standard output and error, over all its starts.
+    /// All it has written to standard output and error, since the first start of this handle.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(self.instance.log()).unwrap_or_default()).into_owned()
     }

@@ -37,9 +37,25 @@ impl Stack {
     /// # Errors
     /// A server is not installed or does not start, or a given one has an unusable address.
     pub async fn up(directory: &Path, lifetime: Lifetime, durability: Durability) -> Result<Self, ServerError> {
+        Self::start(directory, Given::by_environment(), lifetime, durability).await
+    }
+
+    /// Like [`Stack::up`], but with private servers whatever the environment names.
+    ///
+    /// # Errors
+    /// A server is not installed or does not start.
+    pub async fn up_private(directory: &Path, lifetime: Lifetime, durability: Durability) -> Result<Self, ServerError> {
+        Self::start(directory, Given::default(), lifetime, durability).await
+    }
+
+    async fn start(
+        directory: &Path,
+        given: Given,
+        lifetime: Lifetime,
+        durability: Durability,
+    ) -> Result<Self, ServerError> {
         let directory = create_directory(directory)?;
         let lock = lock(&directory).await?;
-        let given = Given::by_environment();
         let (database, broker) = tokio::try_join!(
             database(&directory, &given, lifetime.clone(), durability),
             broker(&directory, &given, lifetime)

@@ -9,7 +9,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// The condition did not come true in time.
 #[derive(Debug, thiserror::Error)]
-#[error("waited {} ms in vain for {what}", .waited.as_millis())]
+#[error("waited {waited:?} in vain for {what}")]
 pub struct TimedOut {
     what: String,
     waited: Duration,
@@ -71,6 +71,6 @@ mod tests {
             until_some(Duration::from_millis(30), "a reply", async || std::future::pending::<Option<()>>().await)
                 .await
                 .unwrap_err();
-        assert_eq!(error.to_string(), "waited 30 ms in vain for a reply");
+        assert_eq!(error.to_string(), "waited 30ms in vain for a reply");
     }
 }

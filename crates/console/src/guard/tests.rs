@@ -34,8 +34,12 @@ async fn guarded() -> Guarded {
     let router = Router::new()
         .route("/base/panic", get(async || -> &'static str { panic!("a secret detail") }))
         .route("/base/broken", get(async || (StatusCode::INTERNAL_SERVER_ERROR, "a secret detail")))
+        .route("/base/stuck", get(async || std::future::pending::<&'static str>().await))
         .route("/base/api/v1/webhooks/{id}", get(async || "fine"))
-        .layer(from_fn_with_state(Guard { base_path: "/base".into(), observer }, guard));
+        .layer(from_fn_with_state(
+            Guard { base_path: "/base".into(), observer, timeout: Duration::from_millis(300) },
+            guard,
+        ));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = Client::new(format!("http://{}", listener.local_addr().unwrap()));
     let stop = CancellationToken::new();
@@ -82,6 +86,13 @@ async fn every_answer_is_observed_by_its_template_and_made_safe() {
             (RequestMethod::Get, Route::Unmatched, StatusClass::ClientError),
         ]
     );
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_given_up() {
+    let answer = guarded().await.client.get("/base/stuck").await.unwrap();
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.headers["retry-after"], "5");
 }
 
 #[tokio::test]

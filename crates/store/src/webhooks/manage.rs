@@ -2,7 +2,7 @@
 
 use domain::{AccountName, EndpointUrl, EventTypeSet, SigningSecret, WebhookId};
 use jiff::Timestamp;
-use tokio_postgres::Transaction;
+use tokio_postgres::{GenericClient, Transaction};
 use uuid::Uuid;
 
 use super::{COLUMNS, Webhook, names, webhook};
@@ -87,7 +87,7 @@ impl Database {
         let (url, event_types) = (new.url.as_str(), names(new.event_types));
         transaction.execute(CREATE, &[&id.0, &account.as_str(), &new.name, &url, &event_types]).await?;
         self.add_secret(&transaction, id, &new.secret).await?;
-        let created = one_webhook(&transaction, account, id).await?;
+        let created = one_webhook(&*transaction, account, id).await?;
         transaction.commit().await?;
         Ok(created)
     }
@@ -131,9 +131,8 @@ impl Database {
     /// # Errors
     /// When the database is away or refuses.
     pub async fn webhook(&self, account: &AccountName, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
-        let mut connection = self.connection().await?;
-        let transaction = connection.transaction().await?;
-        one_webhook(&transaction, account, id).await
+        let connection = self.connection().await?;
+        one_webhook(&**connection, account, id).await
     }
 
     /// Whether the account has this webhook.
@@ -173,7 +172,7 @@ impl Database {
         let (url, event_types) = (edit.url.as_ref().map(EndpointUrl::as_str), edit.event_types.map(names));
         let edited =
             transaction.execute(EDIT, &[&account.as_str(), &id.0, &edit.name, &url, &event_types, &if_version]).await?;
-        let Some(now) = one_webhook(&transaction, account, id).await? else { return Ok(EditOutcome::NotFound) };
+        let Some(now) = one_webhook(&*transaction, account, id).await? else { return Ok(EditOutcome::NotFound) };
         transaction.commit().await?;
         Ok(if edited == 0 { EditOutcome::Stale } else { EditOutcome::Done(now) })
     }
@@ -198,10 +197,10 @@ impl Database {
 }
 
 async fn one_webhook(
-    transaction: &Transaction<'_>,
+    client: &impl GenericClient,
     account: &AccountName,
     id: WebhookId,
 ) -> Result<Option<Webhook>, StoreError> {
     let one = format!("SELECT {COLUMNS} FROM webhooks w WHERE w.account = $1 AND w.id = $2");
-    transaction.query_opt(&one, &[&account.as_str(), &id.0]).await?.as_ref().map(webhook).transpose()
+    client.query_opt(&one, &[&account.as_str(), &id.0]).await?.as_ref().map(webhook).transpose()
 }

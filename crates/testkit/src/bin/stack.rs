@@ -72,6 +72,7 @@ impl Which {
 }
 
 async fn up(directory: &Path) -> anyhow::Result<()> {
+    stack::install::install_unless_given(|said| println!("{said}"))?;
     let stack = Stack::up(directory, Lifetime::Standing, Durability::PowerLoss).await?;
     println!("RabbitMQ    {}", stack.amqp_url());
     println!("            {} (management)", stack.management_url().unwrap_or("no address known"));

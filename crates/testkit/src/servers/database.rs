@@ -8,7 +8,7 @@ use super::ServerError;
 
 /// Connects to a database; the connection lives as long as the client.
 pub(super) async fn connect(url: &str) -> Result<Client, ServerError> {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    let (client, connection) = Box::pin(tokio_postgres::connect(url, NoTls)).await?;
     // Its error also reaches the next statement of the client.
     tokio::spawn(connection);
     Ok(client)

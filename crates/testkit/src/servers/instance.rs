@@ -15,8 +15,8 @@ use super::process::Family;
 use super::{ServerError, storage};
 use crate::wait;
 
-/// From launch to the first answer, on a loaded machine and after a crash that needs recovery.
-const START_DEADLINE: Duration = Duration::from_secs(120);
+/// From a server's launch to its first answer, on a loaded machine and after a crash that needs recovery.
+pub(super) const START_DEADLINE: Duration = Duration::from_secs(120);
 /// How much of a log an error shows.
 const LOG_TAIL_LINES: usize = 20;
 /// Erlang reports a whole state in one line.
@@ -32,6 +32,7 @@ pub struct Instance {
     /// What this process started and must reap; empty for a server that another process started.
     children: Vec<Child>,
     lease: Option<Lease>,
+    was_launched: bool,
 }
 
 impl Instance {
@@ -40,7 +41,7 @@ impl Instance {
         let directory = storage::create_directory(directory)?;
         let lease = lifetime.hold(&directory)?;
         let family = Family::of(&directory);
-        Ok(Self { name, directory, lifetime, family, children: Vec::new(), lease })
+        Ok(Self { name, directory, lifetime, family, children: Vec::new(), lease, was_launched: false })
     }
 
     /// A directory of its own below `.dev/temporary/`, which goes with the instance.
@@ -72,6 +73,7 @@ impl Instance {
     pub(crate) fn launch(&mut self, command: &mut Command) -> Result<(), ServerError> {
         self.kill_nine()?;
         let log = self.open_log()?;
+        self.was_launched = true;
         self.children.extend(self.lifetime.guard(&self.directory, &self.family, &log)?);
         let server = self.family.spawn(command, &log).map_err(|error| ServerError::Program {
             program: command.get_program().to_string_lossy().into_owned(),
@@ -81,12 +83,16 @@ impl Instance {
         Ok(())
     }
 
+    /// The log of the first start is a new one, so that it does not grow for ever; a test that starts again reads on.
     fn open_log(&self) -> Result<File, ServerError> {
         let path = self.log();
-        OpenOptions::new().create(true).append(true).open(&path).at(&path)
+        if !self.was_launched {
+            File::create(&path).at(&path)?;
+        }
+        OpenOptions::new().append(true).open(&path).at(&path)
     }
 
-    /// Everything it has written, over all its starts.
+    /// Everything it has written since the first start of this handle.
     pub fn log(&self) -> PathBuf {
         self.directory.join("log")
     }
@@ -96,21 +102,23 @@ impl Instance {
         self.family.is_alive()
     }
 
-    /// Waits until `answers` does, or reports why it never will: the process ended, or two minutes passed.
-    pub(crate) async fn wait_ready(&mut self, mut answers: impl AsyncFnMut() -> bool) -> Result<(), ServerError> {
-        let deadline = Instant::now() + START_DEADLINE;
-        loop {
-            if answers().await {
-                return Ok(());
-            }
+    /// Waits until `probe` succeeds, or reports why it does not: the program ended, or `within` passed.
+    pub(crate) async fn wait_ready(
+        &mut self,
+        within: Duration,
+        mut probe: impl AsyncFnMut() -> Result<(), String>,
+    ) -> Result<(), ServerError> {
+        let deadline = Instant::now() + within;
+        while let Err(reason) = probe().await {
             if let Some(status) = self.exit_status() {
                 return Err(self.start_error(format!("it ended with {status}")));
             }
             if Instant::now() > deadline {
-                return Err(self.start_error(format!("no answer within {} s", START_DEADLINE.as_secs())));
+                return Err(self.start_error(format!("not ready within {} s, because {reason}", within.as_secs())));
             }
             sleep(Duration::from_millis(50)).await;
         }
+        Ok(())
     }
 
     fn start_error(&self, reason: String) -> ServerError {

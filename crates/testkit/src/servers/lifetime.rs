@@ -88,3 +88,30 @@ pub(crate) fn open_lock(path: &Path) -> Result<File, ServerError> {
     }
     OpenOptions::new().write(true).read(true).create(true).truncate(false).open(path).at(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::servers::Instance;
+    use crate::wait;
+
+    #[tokio::test]
+    async fn a_server_in_use_outlives_its_starter_and_ends_when_the_last_user_has_left() {
+        let root = tempfile::tempdir().unwrap();
+        let lease = root.path().join("lease");
+        let while_used = Lifetime::WhileUsed { lease: lease.clone(), grace: Duration::from_secs(1) };
+        let mut starter = Instance::at("sleep", &root.path().join("server"), while_used).unwrap();
+        let family = Family::of(starter.directory());
+        starter.launch(Command::new("sleep").arg("1000")).unwrap();
+
+        let user = Lease::hold(&lease).unwrap();
+        drop(starter);
+        // The guard cannot have the lock while somebody uses the server, however long that takes.
+        assert!(open_lock(&lease).unwrap().try_lock().is_err());
+        assert!(family.is_alive());
+
+        drop(user);
+        let ended = async || !family.is_alive();
+        wait::until(Duration::from_secs(30), "the guard to end the server", ended).await.unwrap();
+    }
+}

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::Account;
 use super::error::AtPath as _;
-use super::instance::Instance;
+use super::instance::{Instance, START_DEADLINE};
 use super::lifetime::Lifetime;
 use super::packages::Programs;
 use super::process::MARK_ARGUMENT;
@@ -76,7 +76,7 @@ impl PrivatePostgres {
         };
         let url = url_of(&record);
         let mut server = Self { instance, programs, account, data, durability, record, url };
-        if server.instance.is_running() && is_ours(&server.url, &server.data).await {
+        if server.instance.is_running() && answers(&server.url, &server.data).await.is_ok() {
             server.instance.adopt();
         } else {
             server.launch(true).await?;
@@ -92,7 +92,7 @@ impl PrivatePostgres {
             self.remove_stale_lock()?;
             self.instance.launch(&mut self.command())?;
             let (url, data) = (self.url.clone(), self.data.clone());
-            match self.instance.wait_ready(async || is_ours(&url, &data).await).await {
+            match self.instance.wait_ready(START_DEADLINE, async || answers(&url, &data).await).await {
                 Err(ServerError::Start { .. }) if !ports::is_free(self.record.port) && !self.instance.is_running() => {}
                 outcome => return outcome,
             }
@@ -205,13 +205,17 @@ fn url_of(record: &Record) -> String {
 }
 
 /// Whether the server at `url` takes the password and works on `data`: on a port lost to another server neither is so.
-async fn is_ours(url: &str, data: &Path) -> bool {
+async fn answers(url: &str, data: &Path) -> Result<(), String> {
     let ask = async {
         let server = database::connect(url).await?;
         let row = server.query_one("SELECT current_setting('data_directory')", &[]).await?;
         Ok::<String, ServerError>(row.get(0))
     };
-    ask.await.is_ok_and(|directory| Path::new(&directory) == data.join("cluster"))
+    match ask.await {
+        Ok(directory) if Path::new(&directory) == data.join("cluster") => Ok(()),
+        Ok(directory) => Err(format!("another server answers, with data in {directory}")),
+        Err(error) => Err(format!("{:#}", anyhow::Error::from(error))),
+    }
 }
 
 /// Creates the database cluster with a random password.

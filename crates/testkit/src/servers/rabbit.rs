@@ -7,7 +7,7 @@ use lapin::{Connection, ConnectionProperties};
 use tokio::task::spawn_blocking;
 
 use super::account::Account;
-use super::instance::Instance;
+use super::instance::{Instance, START_DEADLINE};
 use super::lifetime::Lifetime;
 use super::management::Management;
 use super::packages::Programs;
@@ -65,7 +65,7 @@ impl PrivateRabbit {
         let record = record::load(instance.directory()).unwrap_or_else(Record::create);
         let (url, management) = addresses(&record)?;
         let mut node = Self { instance, programs, data, record, url, management };
-        if node.instance.is_running() && is_ours(&node.management, &node.record.node, &node.url).await {
+        if node.instance.is_running() && answers(&node.management, &node.record.node, &node.url).await.is_ok() {
             node.instance.adopt();
         } else {
             node.launch(true).await?;
@@ -83,7 +83,7 @@ impl PrivateRabbit {
             let mut command = rabbit_files::command(&self.programs, "rabbitmq-server", &self.data, &self.record);
             self.instance.launch(&mut command)?;
             let (management, node, url) = (&self.management, &self.record.node, &self.url);
-            match self.instance.wait_ready(async || is_ours(management, node, url).await).await {
+            match self.instance.wait_ready(START_DEADLINE, async || answers(management, node, url).await).await {
                 Err(ServerError::Start { .. }) if self.lost_a_port()? => {}
                 outcome => return outcome,
             }
@@ -221,10 +221,17 @@ fn addresses(record: &Record) -> Result<(String, Management), ServerError> {
 }
 
 /// Whether the node that answers has our password and name, and takes AMQP connections, which it does last.
-async fn is_ours(management: &Management, node: &str, url: &str) -> bool {
-    if !management.node_name().await.is_ok_and(|name| name == node) {
-        return false;
+async fn answers(management: &Management, node: &str, url: &str) -> Result<(), String> {
+    let ask = async {
+        let name = management.node_name().await?;
+        let connection = Connection::connect(url, ConnectionProperties::default()).await?;
+        connection.close(200, "answered".into()).await?;
+        Ok::<String, ServerError>(name)
+    };
+    // Boxed because connecting makes a large future, which every caller's would contain.
+    match Box::pin(ask).await {
+        Ok(name) if name == node => Ok(()),
+        Ok(name) => Err(format!("another node answers, {name}")),
+        Err(error) => Err(format!("{:#}", anyhow::Error::from(error))),
     }
-    let Ok(connection) = Connection::connect(url, ConnectionProperties::default()).await else { return false };
-    connection.close(200, "answered".into()).await.is_ok()
 }

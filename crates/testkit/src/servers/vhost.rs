@@ -115,7 +115,7 @@ impl Vhost {
     }
 
     async fn connect(&self) -> Result<(Connection, Channel), ServerError> {
-        let connection = Connection::connect(&self.url, ConnectionProperties::default()).await?;
+        let connection = Box::pin(Connection::connect(&self.url, ConnectionProperties::default())).await?;
         let channel = connection.create_channel().await?;
         Ok((connection, channel))
     }

@@ -20,6 +20,7 @@ const MANAGEMENT_URL: &str = "RABBITMQ_MANAGEMENT_URL";
 const MANAGEMENT_PORT: u16 = 15672;
 
 /// Servers that the environment gives; a variable that is empty counts as unset.
+#[derive(Default)]
 pub(super) struct Given {
     pub(super) amqp_url: Option<String>,
     pub(super) database_url: Option<String>,

@@ -8,14 +8,27 @@ mod unpacked;
 
 use std::process::Command;
 
+use super::environment::Given;
 use crate::servers::{Programs, ServerError, is_root};
 
-/// Makes sure that PostgreSQL and RabbitMQ are there; `tell` hears what is done, in sentences for people.
+/// Makes sure that the programs of both servers are there; `tell` hears what is done, in sentences for people.
 ///
 /// # Errors
 /// The packages cannot be had; the error says what an administrator would run.
-pub fn install(mut tell: impl FnMut(&str)) -> Result<(), ServerError> {
-    if missing().is_none() {
+pub fn install(tell: impl FnMut(&str)) -> Result<(), ServerError> {
+    install_missing(&Given::default(), tell)
+}
+
+/// Like [`install`], but without the servers that the environment gives, which [`super::Stack::up`] uses instead.
+///
+/// # Errors
+/// See [`install`].
+pub fn install_unless_given(tell: impl FnMut(&str)) -> Result<(), ServerError> {
+    install_missing(&Given::by_environment(), tell)
+}
+
+fn install_missing(given: &Given, mut tell: impl FnMut(&str)) -> Result<(), ServerError> {
+    if missing(given).is_none() {
         return Ok(());
     }
     if is_root() {
@@ -26,12 +39,14 @@ pub fn install(mut tell: impl FnMut(&str)) -> Result<(), ServerError> {
         tell("Downloading PostgreSQL and RabbitMQ into .dev/packages; this takes a minute or two.");
         unpacked::install()?;
     }
-    missing().map_or(Ok(()), Err)
+    missing(given).map_or(Ok(()), Err)
 }
 
-/// Why the servers cannot be started yet, if they cannot.
-fn missing() -> Option<ServerError> {
-    Programs::postgres().and(Programs::rabbit()).err()
+/// Why the servers that are not given cannot be started yet, if they cannot.
+fn missing(given: &Given) -> Option<ServerError> {
+    let postgres = given.database_url.is_none().then(|| Programs::postgres().err());
+    let rabbit = given.amqp_url.is_none().then(|| Programs::rabbit().err());
+    postgres.flatten().or(rabbit.flatten())
 }
 
 /// Runs a program to its end; its output is shown only when it fails.

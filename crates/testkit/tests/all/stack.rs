@@ -8,7 +8,7 @@ use testkit::servers::{Durability, Lifetime};
 use testkit::stack::{self, Stack};
 
 async fn up(directory: &Path) -> Stack {
-    Stack::up(directory, Lifetime::Owner, Durability::ProcessDeath).await.unwrap()
+    Stack::up_private(directory, Lifetime::Owner, Durability::ProcessDeath).await.unwrap()
 }
 
 /// What a shell knows after sourcing `<directory>/env`.

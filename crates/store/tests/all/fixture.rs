@@ -1,0 +1,107 @@
+//! A database for one test, and the values that tests are made of.
+
+use domain::{
+    AccountName, AddressPolicy, DeliveryId, DeliveryState, EndpointUrl, EventType, Outcome, SigningSecret, Trigger,
+    WebhookId,
+};
+use jiff::Timestamp;
+use rustls::RootCertStore;
+use store::outcomes::{AttemptRecord, DeliveryRecord};
+use store::webhooks::NewWebhook;
+use store::{Database, SecretKey, SecretKeys};
+
+/// The URL of an empty database.
+pub async fn empty_database() -> String {
+    testkit::shared_stack().await.create_database().await.unwrap()
+}
+
+/// The store on the database of this URL, with a key of its own choice.
+pub fn open(url: &str, key: u8) -> Database {
+    let keys = SecretKeys::new(SecretKey::new(&[key; 32]), Vec::new());
+    Database::new(&url.parse().unwrap(), 4, RootCertStore::empty(), keys)
+}
+
+/// A store that is ready, and a plain connection to the same database.
+pub async fn migrated() -> (Database, tokio_postgres::Client) {
+    let url = empty_database().await;
+    let database = open(&url, 1);
+    database.migrate().await.unwrap();
+    (database, connect(&url).await)
+}
+
+pub async fn connect(url: &str) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+pub fn account(name: &str) -> AccountName {
+    name.parse().unwrap()
+}
+
+/// The present, as precise as the database keeps it.
+pub fn now() -> Timestamp {
+    Timestamp::from_microsecond(Timestamp::now().as_microsecond()).unwrap()
+}
+
+pub fn url(text: &str) -> EndpointUrl {
+    EndpointUrl::parse(text, &AddressPolicy::public_only()).unwrap()
+}
+
+/// A webhook for `deal.won`.
+pub fn new_webhook(name: &str) -> NewWebhook {
+    NewWebhook {
+        name: name.to_owned(),
+        url: url("https://erp.example.com/hook"),
+        event_types: [EventType::parse("deal.won").unwrap()].into_iter().collect(),
+        secret: SigningSecret::generate(),
+    }
+}
+
+/// Adds a webhook.
+pub async fn webhook(database: &Database, owner: &str, name: &str) -> WebhookId {
+    database.create_webhook(&account(owner), &new_webhook(name), 1_000).await.unwrap().unwrap().id
+}
+
+/// A delivery for `acme` after its first attempt, which got 503.
+pub fn retrying(webhook: WebhookId, event_id: &str, created_at: Timestamp) -> DeliveryRecord {
+    DeliveryRecord {
+        delivery: DeliveryId::derive(&account("acme"), "/crm", event_id, webhook),
+        created_at,
+        account: account("acme"),
+        webhook,
+        event_id: event_id.to_owned(),
+        event_type: "deal.won".to_owned(),
+        state: DeliveryState::Retrying,
+        attempts: 1,
+        step: 1,
+        payload: format!(r#"{{"id":"{event_id}"}}"#).into(),
+        traceparent: None,
+        next_attempt_at: Some(created_at),
+        error: None,
+        attempt: Some(attempt(Outcome::Http5xx, Some(503), created_at)),
+    }
+}
+
+/// The same delivery after one more attempt, which succeeded.
+pub fn delivered(record: &DeliveryRecord) -> DeliveryRecord {
+    DeliveryRecord {
+        state: DeliveryState::Delivered,
+        attempts: record.attempts + 1,
+        next_attempt_at: None,
+        attempt: Some(attempt(Outcome::Success, Some(200), record.created_at)),
+        ..record.clone()
+    }
+}
+
+pub fn attempt(outcome: Outcome, http_status: Option<u16>, at: Timestamp) -> AttemptRecord {
+    AttemptRecord {
+        trigger: Trigger::Event,
+        at,
+        outcome,
+        http_status,
+        response_time_ms: 12,
+        error: None,
+        response_excerpt: b"busy \xff".to_vec(),
+    }
+}

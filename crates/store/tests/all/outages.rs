@@ -1,0 +1,86 @@
+//! A database that is away, or not as it should be: whatever was to be written is kept and tried again.
+
+use std::time::Duration;
+
+use domain::WebhookId;
+use store::changes::{Change, listen};
+use testkit::servers::PrivatePostgres;
+use testkit::wait::until;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::fixture::{connect, migrated, now, open, retrying};
+
+const WITHIN: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn a_stopped_server_is_unavailable_and_comes_back() {
+    let mut server = PrivatePostgres::temporary().await.unwrap();
+    let database = open(&server.create_database().await.unwrap(), 1);
+    database.migrate().await.unwrap();
+    let (sender, mut changes) = mpsc::channel(16);
+    tokio::spawn(listen(database.clone(), sender));
+    assert_eq!(timeout(WITHIN, changes.recv()).await.unwrap(), Some(Change::Everything));
+    let record = retrying(WebhookId::generate(), "evt", now());
+    database.record(std::slice::from_ref(&record)).await.unwrap();
+
+    server.kill_nine().await.unwrap();
+    for _ in 0..3 {
+        let error = database.record(std::slice::from_ref(&record)).await.unwrap_err();
+        assert!(error.is_unavailable(), "{error:?}");
+        assert!(database.bearer("x").await.unwrap_err().is_unavailable());
+        assert!(database.migrate().await.unwrap_err().is_unavailable());
+    }
+    assert_eq!(timeout(WITHIN, changes.recv()).await.unwrap(), Some(Change::Lost));
+
+    server.start_again().await.unwrap();
+    let writes = async || database.record(std::slice::from_ref(&record)).await.is_ok();
+    until(WITHIN, "the database to take records again", writes).await.unwrap();
+    until(WITHIN, "changes to be heard again", async || changes.recv().await == Some(Change::Everything))
+        .await
+        .unwrap();
+    database.wait_until_usable().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_no_fault_of_the_data() {
+    let server = PrivatePostgres::temporary().await.unwrap();
+    let url = server.create_database().await.unwrap();
+    let (head, host) = url.rsplit_once('@').unwrap();
+    let database = open(&format!("{}x@{host}", head), 1);
+    let error = database.record(&[retrying(WebhookId::generate(), "evt", now())]).await.unwrap_err();
+    assert!(error.is_unavailable(), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_missing_table_is_no_fault_of_the_data() {
+    let (database, sql) = migrated().await;
+    sql.batch_execute("ALTER TABLE attempts RENAME TO attempts_gone").await.unwrap();
+    let record = retrying(WebhookId::generate(), "evt", now());
+    let error = database.record(std::slice::from_ref(&record)).await.unwrap_err();
+    assert!(error.is_unavailable(), "{error:?}");
+    sql.batch_execute("ALTER TABLE attempts_gone RENAME TO attempts").await.unwrap();
+    database.record(&[record]).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_unreachable_address_is_unavailable_without_naming_the_password() {
+    let database = open("postgres://webhooks:hunter2@127.0.0.1:1/webhooks", 1);
+    let error = database.schema_state().await.unwrap_err();
+    assert!(error.is_unavailable() && !format!("{error:?}").contains("hunter2"));
+    let url: store::DatabaseUrl = "postgres://webhooks:hunter2@127.0.0.1:1/webhooks".parse().unwrap();
+    assert_eq!(format!("{url:?} {url}"), "127.0.0.1/webhooks 127.0.0.1/webhooks");
+}
+
+#[tokio::test]
+async fn statements_of_the_pool_are_limited_and_options_of_the_url_kept() {
+    let stack = testkit::shared_stack().await;
+    let url = stack.create_database().await.unwrap();
+    let sql = connect(&url).await;
+    sql.batch_execute("CREATE SCHEMA elsewhere").await.unwrap();
+    let database = open(&format!("{url}?options=-c%20search_path%3Delsewhere"), 1);
+    database.migrate().await.unwrap();
+    let row = sql.query_one("SELECT to_regclass('elsewhere.webhooks') IS NOT NULL", &[]).await.unwrap();
+    assert!(row.get::<_, bool>(0));
+    assert!(database.newest_partition().await.unwrap().is_some());
+}

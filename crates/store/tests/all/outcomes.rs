@@ -1,0 +1,176 @@
+//! Writing what became of deliveries.
+
+use domain::{DeliveryId, DeliveryState, Outcome, Trigger, WebhookId};
+use jiff::{Timestamp, ToSpan};
+use store::StoreError;
+use store::outcomes::{AttemptRecord, DeliveryRecord, Known};
+
+use crate::fixture::{account, attempt, delivered, migrated, now, retrying};
+
+fn webhook() -> WebhookId {
+    WebhookId::generate()
+}
+
+#[tokio::test]
+async fn a_batch_is_written_and_a_repeat_is_the_same_rows() {
+    let (database, sql) = migrated().await;
+    let batch: Vec<_> = (0..300).map(|number| retrying(webhook(), &format!("evt-{number}"), now())).collect();
+    for _ in 0..3 {
+        database.record(&batch).await.unwrap();
+    }
+    for table in ["deliveries", "attempts"] {
+        let rows: i64 = sql.query_one(&format!("SELECT count(*) FROM {table}"), &[]).await.unwrap().get(0);
+        assert_eq!(rows, 300, "{table}");
+    }
+    let first = &batch[0];
+    let known = database.known_delivery(first.delivery, Some(first.created_at)).await.unwrap();
+    let expected = Known {
+        state: DeliveryState::Retrying,
+        attempts: 1,
+        step: 1,
+        created_at: first.created_at,
+        next_attempt_at: first.next_attempt_at,
+    };
+    assert_eq!(known, Some(expected));
+    assert_eq!(database.known_delivery(first.delivery, None).await.unwrap(), Some(expected));
+    let another_day = first.created_at - 24.hours();
+    assert_eq!(database.known_delivery(first.delivery, Some(another_day)).await.unwrap(), None);
+    assert_eq!(database.known_delivery(DeliveryId::from_bytes([9; 16]), None).await.unwrap(), None);
+    database.record(&[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_delivery_moves_on_and_never_back() {
+    let (database, _sql) = migrated().await;
+    let first = retrying(webhook(), "evt", now());
+    let held = DeliveryRecord { state: DeliveryState::Held, next_attempt_at: None, attempt: None, ..first.clone() };
+    let done = delivered(&first);
+    let late = DeliveryRecord {
+        state: DeliveryState::Failed,
+        attempts: 3,
+        attempt: Some(attempt(Outcome::Http4xx, Some(404), first.created_at)),
+        ..done.clone()
+    };
+    let state = async || {
+        let known = database.known_delivery(first.delivery, Some(first.created_at)).await.unwrap().unwrap();
+        (known.state, known.attempts)
+    };
+    for (record, expected) in [
+        (&first, (DeliveryState::Retrying, 1)),
+        (&held, (DeliveryState::Held, 1)),
+        (&done, (DeliveryState::Delivered, 2)),
+        // A job that was delivered twice by the broker, and one that raced with the success.
+        (&first, (DeliveryState::Delivered, 2)),
+        (&late, (DeliveryState::Delivered, 2)),
+    ] {
+        database.record(std::slice::from_ref(record)).await.unwrap();
+        assert_eq!(state().await, expected);
+    }
+}
+
+#[tokio::test]
+async fn an_earlier_attempt_told_late_changes_no_later_state() {
+    let (database, _sql) = migrated().await;
+    let first = retrying(webhook(), "evt", now());
+    let second = DeliveryRecord { attempts: 2, step: 2, ..first.clone() };
+    database.record(std::slice::from_ref(&second)).await.unwrap();
+    database.record(std::slice::from_ref(&first)).await.unwrap();
+    let known = database.known_delivery(first.delivery, None).await.unwrap().unwrap();
+    assert_eq!((known.attempts, known.step), (2, 2));
+    let detail = database.delivery(&account("acme"), first.delivery).await.unwrap().unwrap();
+    assert_eq!(detail.attempts.iter().map(|attempt| attempt.number).collect::<Vec<_>>(), [1, 2]);
+}
+
+#[tokio::test]
+async fn an_attempt_stays_as_it_was_first_told() {
+    let (database, _sql) = migrated().await;
+    let first = retrying(webhook(), "evt", now());
+    let repeated = DeliveryRecord {
+        attempt: Some(AttemptRecord {
+            trigger: Trigger::Retry,
+            ..attempt(Outcome::Timeout, None, first.created_at + 1.second())
+        }),
+        ..first.clone()
+    };
+    database.record(std::slice::from_ref(&first)).await.unwrap();
+    database.record(std::slice::from_ref(&repeated)).await.unwrap();
+    let detail = database.delivery(&account("acme"), first.delivery).await.unwrap().unwrap();
+    let [attempt] = &detail.attempts[..] else { panic!("{:?}", detail.attempts) };
+    assert_eq!((attempt.outcome, attempt.http_status, attempt.at), (Outcome::Http5xx, Some(503), first.created_at));
+    assert_eq!((attempt.trigger, attempt.response_excerpt.as_deref()), (Trigger::Event, Some(&b"busy \xff"[..])));
+}
+
+#[tokio::test]
+async fn the_payload_is_kept_byte_for_byte() {
+    let (database, _sql) = migrated().await;
+    let every_byte: Vec<u8> = (0..=255).cycle().take(256 * 1024).collect();
+    for (number, payload) in
+        [every_byte, br#"{"a":1.10,"b":"\u0000\ud800","a":2}"#.to_vec(), Vec::new()].into_iter().enumerate()
+    {
+        let record =
+            DeliveryRecord { payload: payload.clone().into(), ..retrying(webhook(), &number.to_string(), now()) };
+        database.record(std::slice::from_ref(&record)).await.unwrap();
+        // A repeat may not replace it.
+        let other = DeliveryRecord { payload: "another".into(), ..record.clone() };
+        database.record(&[other]).await.unwrap();
+        let detail = database.delivery(&account("acme"), record.delivery).await.unwrap().unwrap();
+        assert!(detail.payload == payload);
+    }
+}
+
+#[tokio::test]
+async fn a_missing_partition_is_made_on_the_way() {
+    let (database, sql) = migrated().await;
+    let days = [40, 41, 400].map(|days| now() - (24 * days).hours());
+    let batch = days.map(|day| retrying(webhook(), &day.to_string(), day));
+    // From two places at once.
+    let (left, right) = tokio::join!(database.record(&batch), database.record(&batch));
+    left.and(right).unwrap();
+    let rows: i64 = sql.query_one("SELECT count(*) FROM deliveries", &[]).await.unwrap().get(0);
+    assert_eq!(rows, 3);
+}
+
+#[tokio::test]
+async fn the_last_and_the_first_instant_of_a_day_are_filed_right() {
+    let (database, _sql) = migrated().await;
+    for text in ["2026-11-23T23:59:59.999999999Z", "2026-11-24T00:00:00Z"] {
+        let created_at: Timestamp = text.parse().unwrap();
+        let record = retrying(webhook(), text, created_at);
+        database.record(std::slice::from_ref(&record)).await.unwrap();
+        let known = database.known_delivery(record.delivery, Some(created_at)).await.unwrap().unwrap();
+        assert_eq!(known.created_at.as_microsecond(), created_at.as_microsecond());
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_can_never_be_written_is_refused_and_takes_its_batch_along() {
+    let (database, sql) = migrated().await;
+    let good = retrying(webhook(), "good", now());
+    let poison = DeliveryRecord { event_id: "nul \0 inside".to_owned(), ..retrying(webhook(), "poison", now()) };
+    let twice = [good.clone(), good.clone()];
+    let unheard_of = DeliveryRecord { next_attempt_at: None, ..good.clone() };
+    for batch in [&[good.clone(), poison][..], &twice[..], &[unheard_of]] {
+        let refused = database.record(batch).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Refused(_)) && !refused.is_unavailable(), "{refused:?}");
+    }
+    let rows: i64 = sql.query_one("SELECT count(*) FROM deliveries", &[]).await.unwrap().get(0);
+    assert_eq!(rows, 0);
+    database.record(&[good]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_delivery_without_an_attempt_says_why() {
+    let (database, _sql) = migrated().await;
+    let record = DeliveryRecord {
+        state: DeliveryState::Failed,
+        attempts: 0,
+        next_attempt_at: None,
+        error: Some("the webhook was deleted".to_owned()),
+        attempt: None,
+        ..retrying(webhook(), "evt", now())
+    };
+    database.record(std::slice::from_ref(&record)).await.unwrap();
+    let detail = database.delivery(&account("acme"), record.delivery).await.unwrap().unwrap();
+    assert_eq!((detail.delivery.error.as_deref(), detail.attempts.len()), (Some("the webhook was deleted"), 0));
+    assert_eq!(database.backlog().await.unwrap(), store::Backlog::default());
+}

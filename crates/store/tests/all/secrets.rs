@@ -1,0 +1,67 @@
+//! Secrets at rest.
+
+use domain::SigningSecret;
+use store::StoreError;
+use store::webhooks::NewWebhook;
+
+use crate::fixture::{account, empty_database, migrated, new_webhook, open};
+
+const EVERY_ROW_AS_TEXT: &str = "SELECT id, encode(ciphertext, 'escape') || encode(ciphertext, 'hex') || s::text
+    FROM webhook_secrets s UNION ALL SELECT id, w::text FROM webhooks w";
+
+#[tokio::test]
+async fn no_column_holds_a_secret_in_the_clear() {
+    let (database, sql) = migrated().await;
+    let secret = "a secret that scans for text would find";
+    let new = NewWebhook { secret: SigningSecret::parse(secret).unwrap(), ..new_webhook("ERP Sync") };
+    let id = database.create_webhook(&account("acme"), &new, 1).await.unwrap().unwrap().id;
+    let rows = sql.query(EVERY_ROW_AS_TEXT, &[]).await.unwrap();
+    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(rows.len(), 2);
+    for row in rows {
+        let text: &str = row.get(1);
+        assert!(!text.contains(secret) && !text.contains(&hex) && !text.contains("would find"));
+    }
+    assert_eq!(database.target(id).await.unwrap().unwrap().secrets[0].expose(), secret);
+}
+
+#[tokio::test]
+async fn a_secret_works_in_its_own_row_only() {
+    let (database, sql) = migrated().await;
+    let acme = account("acme");
+    let mut ids = Vec::new();
+    for name in ["left", "right"] {
+        ids.push(database.create_webhook(&acme, &new_webhook(name), 2).await.unwrap().unwrap().id);
+    }
+    let swap = "UPDATE webhook_secrets s SET ciphertext = o.ciphertext FROM webhook_secrets o WHERE o.id <> s.id";
+    assert_eq!(sql.execute(swap, &[]).await.unwrap(), 2);
+    for id in ids {
+        assert!(matches!(database.current_secret(&acme, id).await, Err(StoreError::Secret)));
+        assert!(matches!(database.target(id).await, Err(StoreError::Secret)));
+    }
+}
+
+#[tokio::test]
+async fn another_key_reads_nothing() {
+    let url = empty_database().await;
+    let database = open(&url, 1);
+    database.migrate().await.unwrap();
+    let id = database.create_webhook(&account("acme"), &new_webhook("ERP Sync"), 1).await.unwrap().unwrap().id;
+    let other = open(&url, 2);
+    assert!(matches!(other.target(id).await, Err(StoreError::Secret)));
+    assert!(!other.has_all_keys().await.unwrap());
+    assert!(database.has_all_keys().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_replaced_secret_signs_until_it_expires() {
+    let (database, sql) = migrated().await;
+    let new = new_webhook("ERP Sync");
+    let id = database.create_webhook(&account("acme"), &new, 1).await.unwrap().unwrap().id;
+    let expire = "UPDATE webhook_secrets SET expires_at = now() + $1::text::interval";
+    sql.execute(expire, &[&"1 hour"]).await.unwrap();
+    assert_eq!(database.target(id).await.unwrap().unwrap().secrets.len(), 1);
+    assert!(database.current_secret(&account("acme"), id).await.unwrap().is_none());
+    sql.execute(expire, &[&"-1 hour"]).await.unwrap();
+    assert!(database.target(id).await.unwrap().is_none());
+}

@@ -1,0 +1,53 @@
+//! What fanout and senders read.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use crate::fixture::{account, migrated, new_webhook, webhook};
+
+const MANY: i64 = 50_000;
+
+const ADD_MANY: &str = "INSERT INTO webhooks (id, account, name, url, event_types)
+    SELECT gen_random_uuid(), 'account-' || n % 1000, 'n', 'https://erp.example.com/', '{deal.won,invoice.paid}'
+    FROM generate_series(1, $1::bigint) n";
+
+#[tokio::test]
+async fn every_subscription_is_handed_over_quickly() {
+    let (database, sql) = migrated().await;
+    sql.execute(ADD_MANY, &[&MANY]).await.unwrap();
+    let (mut webhooks, mut accounts) = (HashSet::new(), HashSet::new());
+    let begun = Instant::now();
+    database
+        .subscriptions(|subscription| {
+            assert_eq!(subscription.event_types.len(), 2);
+            webhooks.insert(subscription.webhook);
+            accounts.insert(subscription.account);
+        })
+        .await
+        .unwrap();
+    assert_eq!((webhooks.len(), accounts.len()), (MANY as usize, 1000));
+    // A million takes under 3 s in release; this bound is for an unoptimised build on a busy machine.
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn one_subscription_and_one_target() {
+    let (database, sql) = migrated().await;
+    let id = webhook(&database, "acme", "ERP Sync").await;
+    let subscription = database.subscription(id).await.unwrap().unwrap();
+    assert_eq!((subscription.account, subscription.webhook), (account("acme"), id));
+    assert_eq!(subscription.event_types, new_webhook("").event_types);
+    let target = database.target(id).await.unwrap().unwrap();
+    assert_eq!((target.account, target.url.as_str()), (account("acme"), "https://erp.example.com/hook"));
+    assert!(!target.paused && target.secrets.len() == 1);
+    sql.execute("UPDATE webhooks SET paused_reason = 'gone', paused_at = now()", &[]).await.unwrap();
+    assert!(database.target(id).await.unwrap().unwrap().paused);
+}
+
+#[tokio::test]
+async fn a_type_of_a_newer_release_is_left_out() {
+    let (database, sql) = migrated().await;
+    let id = webhook(&database, "acme", "ERP Sync").await;
+    sql.execute("UPDATE webhooks SET event_types = '{deal.won,moon.landed}'", &[]).await.unwrap();
+    assert_eq!(database.subscription(id).await.unwrap().unwrap().event_types.len(), 1);
+}
