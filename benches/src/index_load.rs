@@ -20,7 +20,7 @@ use crate::stage::Stage;
 const SUBSCRIPTIONS: u32 = 1_000_000;
 const ACCOUNTS: u32 = 10_000;
 
-/// A mere benchmark needs no notifications of a million changes. Nobody subscribes to the last type of the catalogue.
+/// Accounts, and the types of a webhook, in turn. Nobody subscribes to the last type of the catalogue.
 const INSERT: &str = "INSERT INTO webhooks (id, account, name, url, event_types)
     SELECT gen_random_uuid(), 'account-' || number % $1::int, 'Benchmark', 'https://receiver.example.com/' || number,
         (SELECT array_agg(($2::text[])[1 + (number + place) % (cardinality($2::text[]) - 1)])

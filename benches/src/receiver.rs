@@ -50,7 +50,11 @@ pub async fn run() -> anyhow::Result<()> {
     while let Some(expect) = owner.question::<Expect>().await? {
         tally.expect(expect);
         owner.answer(&())?;
-        owner.answer(&tally.complete().await)?;
+        tokio::select! {
+            received = tally.complete() => owner.answer(&received)?,
+            // Nothing is asked before that is answered: the owner has gone.
+            gone = owner.question::<Expect>() => return gone.map(drop),
+        }
     }
     Ok(())
 }

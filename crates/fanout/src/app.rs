@@ -14,7 +14,7 @@ use crate::metrics::FanoutMetrics;
 use crate::receive_event::{EventLoop, PREFETCH};
 use crate::recent_events::RecentEvents;
 use crate::subscriptions::Subscriptions;
-use crate::{api, backlog, housekeeping};
+use crate::{api, backlog, housekeeping, reconcile};
 
 /// Runs until a signal; then stops the intake, finishes what is held and ends.
 ///
@@ -82,6 +82,7 @@ impl Parts {
         // Outlives the loop, which publishes while it finishes; ends with the process.
         let publisher =
             Publisher::start(self.connector.clone(), Arc::clone(&self.broker_telemetry), CancellationToken::new());
+        tracker.spawn(reconcile::run(self.database.clone(), publisher.clone(), stop.clone()));
         let event_loop = EventLoop {
             publisher,
             subscriptions,

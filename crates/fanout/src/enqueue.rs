@@ -82,7 +82,8 @@ pub async fn enqueue(publisher: &Publisher, event: AcceptedEvent) -> Result<(), 
     stream::iter(event.webhooks.iter().copied()).map(publish).buffer_unordered(JOBS_IN_FLIGHT).try_collect().await
 }
 
-fn message(job: &DeliveryJob) -> Message {
+/// The message that asks a sender for the job, now.
+pub fn message(job: &DeliveryJob) -> Message {
     Message::new(topology::DELIVERY_EXCHANGE, topology::DELIVERIES, job.encode())
         .content_type(wire::DELIVERY_JOB)
         .message_id(&job.delivery.to_string())

@@ -11,6 +11,7 @@ mod housekeeping;
 mod metrics;
 mod receive_event;
 mod recent_events;
+mod reconcile;
 mod reject_event;
 mod subscriptions;
 

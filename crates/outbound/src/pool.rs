@@ -13,9 +13,9 @@ use tokio::time::{Instant, sleep};
 
 use crate::connection::Connection;
 
-/// Idle connections to all receivers together. With the default of 512 requests in flight this about fills the 1,024
-/// files that many systems allow a process; most receivers get their next event too late to profit from more.
-const MAX_IDLE: usize = 448;
+/// Idle connections to all receivers together: as many as there are requests in flight by default, so that a burst to one
+/// host leaves none to be dialled again. Each holds some 20 KB.
+const MAX_IDLE: usize = 512;
 
 pub(crate) struct Pool {
     idle: Mutex<IdleConnections<Connection>>,

@@ -21,7 +21,7 @@ pub struct EgressSettings {
     pub roots: RootCertStore,
     /// A proxy that every connection goes through, if any.
     pub proxy: Option<ProxyAddress>,
-    /// Idle connections kept per host and port. Not below the requests allowed in flight to one webhook: the surplus
+    /// Idle connections kept per host and port. Not below the requests allowed in flight: the surplus
     /// would be closed after each burst and dialled again for the next.
     pub max_idle_per_host: usize,
     /// How long an idle connection is kept; see [`EgressSettings::IDLE_TIMEOUT`].

@@ -87,7 +87,8 @@ fn outbound(settings: &Settings) -> anyhow::Result<Outbound> {
         policy: egress.address_policy(),
         roots: egress.load_roots()?,
         proxy: egress.proxy.as_ref().map(|proxy| proxy.to_string().parse()).transpose()?,
-        max_idle_per_host: settings.sender.per_webhook_concurrency,
+        // Webhooks of many accounts may share a host, so that all requests in flight may be to one.
+        max_idle_per_host: settings.sender.concurrency,
         idle_timeout: EgressSettings::IDLE_TIMEOUT,
         user_agent: HeaderValue::try_from(user_agent).expect("a version is visible ASCII"),
     };

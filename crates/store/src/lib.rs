@@ -12,6 +12,7 @@ mod error;
 mod migrations;
 pub mod outcomes;
 mod partitions;
+pub mod reconcile;
 mod secret_keys;
 mod telemetry;
 pub mod tokens;

@@ -9,8 +9,7 @@ use super::reader::Reader;
 /// What is written when `RUST_LOG` says nothing: the libraries that report every reconnection of theirs at `info` are
 /// held back, since this program reports its own, and so are lapin, which calls every lost connection an error, and
 /// deadpool, which warns of each of a pool.
-const DEFAULT_LEVELS: &str =
-    "info,lapin=off,tokio_postgres=warn,deadpool=off,hickory_proto=warn,hickory_resolver=warn";
+const DEFAULT_LEVELS: &str = "info,lapin=off,tokio_postgres=warn,deadpool=off,hickory_proto=warn,hickory_resolver=warn";
 
 /// How log lines look, and which are written.
 #[derive(Clone, Debug)]
