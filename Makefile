@@ -23,19 +23,20 @@ stop: ## Stop everything that was started from this checkout, and nothing else
 
 demo: ## Show an event's whole way, and stay until Ctrl-C (DEMO_EXIT=1: end when it is proven)
 	@cargo build --release --package fanout --package sender --package testkit --bins
-	@exec cargo run --quiet --release --package testkit --bin demo
+	@exec $(TARGET)/release/demo
 
+# One build of the whole workspace: a part of it alone would need its dependencies with other features, built again.
 test: ## Check format and lints, and run all tests with servers of their own
 	cargo fmt --all --check
-	@$(STACK) install
+	cargo build --workspace --all-targets
+	@$(TARGET)/debug/stack install
+	deploy/check
 	cargo clippy --workspace --all-targets -- -D warnings
-	cargo build --workspace --bins
-	cargo test --workspace --no-run
-	@trap '$(STACK) down --tests' EXIT; $(STACK) up --tests; cargo test --workspace
+	@trap '$(TARGET)/debug/stack down --tests' EXIT; $(TARGET)/debug/stack up --tests; cargo test --workspace
 
 bench: ## Compare the product with the bare crates, as ratios, and time its core (BENCH_ROUNDS, BENCH_ONLY, …)
-	@$(STACK) install
-	cargo build --release --bins
+	cargo build --release --workspace --bins
+	@$(TARGET)/release/stack install
 	$(TARGET)/release/bench
 	cargo bench --package domain -- --quick
 
