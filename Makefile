@@ -30,6 +30,7 @@ test: ## Check format and lints, and run all tests with servers of their own
 	cargo fmt --all --check
 	cargo build --workspace --all-targets
 	@$(TARGET)/debug/stack install
+	@command -v python3 > /dev/null || apt-get install --yes --no-install-recommends python3
 	deploy/check
 	cargo clippy --workspace --all-targets -- -D warnings
 	@trap '$(TARGET)/debug/stack down --tests' EXIT; $(TARGET)/debug/stack up --tests; cargo test --workspace
