@@ -10,6 +10,9 @@ use runtime::{Program, Settings, UsageError};
 
 /// Longest wait for a connection to open, TCP, TLS and AMQP handshakes together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// lapin sets aside 64 frames per connection: 8 MiB at the broker's default of 128 KiB, 2 MiB at this size. RabbitMQ from
+/// 4.1 asks for 8 KiB at least.
+const FRAME_MAX_BYTES: u32 = 32 * 1024;
 /// A silent peer is noticed after two of these.
 const HEARTBEAT_SECONDS: u16 = 10;
 
@@ -28,6 +31,7 @@ impl std::str::FromStr for BrokerUrl {
     fn from_str(text: &str) -> Result<Self, InvalidUrl> {
         let mut uri: AMQPUri = text.parse().map_err(|_| InvalidUrl)?;
         uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
+        uri.query.frame_max.get_or_insert(FRAME_MAX_BYTES);
         Ok(Self(uri))
     }
 }
