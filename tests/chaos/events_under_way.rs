@@ -6,6 +6,7 @@ use e2e::Site;
 use testkit::receiver::Answer;
 use testkit::servers::{PrivatePostgres, PrivateRabbit};
 
+use crate::known_queues::wait_until_written_down;
 use crate::scene::{Scene, site_in, site_on};
 use crate::turn;
 
@@ -30,16 +31,14 @@ async fn reach_the_middle(scene: &Scene) -> anyhow::Result<()> {
 async fn the_death_of_fanout_loses_no_event() -> anyhow::Result<()> {
     let _turn = turn().await;
     let mut scene = start(Site::new().await?).await?;
-    let vhost = scene.all.site.vhost().clone();
-    let kill = async {
-        scene.wait_for(BEGUN).await?;
-        Ok(())
-    };
-    tokio::try_join!(scene.publish("e", EVENTS), kill)?;
+    // Whatever a stopped fanout has not taken makes sure that the kill hits it at work.
+    scene.all.fanout.stop().await?;
+    scene.publish("e", EVENTS).await?;
+    scene.all.fanout.start_again().await?;
+    scene.wait_for(BEGUN / 10).await?;
     scene.all.fanout.kill_nine()?;
-    let unfinished = vhost.ready("webhooks.events").await?;
+    let unfinished = scene.all.site.vhost().ready("webhooks.events").await?;
     assert!(unfinished > Some(0), "fanout had finished: too late for a kill in the middle");
-    println!("{unfinished:?} events were not finished");
     scene.all.fanout.start_again().await?;
     scene.wait_all_delivered(EVENTS).await?;
     scene.finish(EVENTS, EVENTS).await
@@ -62,6 +61,7 @@ async fn the_death_of_the_broker_loses_nothing_that_it_confirmed() -> anyhow::Re
     let _turn = turn().await;
     let mut broker = PrivateRabbit::temporary().await?;
     let scene = start(site_on(&broker).await?).await?;
+    wait_until_written_down(&broker).await?;
     reach_the_middle(&scene).await?;
     broker.kill_nine().await?;
     broker.start_again().await?;

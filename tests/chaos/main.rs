@@ -2,6 +2,7 @@
 //! recognisable. One test at a time, on servers of its own where a server dies.
 
 mod events_under_way;
+mod known_queues;
 mod restarts;
 mod retries_waiting;
 mod scene;

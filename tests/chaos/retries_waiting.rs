@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use testkit::receiver::{Answer, Script};
 use testkit::servers::PrivateRabbit;
 
-use crate::scene::{Scene, site_on, wait_until};
+use crate::known_queues::wait_until_written_down;
+use crate::scene::{Scene, site_on};
 use crate::turn;
 
 const EVENTS: usize = 1000;
@@ -28,16 +29,16 @@ async fn retries_that_wait_or_come_due_survive_the_death_of_the_broker() -> anyh
     let mut site = site_on(&broker).await?;
     site.set("WEBHOOKS_RETRY__DELAYS", "2s");
     let scene = Scene::start(site, fails_each_once()).await?;
+    wait_until_written_down(&broker).await?;
     scene.publish("e", EVENTS).await?;
     scene.wait_for(EVENTS).await?;
     let vhost = scene.all.site.vhost().clone();
     let waiting = vhost.ready(LADDER).await?;
     broker.kill_nine().await?;
-    println!("{waiting:?} retries were waiting");
     assert!(waiting > Some(100), "{waiting:?} retries wait: too late for a kill while they do");
 
     broker.start_again().await?;
-    wait_until("retries to come due", async || scene.all.receiver.count() > EVENTS).await?;
+    scene.wait_for(EVENTS + 1).await?;
     broker.kill_nine().await?;
     assert!(scene.all.receiver.count() < 2 * EVENTS, "all retries were made: too late for a kill in the middle");
     broker.start_again().await?;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use e2e::{DEADLINE, Deployment, Event, Program, Site};
+use e2e::{Deployment, Event, Program, Site};
 use testkit::receiver::Script;
 use testkit::servers::{PrivatePostgres, PrivateRabbit};
 use testkit::{shared_stack, wait};
@@ -91,9 +91,4 @@ impl Scene {
         let requests = self.all.receiver.requests();
         requests.into_iter().map(|request| (request.webhook_id().to_owned(), request.body.to_vec())).collect()
     }
-}
-
-/// The shortest wait for something that a kill has to hit in the middle.
-pub async fn wait_until(what: &str, condition: impl AsyncFnMut() -> bool) -> anyhow::Result<()> {
-    Ok(wait::until(DEADLINE, what, condition).await?)
 }
