@@ -2,8 +2,9 @@
 
 use anyhow::ensure;
 use testkit::receiver::Receiver;
+use testkit::wait;
 
-use crate::{Api, Crm, Program, Site, Webhook};
+use crate::{Api, Crm, DEADLINE, Program, Site, Webhook};
 
 /// The queues that are empty once everything is done.
 const EMPTIED: [&str; 3] = ["webhooks.events", "webhooks.deliveries", "webhooks.unroutable"];
@@ -96,12 +97,25 @@ impl Deployment {
         self.finish_with_rejected(0, 0).await
     }
 
+    async fn is_emptied(&self) -> bool {
+        for queue in EMPTIED {
+            let vhost = self.site.vhost();
+            let (ready, unacknowledged) = (vhost.ready(queue).await, vhost.unacknowledged(queue).await);
+            if !matches!((ready, unacknowledged), (Ok(Some(0)), Ok(Some(0)))) {
+                return false;
+            }
+        }
+        true
+    }
+
     /// The same where so many events and so many jobs were put aside.
     ///
     /// # Errors
     /// One of that does not hold.
     pub async fn finish_with_rejected(mut self, events: u32, jobs: u32) -> anyhow::Result<()> {
         ensure!(self.fanout.is_running() && self.sender.is_running(), "a program ended by itself");
+        // Repeats that a broker killed in the middle brings back are recognised and acknowledged, which takes a moment.
+        wait::until(DEADLINE, "the queues to be emptied", async || self.is_emptied().await).await?;
         let (fanout, sender) = (self.fanout.stop().await?, self.sender.stop().await?);
         ensure!((fanout, sender) == (0, 0), "exit statuses: fanout {fanout}, sender {sender}");
         for queue in EMPTIED {
