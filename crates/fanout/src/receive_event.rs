@@ -26,7 +26,7 @@ use crate::reject_event::rejected;
 use crate::subscriptions::Subscriptions;
 
 /// Events taken and not yet acknowledged. Also how many innocent events stand beside one that breaks the connection.
-pub const PREFETCH: u16 = 500;
+pub const PREFETCH: u16 = 256;
 
 /// The parts the loop works with.
 pub struct EventLoop {
