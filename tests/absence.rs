@@ -138,6 +138,7 @@ async fn programs_that_lose_the_database_go_on_when_it_is_back() -> anyhow::Resu
     cuttable.all.receiver.wait_for(51, DEADLINE).await?;
     cuttable.check_works("after").await?;
     assert_eq!(cuttable.all.receiver.count_by_webhook_id().len(), 52);
+    cuttable.all.wait_until_emptied().await?;
     cuttable.all.finish().await
 }
 
@@ -157,5 +158,6 @@ async fn programs_that_lose_the_broker_go_on_when_it_is_back() -> anyhow::Result
     cuttable.broker.open().await?;
     cuttable.wait_ready().await?;
     cuttable.check_works("after").await?;
+    cuttable.all.wait_until_emptied().await?;
     cuttable.all.finish().await
 }

@@ -31,6 +31,7 @@ async fn a_program_told_to_end_under_load_loses_nothing_and_sends_nothing_twice(
     let logged = async || database.deliveries_by_state().await.ok() == Some([("delivered".to_owned(), 1500)].into());
     wait::until(DEADLINE, "all deliveries in the log", logged).await?;
     assert_eq!(all.receiver.count(), count, "something was sent twice");
+    all.wait_until_emptied().await?;
     all.finish().await
 }
 

@@ -13,7 +13,7 @@ const RECOVERY: Duration = Duration::from_secs(120);
 
 /// A deployment with a second sender and one webhook for `deal.won`.
 pub struct Scene {
-    pub all: Deployment,
+    pub all: Box<Deployment>,
     pub second_sender: Program,
 }
 
@@ -30,7 +30,7 @@ pub async fn site_in(database: &PrivatePostgres) -> anyhow::Result<Site> {
 impl Scene {
     /// On this site, with a receiver that answers by `script`.
     pub async fn start(site: Site, script: impl Into<Script>) -> anyhow::Result<Self> {
-        let all = Deployment::at(site).await?;
+        let all = Box::new(Deployment::at(site).await?);
         let second_sender = all.site.sender().await?;
         all.receiver.answer(script);
         all.webhook("/", &["deal.won"]).await?;
@@ -74,6 +74,7 @@ impl Scene {
     /// Ends everything and checks that each event kept one `webhook-id` through all its requests, that at most a tenth
     /// of the `expected` requests came again, and that nothing is left over or put aside.
     pub async fn finish(mut self, events: usize, expected: usize) -> anyhow::Result<()> {
+        self.all.wait_until_emptied().await?;
         assert!(self.second_sender.is_running(), "the second sender ended by itself");
         assert_eq!(self.second_sender.stop().await?, 0);
         let arrived = self.arrived();

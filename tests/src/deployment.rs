@@ -88,6 +88,23 @@ impl Deployment {
         self.fanout.wait_for_metric(KNOWN_WEBHOOKS, webhooks).await
     }
 
+    /// Waits until nothing is left to do. Only a test in which messages came again needs it before it ends: repeats are
+    /// recognised and acknowledged, which takes a moment after everything has arrived.
+    ///
+    /// # Errors
+    /// Something is left.
+    pub async fn wait_until_emptied(&self) -> anyhow::Result<()> {
+        let vhost = self.site.vhost();
+        for queue in EMPTIED {
+            let is_emptied = async || {
+                matches!(vhost.ready(queue).await, Ok(Some(0)))
+                    && matches!(vhost.unacknowledged(queue).await, Ok(Some(0)))
+            };
+            wait::until(DEADLINE, format!("{queue} to be emptied"), is_emptied).await?;
+        }
+        Ok(())
+    }
+
     /// Ends the programs in order, and checks what holds after every test: neither was started anew, both end well,
     /// nothing is left to do and nothing was put aside.
     ///
@@ -97,25 +114,12 @@ impl Deployment {
         self.finish_with_rejected(0, 0).await
     }
 
-    async fn is_emptied(&self) -> bool {
-        for queue in EMPTIED {
-            let vhost = self.site.vhost();
-            let (ready, unacknowledged) = (vhost.ready(queue).await, vhost.unacknowledged(queue).await);
-            if !matches!((ready, unacknowledged), (Ok(Some(0)), Ok(Some(0)))) {
-                return false;
-            }
-        }
-        true
-    }
-
     /// The same where so many events and so many jobs were put aside.
     ///
     /// # Errors
     /// One of that does not hold.
     pub async fn finish_with_rejected(mut self, events: u32, jobs: u32) -> anyhow::Result<()> {
         ensure!(self.fanout.is_running() && self.sender.is_running(), "a program ended by itself");
-        // Repeats that a broker killed in the middle brings back are recognised and acknowledged, which takes a moment.
-        wait::until(DEADLINE, "the queues to be emptied", async || self.is_emptied().await).await?;
         let (fanout, sender) = (self.fanout.stop().await?, self.sender.stop().await?);
         ensure!((fanout, sender) == (0, 0), "exit statuses: fanout {fanout}, sender {sender}");
         for queue in EMPTIED {
