@@ -1,6 +1,7 @@
 //! Processes and servers killed in the middle of work: nothing that the broker confirmed is lost, and every repeat is
 //! recognisable. One test at a time, on servers of its own where a server dies.
 
+mod blocked_broker;
 mod events_under_way;
 mod known_queues;
 mod restarts;

@@ -1,10 +1,10 @@
 //! One fanout, two senders, one webhook, many events; and what must hold when all is over.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use e2e::{Deployment, Event, Program, Site};
-use testkit::receiver::Script;
+use testkit::receiver::{Answer, Script};
 use testkit::servers::{PrivatePostgres, PrivateRabbit};
 use testkit::{shared_stack, wait};
 
@@ -27,6 +27,16 @@ pub async fn site_in(database: &PrivatePostgres) -> anyhow::Result<Site> {
     Site::on(shared_stack().await.create_vhost().await?, database.create_database().await?)
 }
 
+/// The first attempt of each delivery fails, all others succeed.
+pub fn fails_each_once() -> Script {
+    let mut seen = HashSet::new();
+    Script::decided_by(
+        move |request, _| {
+            if seen.insert(request.webhook_id().to_owned()) { Answer::status(503) } else { Answer::ok() }
+        },
+    )
+}
+
 impl Scene {
     /// On this site, with a receiver that answers by `script`.
     pub async fn start(site: Site, script: impl Into<Script>) -> anyhow::Result<Self> {
@@ -40,6 +50,24 @@ impl Scene {
     /// Publishes that many events, and waits for the confirms.
     pub async fn publish(&self, prefix: &str, count: usize) -> anyhow::Result<()> {
         self.all.crm.publish_all(Event::deals_won(prefix, count).iter().map(Event::as_json)).await
+    }
+
+    /// Ends both senders in order.
+    pub async fn stop_senders(&mut self) -> anyhow::Result<()> {
+        assert_eq!((self.all.sender.stop().await?, self.second_sender.stop().await?), (0, 0));
+        Ok(())
+    }
+
+    /// `kill -9` for both senders.
+    pub fn kill_senders(&mut self) -> anyhow::Result<()> {
+        self.all.sender.kill_nine()?;
+        self.second_sender.kill_nine()
+    }
+
+    /// Starts both senders again.
+    pub async fn start_senders(&mut self) -> anyhow::Result<()> {
+        self.all.sender.start_again().await?;
+        self.second_sender.start_again().await
     }
 
     /// Waits until that many requests have arrived.
