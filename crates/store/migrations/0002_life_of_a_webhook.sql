@@ -1,0 +1,1 @@
+-- Pause and release, notifications, recoveries, counts.

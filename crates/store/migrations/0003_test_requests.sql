@@ -1,0 +1,1 @@
+-- Forms to be tested: what the Test button hands to a sender.

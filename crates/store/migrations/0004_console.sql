@@ -1,0 +1,1 @@
+-- Console sessions, the audit trail, and answers kept for repeated requests.
