@@ -3,6 +3,7 @@
 
 mod blocked_broker;
 mod events_under_way;
+mod held;
 mod known_queues;
 mod restarts;
 mod retries_waiting;

@@ -9,7 +9,7 @@ use testkit::servers::{PrivatePostgres, PrivateRabbit};
 use testkit::{shared_stack, wait};
 
 /// From the last start of what was killed to the last delivery.
-const RECOVERY: Duration = Duration::from_secs(120);
+pub const RECOVERY: Duration = Duration::from_secs(120);
 
 /// A deployment with a second sender and one webhook for `deal.won`.
 pub struct Scene {

@@ -63,6 +63,84 @@ impl Api {
         answered(204, &self.client.delete(&format!("/webhooks/{id}")).await?).map(drop)
     }
 
+    /// Tests a webhook as it is saved; the answer, whatever it is.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub async fn test_webhook(&self, id: &str) -> anyhow::Result<Response> {
+        Ok(self.client.post(&format!("/webhooks/{id}/test"), &json!({})).await?)
+    }
+
+    /// Tests a form that is not saved, and gives the result's sentence.
+    ///
+    /// # Errors
+    /// The API refuses.
+    pub async fn test_url(&self, url: &str) -> anyhow::Result<String> {
+        let result = answered(200, &self.client.post("/webhooks/test", &json!({"url": url})).await?)?;
+        result["message"].as_str().map(str::to_owned).context("a result has a message")
+    }
+
+    /// A webhook as it is now.
+    ///
+    /// # Errors
+    /// The API refuses.
+    pub async fn webhook(&self, id: &str) -> anyhow::Result<Value> {
+        answered(200, &self.client.get(&format!("/webhooks/{id}")).await?)
+    }
+
+    /// Waits until a webhook is so, and gives it.
+    ///
+    /// # Errors
+    /// It never is; the error shows how it is instead.
+    pub async fn wait_for_webhook(&self, id: &str, is_so: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
+        let mut seen = Value::Null;
+        let found = wait::until_some(DEADLINE, "a webhook", async || {
+            seen = self.webhook(id).await.ok()?;
+            is_so(&seen).then(|| seen.clone())
+        });
+        found.await.with_context(|| format!("the webhook is {seen:#}"))
+    }
+
+    /// Pauses a webhook.
+    ///
+    /// # Errors
+    /// The API refuses.
+    pub async fn pause(&self, id: &str) -> anyhow::Result<Value> {
+        answered(200, &self.post(&format!("/webhooks/{id}/pause"), &json!({})).await?)
+    }
+
+    /// Resumes a webhook.
+    ///
+    /// # Errors
+    /// The API refuses.
+    pub async fn resume(&self, id: &str) -> anyhow::Result<Value> {
+        answered(200, &self.post(&format!("/webhooks/{id}/resume"), &json!({})).await?)
+    }
+
+    /// The account's newest hundred notifications, newest first.
+    ///
+    /// # Errors
+    /// The API refuses.
+    pub async fn notifications(&self) -> anyhow::Result<Vec<Value>> {
+        Ok(self.get("/notifications?limit=100").await?["data"].as_array().context("a page has data")?.clone())
+    }
+
+    /// Reads anything that is there.
+    ///
+    /// # Errors
+    /// The API refuses.
+    pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        answered(200, &self.client.get(path).await?)
+    }
+
+    /// Asks for anything; the answer may be any.
+    ///
+    /// # Errors
+    /// The API does not answer.
+    pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Response> {
+        Ok(self.client.post(path, body).await?)
+    }
+
     /// The newest hundred deliveries of a webhook, newest first.
     ///
     /// # Errors

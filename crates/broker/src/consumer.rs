@@ -21,6 +21,9 @@ use crate::topology::Topology;
 /// With nothing arriving for this long, the queue holds no more of what broke the connection.
 const ISOLATION_IDLE: Duration = Duration::from_secs(2);
 
+/// How the broker's names for channels that wait for answers begin.
+const ASKER_PREFIX: &str = "amq.rabbitmq.reply-to.";
+
 /// A broker that does not answer must not hold up a stop; during an alarm it does not.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -60,6 +63,16 @@ impl Incoming {
     pub fn forward_to(&self, exchange: &str, queue: &str) -> Message {
         Message::new(exchange, queue, self.body.clone()).with_properties_of(&self.properties)
     }
+
+    /// The answer to a question, for the one who asked; `None` when nobody waits for one.
+    ///
+    /// Only a channel's own address counts: with any other name, whoever asks could have us publish into any queue.
+    pub fn answer(&self, body: impl Into<Bytes>) -> Option<Message> {
+        let asker = self.properties.reply_to().as_ref().filter(|name| name.as_str().starts_with(ASKER_PREFIX))?;
+        let id = self.properties.correlation_id().clone()?;
+        // Such addresses are known to the default exchange alone.
+        Some(Message::new("", asker.as_str(), body).correlation_id(id))
+    }
 }
 
 /// A consumer of one queue.
@@ -69,6 +82,7 @@ pub struct Consumer {
     telemetry: Arc<Telemetry>,
     queue: &'static str,
     prefetch: u16,
+    role: Role,
     session: Option<Session>,
     backoff: Backoff,
     isolation: Isolation,
@@ -128,7 +142,14 @@ impl Consumer {
         prefetch: u16,
     ) -> Self {
         let (session, backoff, isolation) = (None, Backoff::default(), Isolation::default());
-        Self { connector, topology, telemetry, queue, prefetch, session, backoff, isolation }
+        let role = Role::Consumer;
+        Self { connector, topology, telemetry, queue, prefetch, role, session, backoff, isolation }
+    }
+
+    /// Shown apart from the process' main consumer, and not needed for the process to be ready.
+    #[must_use]
+    pub fn for_tests(self) -> Self {
+        Self { role: Role::Tests, ..self }
     }
 
     /// The next message, however long the broker is away. May be dropped and called again; nothing is lost.
@@ -158,7 +179,7 @@ impl Consumer {
     /// Leaves the queue to others until [`Consumer::next`] is called again: the connection is closed, and what was not
     /// acknowledged is delivered again.
     pub async fn rest(&mut self) {
-        self.telemetry.connected(Role::Consumer, false);
+        self.telemetry.connected(self.role, false);
         if let Some(session) = self.session.take() {
             session.acknowledgements.flush_on(&session.channel).await;
             let close = async {
@@ -168,6 +189,11 @@ impl Consumer {
             // The broker treats a connection that vanishes like one that closes.
             let _ = tokio::time::timeout(CLOSE_TIMEOUT, close).await;
         }
+    }
+
+    /// How the log and the broker's management page call it.
+    fn name(&self) -> &'static str {
+        if self.role == Role::Tests { "consumer of tests" } else { "consumer" }
     }
 
     fn receive(&mut self, delivery: Delivery) -> Incoming {
@@ -187,14 +213,14 @@ impl Consumer {
     async fn open(&mut self) {
         match self.connect().await {
             Ok(session) => {
-                info!(queue = self.queue, broker = %self.connector.url(), "consumer connected");
+                info!(queue = self.queue, broker = %self.connector.url(), "{} connected", self.name());
                 self.session = Some(session);
                 self.backoff.reset();
-                self.telemetry.connected(Role::Consumer, true);
+                self.telemetry.connected(self.role, true);
             }
             Err(error) => {
                 if self.backoff.is_fresh() {
-                    warn!(queue = self.queue, broker = %self.connector.url(), %error, "consumer waits for the broker");
+                    warn!(queue = self.queue, broker = %self.connector.url(), %error, "{} waits for the broker", self.name());
                 }
                 tokio::time::sleep(self.backoff.next()).await;
             }
@@ -203,7 +229,7 @@ impl Consumer {
 
     async fn connect(&self) -> Result<Session, crate::DeclareError> {
         self.topology.declare(&self.connector).await?;
-        let connection = self.connector.connect("consumer").await?;
+        let connection = self.connector.connect(self.name()).await?;
         let channel = connection.create_channel().await?;
         let isolated = self.isolation.is_on();
         let prefetch = if isolated { 1 } else { self.prefetch };
@@ -219,10 +245,10 @@ impl Consumer {
     /// The stream ended: the connection failed, or somebody deleted the queue or cancelled the consumer.
     async fn end_session(&mut self, error: Option<lapin::Error>) {
         self.session = None;
-        self.telemetry.connected(Role::Consumer, false);
+        self.telemetry.connected(self.role, false);
         let unreadable = error.as_ref().is_some_and(|error| matches!(error.kind(), ErrorKind::ParsingError(_)));
         let error = error.map_or_else(|| "the broker cancelled the consumer".to_owned(), |error| error.to_string());
-        warn!(queue = self.queue, error, "consumer lost its connection");
+        warn!(queue = self.queue, error, "{} lost its connection", self.name());
         if unreadable {
             self.isolation.begin(self.prefetch);
         }

@@ -1,6 +1,7 @@
 //! A message of ours on its way out.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use lapin::BasicProperties;
@@ -45,6 +46,20 @@ impl Message {
         let mut headers = self.properties.headers().clone().unwrap_or_default();
         headers.insert(name.into(), AMQPValue::LongString(value.into()));
         self.properties = self.properties.with_headers(headers);
+        self
+    }
+
+    /// Nobody gets it after so long in its queue.
+    #[must_use]
+    pub(crate) fn expiring_after(mut self, time: Duration) -> Self {
+        self.properties = self.properties.with_expiration(time.as_millis().to_string().into());
+        self
+    }
+
+    /// Answers the question of this number.
+    #[must_use]
+    pub(crate) fn correlation_id(mut self, id: ShortString) -> Self {
+        self.properties = self.properties.with_correlation_id(id);
         self
     }
 

@@ -3,24 +3,27 @@
 use runtime::metrics::{Counter, Family, Gauge, Label};
 use runtime::{Condition, Metrics, Readiness};
 
-/// Which of the two connections of a process.
+/// Which of the connections of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     Consumer,
     Publisher,
+    /// Asks for tests, or takes them. A process is ready without it: deliveries do not need it.
+    Tests,
 }
 
 impl Label for Role {
     const NAME: &'static str = "role";
 
     fn all() -> &'static [Self] {
-        &[Self::Consumer, Self::Publisher]
+        &[Self::Consumer, Self::Publisher, Self::Tests]
     }
 
     fn value(self) -> &'static str {
         match self {
             Self::Consumer => "consumer",
             Self::Publisher => "publisher",
+            Self::Tests => "tests",
         }
     }
 }
@@ -52,7 +55,7 @@ impl Label for PublishResult {
     }
 }
 
-/// Shared by the publisher and the consumer of a process.
+/// Shared by all connections of a process.
 #[derive(Debug)]
 pub struct Telemetry {
     connected: Family<Role, Gauge>,
@@ -83,6 +86,7 @@ impl Telemetry {
         let condition = match role {
             Role::Consumer => &self.consumer,
             Role::Publisher => &self.publisher,
+            Role::Tests => return,
         };
         if up { condition.ready() } else { condition.not_ready("not connected to the broker") }
     }

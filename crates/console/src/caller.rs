@@ -3,6 +3,8 @@
 //! A handler that asks for one of these has an account to query with; one that does not has none, so that no route can
 //! forget to ask.
 
+use std::time::Instant;
+
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -14,7 +16,7 @@ use crate::state::ApiState;
 const CHALLENGE: &str = "Bearer realm=\"EasyCRM Webhooks\"";
 const INVALID_TOKEN: &str = "Bearer realm=\"EasyCRM Webhooks\", error=\"invalid_token\"";
 
-/// The bearer of any valid token.
+/// The bearer of any valid token that has a request left.
 pub(crate) struct Reader(pub(crate) Bearer);
 
 /// The bearer of a token that may change things.
@@ -28,7 +30,9 @@ impl FromRequestParts<ApiState> for Reader {
         let token = token(parts).ok_or_else(|| Problem::unauthorized(none, CHALLENGE))?;
         let bearer = state.database.bearer(token).await?;
         let unknown = "The token is not known, or has been revoked";
-        bearer.map(Self).ok_or_else(|| Problem::unauthorized(unknown, INVALID_TOKEN))
+        let bearer = bearer.ok_or_else(|| Problem::unauthorized(unknown, INVALID_TOKEN))?;
+        state.request_limit.admit(Instant::now(), bearer.token).map_err(Problem::too_many_requests)?;
+        Ok(Self(bearer))
     }
 }
 

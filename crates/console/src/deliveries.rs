@@ -1,5 +1,6 @@
 //! The delivery log: `/webhooks/{id}/deliveries` and `/deliveries/{id}`.
 
+mod again;
 mod representation;
 
 use axum::Json;
@@ -13,6 +14,7 @@ use crate::path_id::PathId;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::state::ApiState;
+pub(crate) use again::{progress, recover, retry};
 use representation::{DeliveryDetailRepresentation, DeliveryRepresentation};
 
 /// `GET /webhooks/{id}/deliveries`: a page of a webhook's log, newest first.

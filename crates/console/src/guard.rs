@@ -14,6 +14,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::observer::{RequestMethod, RequestObserver, ServedRequest};
+use crate::pages;
 use crate::problem::Problem;
 use crate::route::Route;
 use crate::state::ApiState;
@@ -33,12 +34,29 @@ const SAFE_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
 ];
 
+/// Pages use nothing but our own stylesheet, script and images in their text, and send forms to us alone. Without a
+/// referrer from page to page, browsers would not say where a form comes from.
+const PAGE_HEADERS: [(HeaderName, HeaderValue); 4] = [
+    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; \
+             form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+    ),
+    (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+];
+
 /// What the guard works with.
 #[derive(Clone)]
 pub(crate) struct Guard {
     base_path: Arc<str>,
     observer: Arc<dyn RequestObserver>,
     timeout: Duration,
+    /// How much longer what waits for a sender may take.
+    test_patience: Duration,
 }
 
 impl Guard {
@@ -47,7 +65,14 @@ impl Guard {
             base_path: state.base_path.as_str().into(),
             observer: Arc::clone(&state.observer),
             timeout: REQUEST_TIMEOUT,
+            test_patience: state.tests.patience(),
         }
+    }
+
+    /// How long the request may take: the routes that end in `/test` wait for a sender.
+    fn timeout(&self, request: &Request) -> Duration {
+        let waits = request.extensions().get::<MatchedPath>().is_some_and(|path| path.as_str().ends_with("/test"));
+        if waits { self.timeout + self.test_patience } else { self.timeout }
     }
 
     /// The route that was found for the request.
@@ -63,11 +88,16 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
     let id = Uuid::now_v7();
     let (method, route) = (RequestMethod::from(request.method()), guard.route(&request));
     let span = tracing::info_span!("request", %id, ?method, route = route.template());
-    let mut response = contained(request, next, guard.timeout).instrument(span).await;
+    let timeout = guard.timeout(&request);
+    let mut response = contained(request, next, timeout).instrument(span).await;
     if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
         response = Problem::internal(id).into_response();
     }
-    harden(response.headers_mut(), id);
+    let is_page = route == Route::Console || pages::is_marked(&response);
+    if is_page {
+        response = pages::page_instead(response, &guard.base_path, id);
+    }
+    harden(response.headers_mut(), if is_page { PAGE_HEADERS } else { SAFE_HEADERS }, id);
     let status = response.status().into();
     guard.observer.served(&ServedRequest { method, route, status, duration: started.elapsed() });
     response
@@ -98,8 +128,11 @@ fn names_one_host(request: &Request) -> bool {
     hosts == 1 || (hosts == 0 && request.version() < Version::HTTP_11)
 }
 
-fn harden(headers: &mut HeaderMap, id: Uuid) {
-    headers.extend(SAFE_HEADERS);
+/// A handler that has set one of the headers knows better.
+fn harden(headers: &mut HeaderMap, safe: [(HeaderName, HeaderValue); 4], id: Uuid) {
+    for (name, value) in safe {
+        headers.entry(name).or_insert(value);
+    }
     let id = HeaderValue::try_from(id.to_string()).expect("a UUID is a header value");
     headers.insert(X_REQUEST_ID, id);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -24,6 +24,11 @@ const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
 pub(crate) const JSON: &[&str] = &["application/json"];
 /// What a `PATCH` takes: RFC 7396, by its own name or as plain JSON.
 pub(crate) const MERGE_PATCH: &[&str] = &["application/json", "application/merge-patch+json"];
+
+/// Whether there is no body, where it may be left out.
+pub(crate) fn is_left_out(request: &Request) -> bool {
+    request.body().is_end_stream() && !request.headers().contains_key(CONTENT_TYPE)
+}
 
 /// The body of a request that sends one of `media_types`.
 ///

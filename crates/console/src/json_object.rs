@@ -60,6 +60,16 @@ impl<'a> JsonObject<'a> {
         }
     }
 
+    /// Takes `true` or `false`.
+    pub(crate) fn boolean(&mut self, name: &str) -> Input<bool> {
+        let Some(value) = self.members.remove(name) else { return Input::Missing };
+        match value.get() {
+            "true" => Input::Given(true),
+            "false" => Input::Given(false),
+            _ => self.malformed(FieldError::new(pointer(name), "wrong_type", "Must be true or false")),
+        }
+    }
+
     /// Takes a list of at most `most` texts. `null` is an empty one.
     pub(crate) fn texts(&mut self, name: &str, most: usize) -> Input<Vec<String>> {
         let Some(value) = self.members.remove(name) else { return Input::Missing };

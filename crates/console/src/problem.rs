@@ -1,6 +1,9 @@
 //! Every error that a client sees: `application/problem+json` (RFC 9457).
 
+mod kind;
+
 use std::borrow::Cow;
+use std::time::Duration;
 
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
@@ -9,63 +12,12 @@ use serde::Serialize;
 use store::StoreError;
 use uuid::Uuid;
 
-/// Before the name of a kind in `type`: a name that never moves, not an address.
-const TYPE_PREFIX: &str = "urn:easycrm:webhooks:problem:";
+pub(crate) use kind::Kind;
+
 /// At most so many fields are named: who sends thousands of wrong ones is not helped by a list of them.
 const MAX_FIELD_ERRORS: usize = 50;
 /// When to try again while the database is away, in seconds.
-const RETRY_AFTER_SECONDS: &str = "5";
-
-/// What kind of problem it is. Clients may branch on `type`, which is made from it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    BadRequest,
-    InvalidJson,
-    InvalidCursor,
-    Unauthorized,
-    Forbidden,
-    NotFound,
-    MethodNotAllowed,
-    RequestTimeout,
-    WebhookLimit,
-    PreconditionFailed,
-    ContentTooLarge,
-    UnsupportedMediaType,
-    ValidationFailed,
-    Internal,
-    Unavailable,
-}
-
-impl Kind {
-    /// The status, the name in `type`, and the title, which is the same for every problem of the kind.
-    const fn description(self) -> (StatusCode, &'static str, &'static str) {
-        match self {
-            Self::BadRequest => (StatusCode::BAD_REQUEST, "bad-request", "Bad request"),
-            Self::InvalidJson => (StatusCode::BAD_REQUEST, "invalid-json", "The body is not valid JSON"),
-            Self::InvalidCursor => (StatusCode::BAD_REQUEST, "invalid-cursor", "The cursor is not valid"),
-            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized", "A valid API token is needed"),
-            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "Not allowed with this API token"),
-            Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "Not found"),
-            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed"),
-            Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request-timeout", "The request took too long"),
-            Self::WebhookLimit => (StatusCode::CONFLICT, "webhook-limit", "The account has too many webhooks"),
-            Self::PreconditionFailed => {
-                (StatusCode::PRECONDITION_FAILED, "precondition-failed", "The webhook has been changed meanwhile")
-            }
-            Self::ContentTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "content-too-large", "The body is too large"),
-            Self::UnsupportedMediaType => (
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported-media-type",
-                "The body's content type is not accepted",
-            ),
-            Self::ValidationFailed => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "validation-failed", "Some fields are not valid")
-            }
-            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
-            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Temporarily not available"),
-        }
-    }
-}
+const RETRY_AFTER_SECONDS: u64 = 5;
 
 /// What is wrong with one field of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -90,7 +42,8 @@ pub(crate) struct Problem {
     kind: Kind,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
-    header: Option<(HeaderName, &'static str)>,
+    /// Boxed, because few problems have one and every handler's result has room for a problem.
+    header: Option<Box<(HeaderName, HeaderValue)>>,
 }
 
 impl Problem {
@@ -98,8 +51,8 @@ impl Problem {
         Self { kind, detail: detail.into(), errors: Vec::new(), header: None }
     }
 
-    fn with_header(mut self, name: HeaderName, value: &'static str) -> Self {
-        self.header = Some((name, value));
+    fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
+        self.header = Some(Box::new((name, value.into())));
         self
     }
 
@@ -120,7 +73,7 @@ impl Problem {
 
     /// 401 without a token, with `challenge` as RFC 6750 §3 words it.
     pub(crate) fn unauthorized(detail: &'static str, challenge: &'static str) -> Self {
-        Self::new(Kind::Unauthorized, detail).with_header(WWW_AUTHENTICATE, challenge)
+        Self::new(Kind::Unauthorized, detail).with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
     }
 
     /// 403 for a viewer that wants to change something.
@@ -148,6 +101,31 @@ impl Problem {
         Self::new(Kind::WebhookLimit, format!("An account has at most {limit} webhooks; delete one first"))
     }
 
+    /// 409 for a delivery that is to be sent again and has not failed, or whose webhook is gone.
+    pub(crate) fn not_failed() -> Self {
+        Self::new(Kind::NotFailed, "Only a failed delivery can be retried")
+    }
+
+    /// 409 while a webhook's failed deliveries are being sent again already.
+    pub(crate) fn recovery_under_way() -> Self {
+        Self::new(
+            Kind::RecoveryUnderWay,
+            "This webhook's failed deliveries are being sent again; wait until that is done",
+        )
+    }
+
+    /// 409 while a request with the same key is being worked on.
+    pub(crate) fn key_in_use() -> Self {
+        let detail = "A request with this `Idempotency-Key` is being worked on; send it again in a moment";
+        Self::new(Kind::KeyInUse, detail).with_header(RETRY_AFTER, 1)
+    }
+
+    /// 422 for a key that came with another request.
+    pub(crate) fn key_of_another_request() -> Self {
+        let detail = "This `Idempotency-Key` was sent with another request; take a new one for each";
+        Self::new(Kind::KeyOfAnotherRequest, detail)
+    }
+
     /// 412 for an `If-Match` that does not name the present version.
     pub(crate) fn precondition_failed() -> Self {
         Self::new(Kind::PreconditionFailed, "`If-Match` does not name the present version; read the webhook again")
@@ -170,6 +148,44 @@ impl Problem {
         Self { errors, ..Self::new(Kind::ValidationFailed, detail) }
     }
 
+    /// 429 for a token that has no request left for so long.
+    pub(crate) fn too_many_requests(wait: Duration) -> Self {
+        let detail = "This token has made too many requests; `Retry-After` says when it may make the next";
+        Self::new(Kind::TooManyRequests, detail).with_header(RETRY_AFTER, seconds(wait))
+    }
+
+    /// 429 for a test that may be made after `wait`.
+    pub(crate) fn test_too_soon(wait: Duration) -> Self {
+        Self::new(Kind::TestTooSoon, "Wait a moment before the next test.").with_header(RETRY_AFTER, seconds(wait))
+    }
+
+    /// The status it is answered with.
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.kind.description().0
+    }
+
+    /// The sentence for people.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// What is wrong with a form; for a page, which shows it beside the fields.
+    ///
+    /// # Errors
+    /// The problem itself when it is none of a form.
+    pub(crate) fn into_field_errors(self) -> Result<Vec<FieldError>, Self> {
+        match self.kind {
+            Kind::ValidationFailed => Ok(self.errors),
+            Kind::WebhookLimit => Ok(vec![FieldError::new("", "webhook_limit", self.detail)]),
+            _ => Err(self),
+        }
+    }
+
+    /// 500; the answer is completed where the request's id is known.
+    pub(crate) fn failed() -> Self {
+        Self::new(Kind::Internal, "The request failed")
+    }
+
     /// 500 with nothing but an id to look for in the log.
     pub(crate) fn internal(request_id: Uuid) -> Self {
         Self::new(Kind::Internal, format!("The request failed; its id in the log is {request_id}"))
@@ -181,6 +197,11 @@ impl Problem {
     }
 }
 
+/// For `Retry-After`: whole seconds, rather one more.
+fn seconds(wait: Duration) -> u64 {
+    wait.as_millis().div_ceil(1000).clamp(1, 60) as u64
+}
+
 /// An outage is the client's to wait for. Anything else is ours to mend: it is logged, and the answer, which is
 /// completed where the request's id is known, says nothing of it.
 impl From<StoreError> for Problem {
@@ -190,7 +211,7 @@ impl From<StoreError> for Problem {
             return Self::unavailable("The database is not available at the moment");
         }
         tracing::error!(error = &error as &dyn std::error::Error, "a request failed");
-        Self::new(Kind::Internal, "The request failed")
+        Self::failed()
     }
 }
 
@@ -206,9 +227,9 @@ struct Body<'a> {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, name, title) = self.kind.description();
+        let (status, _, title) = self.kind.description();
         let body = Body {
-            r#type: format!("{TYPE_PREFIX}{name}"),
+            r#type: self.kind.uri(),
             title,
             status: status.as_u16(),
             detail: &self.detail,
@@ -217,8 +238,8 @@ impl IntoResponse for Problem {
         let body = serde_json::to_vec(&body).expect("texts and numbers always serialise");
         let mut response = (status, body).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some((name, value)) = self.header {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        if let Some((name, value)) = self.header.map(|header| *header) {
+            response.headers_mut().insert(name, value);
         }
         response
     }

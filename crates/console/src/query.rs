@@ -93,7 +93,7 @@ fn read_limit(text: &str) -> Option<i64> {
 }
 
 /// RFC 3339 knows the years 0 to 9999; the database would refuse far earlier ones.
-fn read_time(text: &str) -> Option<Timestamp> {
+pub(crate) fn read_time(text: &str) -> Option<Timestamp> {
     text.parse::<Timestamp>().ok().filter(|_| text.as_bytes()[0].is_ascii_digit())
 }
 

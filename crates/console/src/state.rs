@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use domain::AddressPolicy;
+use domain::{AddressPolicy, ReleasePace};
 use store::Database;
+use url::Url;
 
 use crate::observer::RequestObserver;
+use crate::request_limit::RequestLimit;
+use crate::test_button::Tests;
 
 /// What [`router`](crate::router) is built from.
 #[derive(Clone)]
@@ -14,8 +17,27 @@ pub struct ApiState {
     pub database: Database,
     /// Which addresses a webhook may be saved with.
     pub policy: AddressPolicy,
+    /// How fast a resumed webhook gets what was held.
+    pub release_pace: ReleasePace,
+    /// How often one token's bearer may call.
+    pub request_limit: RequestLimit,
     /// What stands before every route, as the settings give it: empty, or such as `/apps/webhooks`.
     pub base_path: String,
+    /// What only the pages need.
+    pub console: ConsoleSettings,
+    /// Who makes tests.
+    pub tests: Tests,
     /// Is told of every answer.
     pub observer: Arc<dyn RequestObserver>,
+}
+
+/// What the pages say and do beyond the API.
+#[derive(Debug, Clone)]
+pub struct ConsoleSettings {
+    /// Scheme, host and port as browsers see them.
+    pub public_url: Url,
+    /// How long the delivery log is kept, in days.
+    pub retention_days: u16,
+    /// Consecutive failed deliveries after which a webhook is paused; 0 for never.
+    pub auto_pause_after: u32,
 }

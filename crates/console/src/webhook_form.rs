@@ -7,7 +7,7 @@ use store::webhooks::{Edit, NewWebhook};
 use crate::problem::FieldError;
 
 /// The longest name, in characters after trimming.
-const MAX_NAME_CHARACTERS: usize = 100;
+pub(crate) const MAX_NAME_CHARACTERS: usize = 100;
 
 /// More entries than this in `event_types` are no honest list, even with repetitions.
 pub(crate) const MAX_EVENT_TYPE_ENTRIES: usize = 5 * EventType::COUNT;
@@ -78,12 +78,13 @@ impl WebhookForm {
 
 impl<T: Default> Input<T> {
     /// For a field that must be filled in: its check then says so.
-    fn or_empty(self) -> Self {
+    pub(crate) fn or_empty(self) -> Self {
         if matches!(self, Self::Missing) { Self::Given(T::default()) } else { self }
     }
 }
 
-fn check<T, U>(
+/// Checks a field that was given, and keeps what is wrong with it among `errors`.
+pub(crate) fn check<T, U>(
     input: Input<T>,
     checked: impl FnOnce(T) -> Result<U, Vec<FieldError>>,
     errors: &mut Vec<FieldError>,
@@ -106,7 +107,7 @@ fn check_name(text: String) -> Result<String, Vec<FieldError>> {
     }
 }
 
-fn check_url(text: &str, policy: &AddressPolicy) -> Result<EndpointUrl, Vec<FieldError>> {
+pub(crate) fn check_url(text: &str, policy: &AddressPolicy) -> Result<EndpointUrl, Vec<FieldError>> {
     EndpointUrl::parse(text, policy).map_err(|error| vec![FieldError::new("/url", error.code(), error.to_string())])
 }
 
@@ -129,7 +130,18 @@ fn check_event_types(names: Vec<String>) -> Result<EventTypeSet, Vec<FieldError>
     if errors.is_empty() { Ok(set) } else { Err(errors) }
 }
 
-fn check_secret(text: &str) -> Result<SigningSecret, Vec<FieldError>> {
+/// A secret to replace another: a generated one unless one was given.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn checked_secret(input: Input<String>) -> Result<SigningSecret, Vec<FieldError>> {
+    match input {
+        Input::Given(text) => check_secret(&text),
+        Input::Missing | Input::Malformed => Ok(SigningSecret::generate()),
+    }
+}
+
+pub(crate) fn check_secret(text: &str) -> Result<SigningSecret, Vec<FieldError>> {
     SigningSecret::parse(text).map_err(|error| vec![FieldError::new("/secret", error.code(), error.to_string())])
 }
 

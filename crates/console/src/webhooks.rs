@@ -1,31 +1,38 @@
 //! `/webhooks`: listing, adding, reading, editing and deleting them.
 
+mod audit;
+mod pausing;
 mod representation;
+mod secret;
+mod stats;
 
 use axum::Json;
 use axum::extract::{RawQuery, Request, State};
-use axum::http::header::{ETAG, LOCATION};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::ETAG;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use domain::{AccountName, WebhookId};
 use store::Database;
-use store::webhooks::{EditOutcome, Webhook};
+use store::webhooks::Webhook;
 
 use crate::caller::{Editor, Reader};
 use crate::entity_tag::{entity_tag, if_match_permits, is_conditional};
-use crate::json_body::{self, JSON, MERGE_PATCH};
+use crate::idempotency::{Answer, RepeatableRequest};
+use crate::json_body::{self, MERGE_PATCH};
 use crate::json_object::JsonObject;
 use crate::page::{Cursor, Page};
 use crate::path_id::PathId;
 use crate::problem::Problem;
 use crate::query::Query;
-use crate::route::Route;
 use crate::state::ApiState;
+use crate::webhook_changes;
 use crate::webhook_form::{MAX_EVENT_TYPE_ENTRIES, WebhookForm};
-use representation::{CreatedWebhook, WebhookRepresentation};
-
-/// An account has at most so many: each event is matched against all of them, and people still find one in the list.
-const MAX_WEBHOOKS_PER_ACCOUNT: i64 = 1_000;
+pub(crate) use audit::list as list_audit;
+pub(crate) use pausing::{pause, resume};
+pub(crate) use representation::CreatedWebhook;
+use representation::WebhookRepresentation;
+pub(crate) use secret::{rotate as rotate_secret, show as show_secret};
+pub(crate) use stats::{WINDOWS, show as show_stats};
 
 /// `GET /webhooks`: a page of them, oldest first.
 pub(crate) async fn list(
@@ -50,17 +57,13 @@ pub(crate) async fn create(
     State(state): State<ApiState>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let body = json_body::read(request, JSON).await?;
-    let new = read_new(&body)?.into_new(&state.policy).map_err(Problem::validation_failed)?;
-    let created = state.database.create_webhook(&caller.account, &new, MAX_WEBHOOKS_PER_ACCOUNT).await?;
-    let created = created.ok_or_else(|| Problem::webhook_limit(MAX_WEBHOOKS_PER_ACCOUNT))?;
-    tracing::info!(account = %caller.account, token = %caller.token, webhook = %created.id, "webhook added");
-    let location = Route::Webhook.template().replace("{id}", &created.id.to_string());
-    let location =
-        HeaderValue::try_from(state.base_path + &location).expect("a base path and a UUID are visible ASCII");
-    let tag = entity_tag(created.version);
-    let body = Json(CreatedWebhook::new(created, &new.secret));
-    Ok((StatusCode::CREATED, [(LOCATION, location), (ETAG, tag)], body).into_response())
+    let request = RepeatableRequest::read(request).await?;
+    let work = async |id| {
+        let form = read_new(request.body())?;
+        let (created, _) = webhook_changes::add_as(&state, &caller, id, form).await?;
+        Ok(Answer::Created(created.id))
+    };
+    request.answer_once(&state, &caller, work).await
 }
 
 fn read_new(body: &[u8]) -> Result<WebhookForm, Problem> {
@@ -103,9 +106,7 @@ pub(crate) async fn edit(
     let body = json_body::read(request, MERGE_PATCH).await?;
     let edit = read_settings(JsonObject::parse(&body)?).into_edit(&state.policy).map_err(Problem::validation_failed)?;
     let version = permitted_version(&state.database, &caller.account, id, &headers).await?;
-    let edited = done(state.database.edit_webhook(&caller.account, id, &edit, version).await?)?;
-    tracing::info!(account = %caller.account, token = %caller.token, webhook = %id, "webhook edited");
-    Ok(tagged(edited))
+    Ok(tagged(webhook_changes::edit(&state, &caller, id, &edit, version).await?))
 }
 
 /// `DELETE /webhooks/{id}`
@@ -116,8 +117,7 @@ pub(crate) async fn delete(
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     let version = permitted_version(&state.database, &caller.account, id, &headers).await?;
-    done(state.database.delete_webhook(&caller.account, id, version).await?)?;
-    tracing::info!(account = %caller.account, token = %caller.token, webhook = %id, "webhook deleted");
+    webhook_changes::delete(&state, &caller, id, version).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -134,14 +134,6 @@ async fn permitted_version(
     }
     let version = database.webhook(account, id).await?.ok_or_else(Problem::not_found)?.version;
     if if_match_permits(headers, version) { Ok(Some(version)) } else { Err(Problem::precondition_failed()) }
-}
-
-fn done<T>(outcome: EditOutcome<T>) -> Result<T, Problem> {
-    match outcome {
-        EditOutcome::Done(done) => Ok(done),
-        EditOutcome::NotFound => Err(Problem::not_found()),
-        EditOutcome::Stale => Err(Problem::precondition_failed()),
-    }
 }
 
 fn tagged(webhook: Webhook) -> Response {

@@ -11,13 +11,17 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod adaptive_limit;
 pub mod address_policy;
+pub mod audit_action;
 pub mod delivery_state;
 pub mod endpoint_url;
 pub mod event_type;
 pub mod ids;
 mod label;
+pub mod notification;
 pub mod outcome;
+pub mod release_pace;
 pub mod retry;
 pub mod retry_after;
 pub mod secret;
@@ -26,13 +30,17 @@ pub mod subscription_index;
 pub mod test_message;
 pub mod webhook_status;
 
+pub use adaptive_limit::{AdaptiveLimit, Standing};
 pub use address_policy::AddressPolicy;
+pub use audit_action::AuditAction;
 pub use delivery_state::DeliveryState;
 pub use endpoint_url::{EndpointUrl, EndpointUrlError};
 pub use event_type::{EventType, EventTypeSet};
 pub use ids::{AccountName, DeliveryId, IdError, WebhookId};
 pub use label::UnknownLabel;
+pub use notification::NotificationKind;
 pub use outcome::Outcome;
+pub use release_pace::{Absorption, RELEASE_INTERVAL, ReleasePace};
 pub use retry::{AttemptFacts, Next, RetryPolicy, RetryPolicyError, Trigger};
 pub use retry_after::parse_retry_after;
 pub use secret::{SecretError, SigningSecret};

@@ -29,11 +29,8 @@ labelled_enum! {
     }
 }
 
-/// Failed attempts in a row from which a webhook's status is `error`, even if no delivery has failed yet.
-const ERROR_AFTER_ATTEMPTS: u32 = 3;
-
 /// Consecutive failed deliveries at which administrators are warned.
-const WARNING_AFTER: u32 = 5;
+pub(crate) const WARNING_AFTER: u32 = 5;
 
 /// When a webhook is paused by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,12 +74,15 @@ pub enum HealthEffect {
 }
 
 impl WebhookHealth {
+    /// Failed attempts in a row from which the status is `error`, even if no delivery has failed yet.
+    pub const ERROR_AFTER_ATTEMPTS: u32 = 3;
+
     /// The status that people see: paused; else error when a delivery has failed, or three attempts in a row have,
     /// since the last success; else active.
     pub const fn status(&self) -> WebhookStatus {
         if self.paused.is_some() {
             WebhookStatus::Paused
-        } else if self.consecutive_failures > 0 || self.failed_attempts >= ERROR_AFTER_ATTEMPTS {
+        } else if self.consecutive_failures > 0 || self.failed_attempts >= Self::ERROR_AFTER_ATTEMPTS {
             WebhookStatus::Error
         } else {
             WebhookStatus::Active

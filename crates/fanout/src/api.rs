@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use console::{ApiState, RequestMethod, RequestObserver, Route, ServedRequest, StatusClass, router, serve};
+use console::{
+    ApiState, ConsoleSettings, RequestLimit, RequestMethod, RequestObserver, Route, ServedRequest, StatusClass, Tests,
+    router, serve,
+};
 use runtime::metrics::{Family, Histogram};
 use runtime::{Metrics, Settings};
 use store::Database;
@@ -28,6 +31,7 @@ impl RequestObserver for Requests {
 pub async fn start(
     settings: &Settings,
     database: &Database,
+    tests: Tests,
     metrics: &Metrics,
     tracker: &TaskTracker,
     stop: CancellationToken,
@@ -40,7 +44,15 @@ pub async fn start(
     let state = ApiState {
         database: database.clone(),
         policy: settings.egress.address_policy(),
+        release_pace: settings.release.per_second,
+        request_limit: RequestLimit::per_minute(settings.api.per_minute),
         base_path: settings.http.base_path.prefix().to_owned(),
+        console: ConsoleSettings {
+            public_url: settings.http.public_url.clone(),
+            retention_days: settings.retention.days,
+            auto_pause_after: settings.auto_pause.after,
+        },
+        tests,
         observer: Arc::new(Requests(requests)),
     };
     let listen = settings.http.listen;

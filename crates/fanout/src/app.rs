@@ -3,18 +3,23 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use broker::{Connector, Consumer, Publisher, Telemetry, Topology, topology};
+use broker::{Connector, Consumer, Publisher, Requester, Telemetry, Topology, topology};
+use console::Tests;
 use runtime::{Metrics, Program, Readiness, Settings, TelemetryServer, logs, shutdown};
 use store::Database;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
 
+use crate::ask_sender::AskSender;
+use crate::housekeeping::Housekeeping;
+use crate::mail::Mailer;
 use crate::metrics::FanoutMetrics;
 use crate::receive_event::{EventLoop, PREFETCH};
 use crate::recent_events::RecentEvents;
+use crate::relay::Relay;
 use crate::subscriptions::Subscriptions;
-use crate::{api, backlog, housekeeping, reconcile};
+use crate::{api, backlog};
 
 /// Runs until a signal; then stops the intake, finishes what is held and ends.
 ///
@@ -33,17 +38,18 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
         database,
         readiness: readiness.clone(),
     };
+    let mailer = Mailer::from_settings(&settings, &parts.database, &parts.metrics)?;
     let stop = shutdown::on_signal().context("cannot listen for signals")?;
     let _telemetry = TelemetryServer::start(settings.telemetry.listen, metrics.clone(), readiness.clone()).await?;
     let tracker = TaskTracker::new();
     let api_stop = CancellationToken::new();
-    api::start(&settings, &parts.database, &metrics, &tracker, api_stop.clone()).await?;
+    api::start(&settings, &parts.database, parts.tests(&settings), &metrics, &tracker, api_stop.clone()).await?;
     store::watch_pool(&parts.database, &metrics, stop.clone());
     info!(version = runtime::VERSION, "fanout started");
 
     let worked = tokio::select! {
         () = stop.cancelled() => Ok(()),
-        started = parts.start(&settings, &tracker, &stop) => started,
+        started = parts.start(&settings, mailer, &tracker, &stop) => started,
     };
     if worked.is_ok() {
         stop.cancelled().await;
@@ -69,20 +75,32 @@ struct Parts {
 
 impl Parts {
     /// Waits for database and broker, checks both, and starts the work.
-    async fn start(&self, settings: &Settings, tracker: &TaskTracker, stop: &CancellationToken) -> anyhow::Result<()> {
+    async fn start(
+        &self,
+        settings: &Settings,
+        mailer: Option<Mailer>,
+        tracker: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<()> {
         let subscriptions_heard = self.readiness.condition("database");
         self.database.wait_until_usable().await?;
         // Before the broker is waited for, so that `/readyz` names only what is missing.
         let (metrics, stop_following) = (Arc::clone(&self.metrics), stop.clone());
         let subscriptions = Subscriptions::follow(self.database.clone(), metrics, subscriptions_heard, stop_following);
+        self.start_without_broker(settings, mailer, tracker, stop);
         self.topology.declare_when_reachable(&self.connector).await?;
-        tracker.spawn(housekeeping::run(self.database.clone(), Arc::clone(&self.metrics), stop.clone()));
-        tracker.spawn(backlog::watch(self.database.clone(), Arc::clone(&self.metrics), stop.clone()));
         subscriptions.loaded().await;
         // Outlives the loop, which publishes while it finishes; ends with the process.
         let publisher =
             Publisher::start(self.connector.clone(), Arc::clone(&self.broker_telemetry), CancellationToken::new());
-        tracker.spawn(reconcile::run(self.database.clone(), publisher.clone(), stop.clone()));
+        let relay = Relay {
+            database: self.database.clone(),
+            publisher: publisher.clone(),
+            pace: settings.release.per_second,
+            metrics: Arc::clone(&self.metrics),
+            stop: stop.clone(),
+        };
+        relay.start(tracker);
         let event_loop = EventLoop {
             publisher,
             subscriptions,
@@ -92,6 +110,33 @@ impl Parts {
         };
         tracker.spawn(event_loop.run(self.consumer(), stop.clone()));
         Ok(())
+    }
+
+    fn start_without_broker(
+        &self,
+        settings: &Settings,
+        mailer: Option<Mailer>,
+        tracker: &TaskTracker,
+        stop: &CancellationToken,
+    ) {
+        let housekeeping = Housekeeping {
+            database: self.database.clone(),
+            retention_days: settings.retention.days,
+            metrics: Arc::clone(&self.metrics),
+            stop: stop.clone(),
+        };
+        housekeeping.start(tracker);
+        tracker.spawn(backlog::watch(self.database.clone(), Arc::clone(&self.metrics), stop.clone()));
+        if let Some(mailer) = mailer {
+            tracker.spawn(mailer.run(stop.clone()));
+        }
+    }
+
+    /// Ends with the process, like the API that asks.
+    fn tests(&self, settings: &Settings) -> Tests {
+        let (connector, telemetry) = (self.connector.clone(), Arc::clone(&self.broker_telemetry));
+        let requester = Requester::start(connector, telemetry, CancellationToken::new());
+        Tests::by(Arc::new(AskSender::new(requester, settings.egress.timeout)))
     }
 
     fn consumer(&self) -> Consumer {

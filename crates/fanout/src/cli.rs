@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::AccountName;
+use jiff::Timestamp;
 use runtime::{Program, Settings, UsageError, exit, install_crypto_provider};
 use store::Database;
 use store::tokens::Role;
@@ -30,12 +31,20 @@ enum Command {
     Serve,
     /// Bring the database's schema up to this version. Safe to repeat.
     Migrate,
+    /// Remove what is older than the retention now, as `serve` does every hour, and print the days that go.
+    Prune {
+        /// Only print the days that would go.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Manage API tokens.
     #[command(subcommand)]
     Token(TokenCommand),
     /// Read the settings and print them, secrets hidden.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print the description of the admin API (OpenAPI 3.1, JSON). Needs no settings.
+    Openapi,
     /// Ask the running process whether it is ready, through its telemetry port. Exit status 0 when it is.
     Healthcheck,
 }
@@ -86,15 +95,17 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> anyhow::Result<()> {
-    let settings = Settings::load(Program::Fanout, cli.config.as_deref())?;
+    let settings = || Settings::load(Program::Fanout, cli.config.as_deref());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
     runtime.block_on(async {
         match &cli.command {
-            Command::Serve => app::serve(settings).await,
-            Command::Migrate => migrate(&settings).await,
-            Command::Token(command) => token(&settings, command).await,
-            Command::Config(ConfigCommand::Check) => print(&settings.redacted()),
-            Command::Healthcheck => Ok(runtime::healthcheck(settings.telemetry.listen).await?),
+            Command::Serve => app::serve(settings()?).await,
+            Command::Migrate => migrate(&settings()?).await,
+            Command::Prune { dry_run } => prune(&settings()?, *dry_run).await,
+            Command::Token(command) => token(&settings()?, command).await,
+            Command::Config(ConfigCommand::Check) => print(&settings()?.redacted()),
+            Command::Openapi => print(&format!("{:#}\n", console::openapi_document(""))),
+            Command::Healthcheck => Ok(runtime::healthcheck(settings()?.telemetry.listen).await?),
         }
     })
 }
@@ -106,6 +117,19 @@ async fn migrate(settings: &Settings) -> anyhow::Result<()> {
         [] => print("the schema is up to date\n"),
         names => print(&format!("applied: {}\n", names.join(", "))),
     }
+}
+
+async fn prune(settings: &Settings, dry_run: bool) -> anyhow::Result<()> {
+    let database = Database::from_settings(settings)?;
+    database.require_schema().await?;
+    let (now, kept) = (Timestamp::now(), settings.retention.days);
+    let days = if dry_run {
+        database.past_days(now, kept).await?
+    } else {
+        let forgotten = database.forget_past(now, kept).await.context("not everything could be removed")?;
+        forgotten.context("another process is removing at this moment")?.days
+    };
+    print(&days.iter().map(|day| format!("{day}\n")).collect::<String>())
 }
 
 async fn token(settings: &Settings, command: &TokenCommand) -> anyhow::Result<()> {

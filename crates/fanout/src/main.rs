@@ -4,15 +4,17 @@
 
 mod api;
 mod app;
+mod ask_sender;
 mod backlog;
 mod cli;
 mod enqueue;
 mod housekeeping;
+mod mail;
 mod metrics;
 mod receive_event;
 mod recent_events;
-mod reconcile;
 mod reject_event;
+mod relay;
 mod subscriptions;
 
 use std::process::ExitCode;

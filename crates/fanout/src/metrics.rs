@@ -1,5 +1,6 @@
 //! What fanout tells Prometheus.
 
+use domain::WebhookStatus;
 use runtime::Metrics;
 use runtime::metrics::{Counter, EventTypeLabel, Family, Gauge, Histogram, Label};
 use wire::RejectionReason;
@@ -71,13 +72,15 @@ pub enum Waiting {
     Scheduled,
     /// Its webhook to be resumed.
     Held,
+    /// Its webhook to have room for it.
+    Spilled,
 }
 
 impl Label for Waiting {
     const NAME: &'static str = "state";
 
     fn all() -> &'static [Self] {
-        &[Self::Due, Self::Scheduled, Self::Held]
+        &[Self::Due, Self::Scheduled, Self::Held, Self::Spilled]
     }
 
     fn value(self) -> &'static str {
@@ -85,6 +88,71 @@ impl Label for Waiting {
             Self::Due => "due",
             Self::Scheduled => "scheduled",
             Self::Held => "held",
+            Self::Spilled => "spilled",
+        }
+    }
+}
+
+/// A webhook's status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatusLabel(pub WebhookStatus);
+
+impl Label for StatusLabel {
+    const NAME: &'static str = "status";
+
+    fn all() -> &'static [Self] {
+        &[Self(WebhookStatus::Active), Self(WebhookStatus::Paused), Self(WebhookStatus::Error)]
+    }
+
+    fn value(self) -> &'static str {
+        self.0.as_str()
+    }
+}
+
+/// How administrators are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotificationChannel {
+    /// The exchange `crm.notifications`.
+    Broker,
+    /// E-mail.
+    Mail,
+}
+
+impl Label for NotificationChannel {
+    const NAME: &'static str = "channel";
+
+    fn all() -> &'static [Self] {
+        &[Self::Broker, Self::Mail]
+    }
+
+    fn value(self) -> &'static str {
+        match self {
+            Self::Broker => "broker",
+            Self::Mail => "mail",
+        }
+    }
+}
+
+/// What became of a try to tell them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotificationResult {
+    /// The broker, or the mail server, has it.
+    Sent,
+    /// It does not; it is tried again.
+    Failed,
+}
+
+impl Label for NotificationResult {
+    const NAME: &'static str = "result";
+
+    fn all() -> &'static [Self] {
+        &[Self::Sent, Self::Failed]
+    }
+
+    fn value(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Failed => "failed",
         }
     }
 }
@@ -105,6 +173,16 @@ pub struct FanoutMetrics {
     pub index_webhooks: Gauge,
     /// When housekeeping last succeeded.
     pub housekeeping: Gauge,
+    /// First moment of the oldest day that the log has.
+    pub oldest_partition: Gauge,
+    /// First moment of the newest day that the log has room for.
+    pub newest_partition: Gauge,
+    /// Tries to tell administrators.
+    pub notifications: Family<(NotificationChannel, NotificationResult), Counter>,
+    /// Webhooks of all accounts.
+    pub webhooks: Family<StatusLabel, Gauge>,
+    /// Waiting deliveries handed to the broker by this process.
+    pub released: Counter,
     /// What waits, over all processes.
     pub backlog: Family<Waiting, Gauge>,
     /// By how much the most overdue of it is late.
@@ -140,6 +218,21 @@ impl FanoutMetrics {
                 "webhook_housekeeping_timestamp_seconds",
                 "Unix time at which this process last made sure of the coming days' log partitions; 0 before the first.",
             ),
+            released: metrics.counter(
+                "webhook_deliveries_released_total",
+                "Held, put aside, retried by hand or recovered deliveries handed to the broker.",
+            ),
+            oldest_partition: metrics.gauge(
+                "webhook_log_oldest_partition_timestamp_seconds",
+                "Unix time at which the oldest day of the delivery log begins; 0 before it was looked up.",
+            ),
+            newest_partition: metrics.gauge(
+                "webhook_log_newest_partition_timestamp_seconds",
+                "Unix time at which the newest day that the delivery log has room for begins; 0 before it was looked up.",
+            ),
+            notifications: metrics
+                .counters("webhook_notifications_total", "Tries to tell administrators of a webhook's health, by channel."),
+            webhooks: metrics.gauges("webhook_endpoints", "Webhooks by status, from the last database snapshot."),
             backlog: metrics
                 .gauges("webhook_deliveries_backlog", "Deliveries not yet at their end, from the last database snapshot."),
             oldest_due: metrics.gauge(

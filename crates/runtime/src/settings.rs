@@ -6,6 +6,7 @@
 //! mistakes are reported together. `deploy/config.example.toml` shows every key with its default.
 
 mod amqp;
+mod api;
 mod auto_pause;
 mod connection_url;
 mod database;
@@ -18,8 +19,10 @@ mod events;
 mod given;
 mod http;
 mod log;
+mod notify;
 mod parse;
 mod reader;
+mod release;
 mod retention;
 mod retry;
 mod secrets;
@@ -32,6 +35,7 @@ mod unknown;
 use std::path::Path;
 
 pub use amqp::AmqpSettings;
+pub use api::ApiSettings;
 pub use connection_url::ConnectionUrl;
 pub use database::DatabaseSettings;
 pub use egress::{EgressSettings, ProxyAddress, RootsError};
@@ -40,6 +44,8 @@ pub use error::{Problem, SettingsError};
 pub use events::EventsSettings;
 pub use http::{BasePath, HttpSettings};
 pub use log::{LogFormat, LogSettings};
+pub use notify::{MailSettings, NotifySettings, SmtpCredentials, SmtpServer, SmtpTls};
+pub use release::ReleaseSettings;
 pub use retention::RetentionSettings;
 pub use secrets::SecretsSettings;
 pub use sender::SenderSettings;
@@ -67,6 +73,12 @@ pub struct Settings {
     pub retry: domain::RetryPolicy,
     /// When a failing webhook is paused.
     pub auto_pause: domain::AutoPause,
+    /// How often the admin API answers.
+    pub api: ApiSettings,
+    /// How fast a resumed webhook gets what was held.
+    pub release: ReleaseSettings,
+    /// How administrators are told, beside the broker and the console.
+    pub notify: NotifySettings,
     /// How long the delivery log is kept.
     pub retention: RetentionSettings,
     /// How many requests a sender has in flight.
@@ -108,6 +120,9 @@ impl Settings {
         let telemetry = TelemetrySettings::read(&mut reader, program);
         let retry = retry::read(&mut reader);
         let auto_pause = auto_pause::read(&mut reader);
+        let api = ApiSettings::read(&mut reader);
+        let release = ReleaseSettings::read(&mut reader);
+        let notify = NotifySettings::read(&mut reader, &http.public_url);
         let retention = RetentionSettings::read(&mut reader);
         let sender = SenderSettings::read(&mut reader);
         let egress = EgressSettings::read(&mut reader);
@@ -124,6 +139,9 @@ impl Settings {
             telemetry,
             retry,
             auto_pause,
+            api,
+            release,
+            notify,
             retention,
             sender,
             egress,

@@ -17,8 +17,10 @@ use crate::deliver::Deliverer;
 use crate::in_flight::InFlight;
 use crate::metrics::SenderMetrics;
 use crate::record_outcome::Recorder;
+use crate::run_test::TestRunner;
 use crate::slots::Slots;
 use crate::take_job::{JobLoop, prefetch};
+use crate::take_test::{TESTS_AT_ONCE, TestLoop};
 use crate::targets::Targets;
 
 /// Files and sockets open at once that a sender asks for.
@@ -123,17 +125,34 @@ impl Parts {
             outbound,
             policy: settings.retry.clone(),
             slots: Slots::new(settings.sender.concurrency, settings.sender.per_webhook_concurrency),
-            recorder: Recorder::start(self.database.clone(), Arc::clone(&self.metrics)),
+            recorder: Recorder::start(self.database.clone(), settings.auto_pause, Arc::clone(&self.metrics)),
             publisher: Publisher::start(self.connector.clone(), Arc::clone(&self.broker_telemetry), end),
             metrics: Arc::clone(&self.metrics),
             stop: self.stop.clone(),
             waiting_for_database: AtomicUsize::new(0),
         };
+        tracker.spawn(self.tests(&deliverer, settings).run(self.test_consumer(), self.stop.clone()));
         let (deliverer, in_flight) = (Arc::new(deliverer), Arc::new(InFlight::default()));
         let jobs = JobLoop { deliverer, in_flight, tracker: TaskTracker::new() };
         let consumer = self.consumer(settings.sender.concurrency);
         tracker.spawn(jobs.run(consumer, self.stop.clone()));
         Ok(())
+    }
+
+    fn tests(&self, deliverer: &Deliverer, settings: &Settings) -> TestLoop {
+        let runner = TestRunner {
+            database: self.database.clone(),
+            outbound: deliverer.outbound.clone(),
+            policy: settings.egress.address_policy(),
+            metrics: Arc::clone(&self.metrics),
+        };
+        TestLoop { runner: Arc::new(runner), publisher: deliverer.publisher.clone() }
+    }
+
+    fn test_consumer(&self) -> Consumer {
+        let (connector, topology) = (self.connector.clone(), self.topology.clone());
+        let telemetry = Arc::clone(&self.broker_telemetry);
+        Consumer::new(connector, topology, telemetry, topology::TESTS, TESTS_AT_ONCE).for_tests()
     }
 
     fn consumer(&self, concurrency: usize) -> Consumer {

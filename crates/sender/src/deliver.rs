@@ -7,7 +7,7 @@ use std::time::Duration;
 use broker::{Publisher, PublisherClosed};
 use domain::{DeliveryState, Next, RetryPolicy, Trigger};
 use outbound::Outbound;
-use store::outcomes::{DeliveryRecord, Known};
+use store::outcomes::{DeliveryRecord, Known, SetAside};
 use store::{Database, StoreError};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, info_span, warn};
@@ -19,7 +19,7 @@ use crate::metrics::{Finished, SenderMetrics, Success};
 use crate::record_outcome::Recorder;
 use crate::reject_job::unrecordable;
 use crate::schedule_retry::{due_at, retry_message, step_covering};
-use crate::slots::Slots;
+use crate::slots::{Slot, Slots};
 use crate::targets::{Target, Targets};
 
 /// Pause before an absent database is asked again.
@@ -49,6 +49,16 @@ pub struct Deliverer {
     pub waiting_for_database: AtomicUsize,
 }
 
+/// What is done with a job now.
+enum Admission {
+    /// Its attempt is made.
+    Attempt(Slot, Arc<Target>),
+    /// Its webhook is paused.
+    Hold,
+    /// Its webhook has more under way than it absorbs.
+    Spill,
+}
+
 /// The job was not finished, and nothing of it was lost: the broker has it still.
 #[derive(Debug)]
 pub struct HandedBack;
@@ -66,20 +76,26 @@ impl Deliverer {
     /// # Errors
     /// [`HandedBack`] when the process stops first.
     pub async fn deliver(&self, mut job: DeliveryJob, redelivered: bool) -> Result<(), HandedBack> {
-        // A retry is looked up too: at-least-once dead-lettering may deliver it twice.
-        if redelivered || job.repeat || job.attempt > 1 {
+        // A retry is looked up too: at-least-once dead-lettering may deliver it twice. So is what the relay releases.
+        if redelivered || job.repeat || job.attempt > 1 || job.trigger == Trigger::Resume {
             let known = self.look_up(&job).await?;
             if let Some(known) = &known {
                 job.accepted_at = known.created_at;
             }
-            match look(known.as_ref(), job.attempt) {
+            match look(known.as_ref(), job.attempt, job.trigger) {
                 Look::Attempt => {}
                 Look::Settled => return Ok(()),
                 Look::RetryMayBeMissing => return self.publish_again(&job, known).await,
             }
         }
-        let judged = self.attempt(&job).await?;
-        self.settle(&job, judged).await
+        match self.admit(&job).await? {
+            Admission::Attempt(slot, target) => {
+                let judged = self.attempt(&job, slot, &target).await;
+                self.settle(&job, judged).await
+            }
+            Admission::Hold => self.set_aside(&job, DeliveryState::Held).await,
+            Admission::Spill => self.set_aside(&job, DeliveryState::Queued).await,
+        }
     }
 
     async fn look_up(&self, job: &DeliveryJob) -> Result<Option<Known>, HandedBack> {
@@ -93,30 +109,57 @@ impl Deliverer {
         Ok(self.publisher.publish(&retry_message(&self.policy, job, step)).await?)
     }
 
-    /// `None` when no attempt can be made: the second value says why.
-    async fn attempt(&self, job: &DeliveryJob) -> Result<Result<Judged, &'static str>, HandedBack> {
+    /// Whether the attempt may be made now. A pause is looked for once more when the job's turn has come.
+    async fn admit(&self, job: &DeliveryJob) -> Result<Admission, HandedBack> {
+        if self.target(job).await?.is_paused() {
+            return Ok(Admission::Hold);
+        }
         let slot = tokio::select! {
             biased;
             () = self.stop.cancelled() => return Err(HandedBack),
             slot = self.slots.take(job.webhook) => slot,
         };
-        let target = self.when_database_answers(|| self.targets.get(job.webhook)).await?;
+        let Ok(slot) = slot else { return Ok(Admission::Spill) };
+        let target = self.target(job).await?;
+        Ok(if target.is_paused() { Admission::Hold } else { Admission::Attempt(slot, target) })
+    }
+
+    async fn target(&self, job: &DeliveryJob) -> Result<Arc<Target>, HandedBack> {
+        self.when_database_answers(|| self.targets.get(job.webhook)).await
+    }
+
+    /// An error says why no attempt can be made.
+    async fn attempt(&self, job: &DeliveryJob, slot: Slot, target: &Target) -> Result<Judged, &'static str> {
         if job.trigger == Trigger::Event && job.attempt == 1 {
             let lag = now().duration_since(job.accepted_at);
             self.metrics.first_attempt_lag.observe(lag.as_secs_f64().max(0.0));
         }
         self.metrics.in_flight.inc();
-        let judged = attempt(&self.outbound, &self.policy, &target, job).await;
+        let judged = attempt(&self.outbound, &self.policy, target, job).await;
         self.metrics.in_flight.dec();
-        drop(slot);
         let Some(judged) = judged else {
-            return Ok(Err(match *target {
+            return Err(match target {
                 Target::Deleted => "webhook deleted",
                 _ => "signing secret cannot be decrypted",
-            }));
+            });
         };
+        let took = Duration::from_millis(judged.record.response_time_ms.into());
+        slot.ended(judged.record.http_status.is_some(), took);
         self.tell(job, &judged);
-        Ok(Ok(judged))
+        Ok(judged)
+    }
+
+    /// Leaves the delivery to the relay, with everything that is needed to make it later.
+    async fn set_aside(&self, job: &DeliveryJob, state: DeliveryState) -> Result<(), HandedBack> {
+        let returned = state == DeliveryState::Queued && job.trigger == Trigger::Resume;
+        let set_aside = SetAside { manual: job.trigger == Trigger::Manual, returned };
+        let record = DeliveryRecord { state, set_aside: Some(set_aside), ..self.record(job) };
+        self.write(job, record).await?;
+        match state {
+            DeliveryState::Held => self.metrics.held.inc(),
+            _ => self.metrics.spilled.inc(),
+        }
+        Ok(())
     }
 
     fn tell(&self, job: &DeliveryJob, judged: &Judged) {
@@ -139,9 +182,8 @@ impl Deliverer {
     async fn settle(&self, job: &DeliveryJob, judged: Result<Judged, &'static str>) -> Result<(), HandedBack> {
         let next = judged.as_ref().map_or(Next::Failed, |judged| judged.next);
         let record = self.record_of(job, judged, next);
-        if let Err(refused) = self.recorder.record(record).await {
-            self.metrics.rejected.inc();
-            return Ok(self.publisher.publish(&unrecordable(job, &refused.to_string())).await?);
+        if !self.write(job, record).await? {
+            return Ok(());
         }
         match next {
             Next::RetryAt { step } => {
@@ -154,16 +196,29 @@ impl Deliverer {
         Ok(())
     }
 
+    /// Commits the record, or moves a job whose record the database will never take to the side queue: false.
+    async fn write(&self, job: &DeliveryJob, record: DeliveryRecord) -> Result<bool, HandedBack> {
+        let Err(refused) = self.recorder.record(record).await else { return Ok(true) };
+        self.metrics.rejected.inc();
+        self.publisher.publish(&unrecordable(job, &refused.to_string())).await?;
+        Ok(false)
+    }
+
     fn record_of(&self, job: &DeliveryJob, judged: Result<Judged, &'static str>, next: Next) -> DeliveryRecord {
         let (state, next_attempt_at) = match next {
             Next::Delivered => (DeliveryState::Delivered, None),
             Next::RetryAt { step } => (DeliveryState::Retrying, Some(due_at(&self.policy, step))),
             Next::Failed | Next::FailedGone => (DeliveryState::Failed, None),
         };
-        let (attempt, error) = match judged {
-            Ok(judged) => (Some(judged.record), None),
-            Err(reason) => (None, Some(reason.to_owned())),
-        };
+        let before = DeliveryRecord { state, next_attempt_at, ..self.record(job) };
+        match judged {
+            Ok(judged) => DeliveryRecord { attempts: job.attempt, attempt: Some(judged.record), ..before },
+            Err(reason) => DeliveryRecord { error: Some(reason.to_owned()), ..before },
+        }
+    }
+
+    /// The delivery before the attempt that the job asks for.
+    fn record(&self, job: &DeliveryJob) -> DeliveryRecord {
         DeliveryRecord {
             delivery: job.delivery,
             created_at: job.accepted_at,
@@ -171,14 +226,15 @@ impl Deliverer {
             webhook: job.webhook,
             event_id: job.event_id.clone(),
             event_type: job.event_type.clone(),
-            state,
-            attempts: if attempt.is_some() { job.attempt } else { job.attempt - 1 },
+            state: DeliveryState::Queued,
+            attempts: job.attempt - 1,
             step: job.step,
             payload: job.payload.clone(),
             traceparent: job.traceparent.clone(),
-            next_attempt_at,
-            error,
-            attempt,
+            next_attempt_at: None,
+            error: None,
+            attempt: None,
+            set_aside: None,
         }
     }
 

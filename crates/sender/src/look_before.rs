@@ -1,6 +1,6 @@
 //! Whether a job that may have been handled before is to be made: pure.
 
-use domain::DeliveryState;
+use domain::{DeliveryState, Trigger};
 use store::outcomes::Known;
 
 /// What the log says about a job.
@@ -14,16 +14,19 @@ pub enum Look {
     RetryMayBeMissing,
 }
 
-/// `attempt` is the number of the attempt that the job asks for.
+/// `attempt` is the number of the attempt that the job asks for, and `trigger` why.
 ///
-/// A retry published twice is harmless: the second one finds its attempt made.
-pub fn look(known: Option<&Known>, attempt: u32) -> Look {
-    match known {
-        Some(known) if known.state == DeliveryState::Delivered => Look::Settled,
-        Some(known) if known.attempts < attempt => Look::Attempt,
-        Some(known) if known.attempts == attempt && known.state == DeliveryState::Retrying => Look::RetryMayBeMissing,
-        Some(_) => Look::Settled,
-        None => Look::Attempt,
+/// What is held or waits for the relay is the relay's: only its own jobs, and those of people, are made. A retry
+/// published twice is harmless: the second one finds its attempt made.
+pub fn look(known: Option<&Known>, attempt: u32, trigger: Trigger) -> Look {
+    let Some(known) = known else { return Look::Attempt };
+    let released = matches!(trigger, Trigger::Resume | Trigger::Manual);
+    match known.state {
+        DeliveryState::Delivered => Look::Settled,
+        DeliveryState::Held | DeliveryState::Queued if !released => Look::Settled,
+        _ if known.attempts < attempt => Look::Attempt,
+        DeliveryState::Retrying if known.attempts == attempt => Look::RetryMayBeMissing,
+        _ => Look::Settled,
     }
 }
 
@@ -42,18 +45,25 @@ mod tests {
             created_at: Timestamp::UNIX_EPOCH,
             next_attempt_at: None,
         };
+        let (event, retry, resume, manual) = (Trigger::Event, Trigger::Retry, Trigger::Resume, Trigger::Manual);
         let cases = [
-            (None, 1, Look::Attempt),
-            (Some(known(DeliveryState::Delivered, 1)), 1, Look::Settled),
-            (Some(known(DeliveryState::Delivered, 1)), 2, Look::Settled),
-            (Some(known(DeliveryState::Retrying, 1)), 1, Look::RetryMayBeMissing),
-            (Some(known(DeliveryState::Retrying, 1)), 2, Look::Attempt),
-            (Some(known(DeliveryState::Retrying, 2)), 1, Look::Settled),
-            (Some(known(DeliveryState::Failed, 4)), 4, Look::Settled),
-            (Some(known(DeliveryState::Failed, 4)), 5, Look::Attempt),
+            (None, 1, event, Look::Attempt),
+            (Some(known(DeliveryState::Delivered, 1)), 1, event, Look::Settled),
+            (Some(known(DeliveryState::Delivered, 1)), 2, resume, Look::Settled),
+            (Some(known(DeliveryState::Retrying, 1)), 1, event, Look::RetryMayBeMissing),
+            (Some(known(DeliveryState::Retrying, 1)), 2, retry, Look::Attempt),
+            (Some(known(DeliveryState::Retrying, 2)), 1, event, Look::Settled),
+            (Some(known(DeliveryState::Failed, 4)), 4, retry, Look::Settled),
+            (Some(known(DeliveryState::Failed, 4)), 5, manual, Look::Attempt),
+            (Some(known(DeliveryState::Held, 0)), 1, event, Look::Settled),
+            (Some(known(DeliveryState::Held, 0)), 1, resume, Look::Attempt),
+            (Some(known(DeliveryState::Queued, 1)), 2, retry, Look::Settled),
+            (Some(known(DeliveryState::Queued, 1)), 2, resume, Look::Attempt),
+            (Some(known(DeliveryState::Queued, 4)), 5, manual, Look::Attempt),
+            (Some(known(DeliveryState::Queued, 4)), 4, resume, Look::Settled),
         ];
-        for (known, attempt, expected) in cases {
-            assert_eq!(look(known.as_ref(), attempt), expected, "{known:?} {attempt}");
+        for (known, attempt, trigger, expected) in cases {
+            assert_eq!(look(known.as_ref(), attempt, trigger), expected, "{known:?} {attempt} {trigger}");
         }
     }
 }

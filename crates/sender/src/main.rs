@@ -12,9 +12,11 @@ mod look_before;
 mod metrics;
 mod record_outcome;
 mod reject_job;
+mod run_test;
 mod schedule_retry;
 mod slots;
 mod take_job;
+mod take_test;
 mod targets;
 
 use std::process::ExitCode;

@@ -1,6 +1,6 @@
 //! What a sender tells Prometheus.
 
-use domain::{Outcome, Trigger};
+use domain::{Outcome, PausedReason, Trigger};
 use runtime::Metrics;
 use runtime::metrics::{Counter, Family, Gauge, Histogram, Label};
 
@@ -52,6 +52,22 @@ impl Label for Success {
     }
 }
 
+/// Why a webhook was paused without anybody asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReasonLabel(pub PausedReason);
+
+impl Label for ReasonLabel {
+    const NAME: &'static str = "reason";
+
+    fn all() -> &'static [Self] {
+        &[Self(PausedReason::RepeatedFailures), Self(PausedReason::Gone)]
+    }
+
+    fn value(self) -> &'static str {
+        self.0.as_str()
+    }
+}
+
 /// The metrics of one sender process.
 pub struct SenderMetrics {
     /// HTTP attempts finished.
@@ -66,6 +82,12 @@ pub struct SenderMetrics {
     pub finished: Family<Finished, Counter>,
     /// Retries handed to the ladder.
     pub retries: Counter,
+    /// Jobs whose delivery is held, because the webhook is paused.
+    pub held: Counter,
+    /// Jobs put aside, because the webhook has more under way than it absorbs.
+    pub spilled: Counter,
+    /// Webhooks that outcomes written by this process have paused.
+    pub auto_paused: Family<ReasonLabel, Counter>,
     /// Jobs moved to the side queue.
     pub rejected: Counter,
     /// HTTP attempts under way.
@@ -100,6 +122,13 @@ impl SenderMetrics {
             ),
             finished: metrics.counters("webhook_deliveries_finished_total", "Deliveries that reached their end."),
             retries: metrics.counter("webhook_retries_scheduled_total", "Retries handed to the ladder."),
+            held: metrics.counter("webhook_deliveries_held_total", "Deliveries held because their webhook is paused."),
+            spilled: metrics.counter(
+                "webhook_deliveries_spilled_total",
+                "Deliveries put aside in the database because their webhook has more under way than it absorbs.",
+            ),
+            auto_paused: metrics
+                .counters("webhook_endpoints_auto_paused_total", "Webhooks paused without anybody asking, by reason."),
             rejected: metrics
                 .counter("webhook_jobs_rejected_total", "Jobs moved to webhooks.deliveries.rejected; normally none."),
             in_flight: metrics.gauge("webhook_sender_in_flight_requests", "HTTP attempts under way in this process."),

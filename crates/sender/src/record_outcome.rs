@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use store::outcomes::DeliveryRecord;
+use domain::{AutoPause, HealthEffect};
+use store::outcomes::{DeliveryRecord, HealthChange};
 use store::{Database, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
-use crate::metrics::SenderMetrics;
+use crate::metrics::{ReasonLabel, SenderMetrics};
 
 /// Largest batch: one statement, one round trip. 1,000 records of 1 KiB are a megabyte.
 const BATCH: usize = 1000;
@@ -38,10 +39,10 @@ pub struct Refused(pub String);
 
 impl Recorder {
     /// Starts the writer; it ends when every clone is dropped and everything is written.
-    pub fn start(database: Database, metrics: Arc<SenderMetrics>) -> Self {
+    pub fn start(database: Database, auto_pause: AutoPause, metrics: Arc<SenderMetrics>) -> Self {
         let (queue, pending) = mpsc::channel(2 * BATCH);
         let (stall, stalled) = watch::channel(false);
-        tokio::spawn(Writer { database, metrics, stall }.run(pending));
+        tokio::spawn(Writer { database, auto_pause, metrics, stall }.run(pending));
         Self { queue, stalled }
     }
 
@@ -64,6 +65,7 @@ impl Recorder {
 
 struct Writer {
     database: Database,
+    auto_pause: AutoPause,
     metrics: Arc<SenderMetrics>,
     stall: watch::Sender<bool>,
 }
@@ -101,7 +103,7 @@ impl Writer {
     async fn write_when_possible(&self, records: &[DeliveryRecord]) -> Result<(), StoreError> {
         let (begun, mut pause) = (Instant::now(), FIRST_PAUSE);
         loop {
-            let result = self.database.record(records).await;
+            let result = self.database.record(records, self.auto_pause).await;
             match &result {
                 Err(error) if error.is_unavailable() => {
                     if pause == FIRST_PAUSE {
@@ -115,7 +117,7 @@ impl Writer {
                     self.stall.send_replace(false);
                     self.metrics.batch_records.observe(records.len() as f64);
                     self.metrics.batch_duration.observe(begun.elapsed().as_secs_f64());
-                    return result;
+                    return result.map(|changes| self.tell(&changes));
                 }
             }
             self.stall.send_if_modified(|stalled| {
@@ -124,6 +126,19 @@ impl Writer {
             });
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    fn tell(&self, changes: &[HealthChange]) {
+        for HealthChange { webhook, effect } in changes {
+            match effect {
+                HealthEffect::Warn => warn!(%webhook, "the webhook keeps failing"),
+                HealthEffect::Recovered => info!(%webhook, "the webhook delivers again"),
+                HealthEffect::Pause(reason) => {
+                    self.metrics.auto_paused.with(ReasonLabel(*reason)).inc();
+                    warn!(%webhook, %reason, "the webhook was paused");
+                }
+            }
         }
     }
 }

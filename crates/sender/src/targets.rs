@@ -24,12 +24,21 @@ const CHANGES: usize = 1024;
 pub enum Target {
     /// As configured.
     Ready(Box<Endpoint>),
+    /// Nothing is sent to it until it is resumed.
+    Paused,
     /// Its URL is not allowed (any more).
     NotAllowed,
     /// Its secret does not decrypt.
     SecretUnreadable,
     /// There is no such webhook (any more).
     Deleted,
+}
+
+impl Target {
+    /// Whether its deliveries are held.
+    pub fn is_paused(&self) -> bool {
+        matches!(self, Self::Paused)
+    }
 }
 
 /// Where to post and what to sign with.
@@ -116,6 +125,9 @@ impl Targets {
     }
 
     fn prepare(&self, stored: &store::webhooks::Target) -> Target {
+        if stored.paused {
+            return Target::Paused;
+        }
         let Ok(url) = EndpointUrl::parse(&stored.url, &self.policy) else { return Target::NotAllowed };
         let Ok(target) = outbound::Target::new(&url) else { return Target::NotAllowed };
         let keys = stored.secrets.iter().map(domain::SigningSecret::key).collect();

@@ -1,5 +1,10 @@
 //! Reading the delivery log, always within one account.
 
+mod extracts;
+mod newer;
+
+pub use extracts::Extract;
+
 use domain::{AccountName, DeliveryId, DeliveryState, Outcome, Trigger, WebhookId};
 use jiff::Timestamp;
 use tokio_postgres::Row;
@@ -165,7 +170,7 @@ impl Database {
     }
 }
 
-fn delivery(row: &Row) -> Result<Delivery, StoreError> {
+pub(crate) fn delivery(row: &Row) -> Result<Delivery, StoreError> {
     Ok(Delivery {
         id: row.get::<_, uuid::Uuid>("id").into(),
         webhook: WebhookId(row.get("webhook_id")),

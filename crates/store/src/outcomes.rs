@@ -1,17 +1,22 @@
-//! Writing what became of deliveries: one statement, one round trip, for hundreds of them.
+//! Writing what became of deliveries: one transaction for hundreds of them, with what it means for their webhooks.
+
+mod columns;
+mod health;
+mod set_aside;
 
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use domain::{AccountName, DeliveryId, DeliveryState, Outcome, Trigger, WebhookId};
+use deadpool_postgres::Transaction;
+use domain::{AccountName, AutoPause, DeliveryId, DeliveryState, Next, Outcome, Trigger, WebhookId};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use tokio_postgres::types::ToSql;
-use uuid::Uuid;
 
 use crate::database::Database;
 use crate::error::StoreError;
 use crate::partitions::day_of;
+use columns::Columns;
+pub use health::HealthChange;
 
 /// A delivery as it stands after an attempt, or after it was decided that none is made.
 #[derive(Debug, Clone)]
@@ -44,6 +49,17 @@ pub struct DeliveryRecord {
     pub error: Option<String>,
     /// The attempt just made.
     pub attempt: Option<AttemptRecord>,
+    /// What it waits for, when it is `held` or `queued`.
+    pub set_aside: Option<SetAside>,
+}
+
+/// A delivery that is left to the relay instead of being attempted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SetAside {
+    /// Asked for by a person: a single attempt, without a retry.
+    pub manual: bool,
+    /// The relay released it before: its webhook does not absorb what it gets.
+    pub returned: bool,
 }
 
 /// One attempt and its end.
@@ -63,18 +79,24 @@ pub struct AttemptRecord {
     pub error: Option<String>,
     /// Beginning of the answer's body.
     pub response_excerpt: Vec<u8>,
+    /// What follows from it, for its webhook's health.
+    pub next: Next,
 }
 
-/// Both tables in one statement, so in one transaction. A delivery seen before is the same row, and never goes back
-/// from delivered or to an earlier attempt; an attempt seen before stays as it was first told.
+/// The log's two tables and the chart's counts. A delivery seen before is the same row, and never goes back from delivered
+/// or to an earlier attempt; an attempt seen before stays as it was first told, and is counted once. What is set aside
+/// keeps the end of its last attempt.
+///
+/// Answers with the places in the batch of what was not known before and bears on a webhook's health: failures, and
+/// successes of webhooks that are not well.
 const RECORD: &str = "
     WITH given AS (
         SELECT * FROM unnest($1::uuid[], $2::date[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[],
             $8::int[], $9::int[], $10::bytea[], $11::text[], $12::timestamptz[], $13::timestamptz[], $14::text[],
             $15::text[], $16::timestamptz[], $17::text[], $18::smallint[], $19::int[], $20::text[], $21::bytea[])
-        AS t (id, created_on, account, webhook_id, event_id, event_type, state,
+        WITH ORDINALITY AS t (id, created_on, account, webhook_id, event_id, event_type, state,
             attempts, step, payload, traceparent, created_at, next_attempt_at, error,
-            trigger, at, outcome, http_status, response_time_ms, attempt_error, response_excerpt)
+            trigger, at, outcome, http_status, response_time_ms, attempt_error, response_excerpt, place)
     ), recorded AS (
         INSERT INTO deliveries AS d (id, created_on, account, webhook_id, event_id, event_type, state, attempts, step,
             http_status, error, response_time_ms, payload, traceparent, created_at, updated_at, next_attempt_at)
@@ -83,18 +105,32 @@ const RECORD: &str = "
             now(), next_attempt_at
         FROM given
         ON CONFLICT (id, created_on) DO UPDATE SET state = excluded.state,
-            attempts = greatest(d.attempts, excluded.attempts),
-            step = excluded.step, http_status = excluded.http_status, error = excluded.error,
-            response_time_ms = excluded.response_time_ms, updated_at = excluded.updated_at,
-            next_attempt_at = excluded.next_attempt_at
-        WHERE d.state <> 'delivered' AND (d.attempts <= excluded.attempts OR excluded.state = 'delivered')
+            attempts = greatest(d.attempts, excluded.attempts), step = excluded.step,
+            http_status = CASE WHEN excluded.state IN ('held', 'queued') THEN d.http_status
+                ELSE excluded.http_status END,
+            error = CASE WHEN excluded.state IN ('held', 'queued') THEN d.error ELSE excluded.error END,
+            response_time_ms = coalesce(excluded.response_time_ms, d.response_time_ms),
+            updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at
+        WHERE d.state <> 'delivered' AND (d.attempts < excluded.attempts OR excluded.state = 'delivered'
+            OR (d.attempts = excluded.attempts AND excluded.response_time_ms IS NULL))
+        RETURNING id
+    ), attempted AS (
+        INSERT INTO attempts (delivery_id, created_on, number, trigger, at, outcome, http_status, response_time_ms,
+            error, response_excerpt)
+        SELECT id, created_on, attempts, trigger, at, outcome, http_status, response_time_ms, attempt_error,
+            response_excerpt
+        FROM given WHERE trigger IS NOT NULL
+        ON CONFLICT DO NOTHING
+    ), counted AS (
+        INSERT INTO attempt_counts (webhook_id, hour, delivered, failed, retried, response_time_ms)
+        SELECT webhook_id, date_trunc('hour', at), count(*) FILTER (WHERE state = 'delivered'),
+            count(*) FILTER (WHERE state = 'failed'), count(*) FILTER (WHERE state = 'retrying'),
+            sum(response_time_ms)
+        FROM given JOIN recorded USING (id) WHERE trigger IS NOT NULL GROUP BY 1, 2
     )
-    INSERT INTO attempts (delivery_id, created_on, number, trigger, at, outcome, http_status, response_time_ms, error,
-        response_excerpt)
-    SELECT id, created_on, attempts, trigger, at, outcome, http_status, response_time_ms, attempt_error,
-        response_excerpt
-    FROM given WHERE trigger IS NOT NULL
-    ON CONFLICT DO NOTHING";
+    SELECT place FROM given JOIN recorded USING (id) JOIN webhooks w ON w.id = webhook_id
+    WHERE outcome <> 'success' OR (outcome = 'success' AND (w.consecutive_failures > 0 OR w.failed_attempts > 0))
+    ORDER BY place";
 
 /// The log's knowledge of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,29 +152,41 @@ const LOOK_UP: &str = "SELECT state, attempts, step, created_at, next_attempt_at
     WHERE id = $1 AND ($2::date IS NULL OR created_on = $2) ORDER BY created_on DESC LIMIT 1";
 
 impl Database {
-    /// Writes a batch. All of it is committed, or none. The records are of different deliveries.
+    /// Writes a batch: the log, what is left to the relay, and what it means for the health of webhooks, which
+    /// `auto_pause` governs. All of it is committed, or none. The records are of different deliveries. Returns what
+    /// changed about webhooks.
     ///
     /// A missing partition is made on the way.
     ///
     /// # Errors
     /// When the database is away, or refuses one of the records.
-    pub async fn record(&self, records: &[DeliveryRecord]) -> Result<(), StoreError> {
-        match self.try_record(records).await {
+    pub async fn record(
+        &self,
+        records: &[DeliveryRecord],
+        auto_pause: AutoPause,
+    ) -> Result<Vec<HealthChange>, StoreError> {
+        match self.try_record(records, auto_pause).await {
             Err(error) if error.is_missing_partition() => {
                 let days: BTreeSet<Date> = records.iter().map(|record| day_of(record.created_at)).collect();
                 self.create_partitions(days).await?;
-                self.try_record(records).await
+                self.try_record(records, auto_pause).await
             }
             result => result,
         }
     }
 
-    async fn try_record(&self, records: &[DeliveryRecord]) -> Result<(), StoreError> {
-        let connection = self.connection().await?;
-        let statement = connection.prepare_cached(RECORD).await?;
-        let columns = Columns::of(records);
-        connection.execute(&statement, &columns.parameters()).await?;
-        Ok(())
+    async fn try_record(
+        &self,
+        records: &[DeliveryRecord],
+        auto_pause: AutoPause,
+    ) -> Result<Vec<HealthChange>, StoreError> {
+        let mut connection = self.connection().await?;
+        let transaction = connection.transaction().await?;
+        let bearing = write_log(&transaction, records).await?;
+        set_aside::leave_to_relay(&transaction, records).await?;
+        let changes = health::apply(&transaction, &bearing, auto_pause).await?;
+        transaction.commit().await?;
+        Ok(changes)
     }
 
     /// What the log knows of a delivery; `created_at` saves asking every day's partition.
@@ -165,97 +213,13 @@ impl Database {
     }
 }
 
-/// The batch turned on its side: one array a parameter, in the order of [`RECORD`].
-#[derive(Default)]
-struct Columns<'a> {
-    id: Vec<Uuid>,
-    created_on: Vec<Date>,
-    account: Vec<&'a str>,
-    webhook_id: Vec<Uuid>,
-    event_id: Vec<&'a str>,
-    event_type: Vec<&'a str>,
-    state: Vec<&'static str>,
-    attempts: Vec<i32>,
-    step: Vec<i32>,
-    payload: Vec<&'a [u8]>,
-    traceparent: Vec<Option<&'a str>>,
-    created_at: Vec<Timestamp>,
-    next_attempt_at: Vec<Option<Timestamp>>,
-    error: Vec<Option<&'a str>>,
-    trigger: Vec<Option<&'static str>>,
-    at: Vec<Option<Timestamp>>,
-    outcome: Vec<Option<&'static str>>,
-    http_status: Vec<Option<i16>>,
-    response_time_ms: Vec<Option<i32>>,
-    attempt_error: Vec<Option<&'a str>>,
-    response_excerpt: Vec<Option<&'a [u8]>>,
-}
-
-impl<'a> Columns<'a> {
-    fn of(records: &'a [DeliveryRecord]) -> Self {
-        let mut columns = Self::default();
-        for record in records {
-            columns.add_delivery(record);
-            columns.add_attempt(record.attempt.as_ref());
-        }
-        columns
-    }
-
-    fn add_delivery(&mut self, record: &'a DeliveryRecord) {
-        self.id.push(record.delivery.as_uuid());
-        self.created_on.push(day_of(record.created_at));
-        self.account.push(record.account.as_str());
-        self.webhook_id.push(record.webhook.0);
-        self.event_id.push(&record.event_id);
-        self.event_type.push(&record.event_type);
-        self.state.push(record.state.as_str());
-        self.attempts.push(saturating(record.attempts));
-        self.step.push(saturating(record.step));
-        self.payload.push(&record.payload);
-        self.traceparent.push(record.traceparent.as_deref());
-        self.created_at.push(record.created_at);
-        self.next_attempt_at.push(record.next_attempt_at);
-        self.error.push(record.error.as_deref());
-    }
-
-    fn add_attempt(&mut self, attempt: Option<&'a AttemptRecord>) {
-        self.trigger.push(attempt.map(|attempt| attempt.trigger.as_str()));
-        self.at.push(attempt.map(|attempt| attempt.at));
-        self.outcome.push(attempt.map(|attempt| attempt.outcome.as_str()));
-        self.http_status.push(attempt.and_then(|attempt| attempt.http_status).and_then(|s| i16::try_from(s).ok()));
-        self.response_time_ms.push(attempt.map(|attempt| saturating(attempt.response_time_ms)));
-        self.attempt_error.push(attempt.and_then(|attempt| attempt.error.as_deref()));
-        let excerpt = attempt.map(|attempt| attempt.response_excerpt.as_slice());
-        self.response_excerpt.push(excerpt.filter(|excerpt| !excerpt.is_empty()));
-    }
-
-    fn parameters(&self) -> [&(dyn ToSql + Sync); 21] {
-        [
-            &self.id,
-            &self.created_on,
-            &self.account,
-            &self.webhook_id,
-            &self.event_id,
-            &self.event_type,
-            &self.state,
-            &self.attempts,
-            &self.step,
-            &self.payload,
-            &self.traceparent,
-            &self.created_at,
-            &self.next_attempt_at,
-            &self.error,
-            &self.trigger,
-            &self.at,
-            &self.outcome,
-            &self.http_status,
-            &self.response_time_ms,
-            &self.attempt_error,
-            &self.response_excerpt,
-        ]
-    }
-}
-
-fn saturating(number: u32) -> i32 {
-    i32::try_from(number).unwrap_or(i32::MAX)
+/// Returns the records that bear on their webhook's health, in their order.
+async fn write_log<'a>(
+    transaction: &Transaction<'_>,
+    records: &'a [DeliveryRecord],
+) -> Result<Vec<&'a DeliveryRecord>, StoreError> {
+    let statement = transaction.prepare_cached(RECORD).await?;
+    let rows = transaction.query(&statement, &Columns::of(records).parameters()).await?;
+    let place = |row: &tokio_postgres::Row| usize::try_from(row.get::<_, i64>(0) - 1).unwrap_or_default();
+    Ok(rows.iter().map(|row| &records[place(row)]).collect())
 }

@@ -33,13 +33,25 @@ impl Database {
         Ok(())
     }
 
+    /// The oldest and the newest day that have partitions.
+    ///
+    /// # Errors
+    /// When the database is away or refuses.
+    pub async fn partition_range(&self) -> Result<Option<(Date, Date)>, StoreError> {
+        const RANGE: &str = "SELECT to_date(right(min(c.relname), 8), 'YYYYMMDD') AS oldest,
+                to_date(right(max(c.relname), 8), 'YYYYMMDD') AS newest
+            FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+            WHERE i.inhparent = 'deliveries'::regclass AND NOT i.inhdetachpending";
+        let row = self.connection().await?.query_one(RANGE, &[]).await?;
+        let (oldest, newest): (Option<Date>, Option<Date>) = (row.get("oldest"), row.get("newest"));
+        Ok(oldest.zip(newest))
+    }
+
     /// The newest day that has partitions.
     ///
     /// # Errors
     /// When the database is away or refuses.
     pub async fn newest_partition(&self) -> Result<Option<Date>, StoreError> {
-        const NEWEST: &str = "SELECT to_date(right(max(c.relname), 8), 'YYYYMMDD')
-            FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'deliveries'::regclass";
-        Ok(self.connection().await?.query_one(NEWEST, &[]).await?.get(0))
+        Ok(self.partition_range().await?.map(|(_, newest)| newest))
     }
 }

@@ -42,9 +42,35 @@ const CLAIM: &str =
 const PUBLISHED: &str = "UPDATE deliveries SET next_attempt_at = now()
     WHERE (id, created_on) IN (SELECT * FROM unnest($1::uuid[], $2::date[]))";
 
+/// On its way to a sender for so long that the broker may have lost it, and nothing in Postgres would send it. Back to
+/// the relay; a job that was not lost after all finds its attempt made.
+const REQUEUE: &str = "WITH lost AS (
+        SELECT id, created_on, created_at, webhook_id FROM deliveries d
+        WHERE state = 'queued' AND updated_at < now() - make_interval(secs => $1)
+            AND NOT EXISTS (SELECT FROM waiting_deliveries w WHERE w.delivery_id = d.id)
+        ORDER BY updated_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    ), touched AS (
+        UPDATE deliveries d SET updated_at = now() FROM lost WHERE d.id = lost.id AND d.created_on = lost.created_on
+    ), released AS (
+        INSERT INTO releases (webhook_id, per_second) SELECT DISTINCT webhook_id, $3::float8 FROM lost
+        ON CONFLICT DO NOTHING
+    )
+    INSERT INTO waiting_deliveries (delivery_id, created_on, created_at, webhook_id, trigger, held)
+    SELECT id, created_on, created_at, webhook_id, 'resume', false FROM lost ON CONFLICT DO NOTHING";
+
 impl Database {
+    /// Gives deliveries that have been on their way to a sender for longer than `by` back to the relay, at most `limit`.
+    /// Returns how many there were.
+    ///
+    /// # Errors
+    /// When the database is away or refuses.
+    pub async fn requeue_lost(&self, by: SignedDuration, limit: i64) -> Result<u64, StoreError> {
+        let pace = domain::ReleasePace::START.per_second();
+        Ok(self.connection().await?.execute(REQUEUE, &[&by.as_secs_f64(), &limit, &pace]).await?)
+    }
+
     /// Hands the deliveries overdue by more than `by` to `publish`, at most `limit` of them, most overdue first, and marks
-    /// them when it returns true. Returns how many there were. They stay locked meanwhile; several processes share the
+    /// them when it returns true. Returns how many were published. They stay locked meanwhile; several processes share the
     /// work, since each skips what another has locked.
     ///
     /// # Errors
@@ -64,10 +90,11 @@ impl Database {
         let overdue = rows.iter().map(overdue).collect::<Result<Vec<_>, _>>()?;
         let ids: Vec<_> = overdue.iter().map(|delivery| delivery.delivery.as_uuid()).collect();
         let days: Vec<_> = overdue.iter().map(|delivery| day_of(delivery.created_at)).collect();
-        if !overdue.is_empty() && publish(overdue).await {
-            transaction.execute(PUBLISHED, &[&ids, &days]).await?;
-            transaction.commit().await?;
+        if overdue.is_empty() || !publish(overdue).await {
+            return Ok(0);
         }
+        transaction.execute(PUBLISHED, &[&ids, &days]).await?;
+        transaction.commit().await?;
         Ok(ids.len())
     }
 }

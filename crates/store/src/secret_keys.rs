@@ -84,6 +84,7 @@ impl SecretKeys {
     }
 }
 
+/// Of webhooks only: a form that waits to be tested is gone in minutes, and must not keep anybody from starting.
 const KEY_IDS: &str = "SELECT DISTINCT key_id FROM webhook_secrets";
 
 impl Database {

@@ -152,7 +152,7 @@ impl Database {
         let connection = self.connection().await?;
         let statement = connection.prepare_cached(BEARER).await?;
         let Some(row) = connection.query_opt(&statement, &[&hash(text).as_slice()]).await? else { return Ok(None) };
-        let bearer = Bearer { token: row.get("id"), account: account(&row)?, role: role(&row)? };
+        let bearer = self::bearer(&row)?;
         if row.get("stale") {
             connection.execute(USED, &[&bearer.token]).await?;
         }
@@ -162,6 +162,11 @@ impl Database {
 
 fn hash(text: &str) -> [u8; 32] {
     Sha256::digest(text).into()
+}
+
+/// Of a row with the columns `id`, `account` and `role` of a token.
+pub(crate) fn bearer(row: &Row) -> Result<Bearer, StoreError> {
+    Ok(Bearer { token: row.get("id"), account: account(row)?, role: role(row)? })
 }
 
 fn account(row: &Row) -> Result<AccountName, StoreError> {

@@ -1,10 +1,13 @@
 //! Webhooks: what administrators manage, what senders read, what fanout matches.
 
 mod manage;
+mod pause;
 mod read;
+mod search;
 
 pub use manage::{Edit, EditOutcome, NewWebhook};
-pub use read::{Subscription, Target};
+pub use read::{StatusCounts, Subscription, Target};
+pub use search::WebhookFilter;
 
 use domain::{AccountName, EventType, EventTypeSet, PausedReason, WebhookHealth, WebhookId, WebhookStatus};
 use jiff::Timestamp;
@@ -29,8 +32,10 @@ pub struct Webhook {
     pub health: WebhookHealth,
     /// Since when it is paused.
     pub paused_at: Option<Timestamp>,
-    /// Deliveries waiting for it to be resumed.
+    /// Deliveries waiting for it to be resumed, or since it was for their turn.
     pub held: i64,
+    /// When the event of the oldest of these was accepted.
+    pub oldest_held_at: Option<Timestamp>,
     /// Counts edits.
     pub version: i64,
     /// When it was added.
@@ -49,30 +54,35 @@ impl Webhook {
 /// The columns that [`webhook`] reads, of a row of `webhooks` named `w`.
 const COLUMNS: &str = "w.id, w.account, w.name, w.url, w.event_types, w.paused_reason, w.paused_at,
     w.consecutive_failures, w.failed_attempts, w.version, w.created_at, w.updated_at,
-    (SELECT count(*) FROM deliveries d WHERE d.webhook_id = w.id AND d.state = 'held') AS held";
+    (SELECT coalesce(sum(c.held), 0)::bigint FROM held_counts c WHERE c.webhook_id = w.id) AS held,
+    (SELECT d.created_at FROM waiting_deliveries d WHERE d.webhook_id = w.id AND d.held
+     ORDER BY d.created_at, d.delivery_id LIMIT 1) AS oldest_held_at";
 
 fn webhook(row: &Row) -> Result<Webhook, StoreError> {
-    let paused: Option<&str> = row.get("paused_reason");
-    let paused_reason =
-        paused.map(str::parse::<PausedReason>).transpose().map_err(|_| StoreError::UnknownValue("paused_reason"))?;
-    let count = |column| u32::try_from(row.get::<_, i32>(column)).unwrap_or_default();
     Ok(Webhook {
         id: WebhookId(row.get("id")),
         account: row.get::<_, &str>("account").parse().map_err(|_| StoreError::UnknownValue("account"))?,
         name: row.get("name"),
         url: row.get("url"),
         event_types: event_types(&row.get::<_, Vec<&str>>("event_types")),
-        health: WebhookHealth {
-            consecutive_failures: count("consecutive_failures"),
-            failed_attempts: count("failed_attempts"),
-            paused: paused_reason,
-        },
+        health: health_of(row)?,
         paused_at: row.get("paused_at"),
         held: row.get("held"),
+        oldest_held_at: row.get("oldest_held_at"),
         version: row.get("version"),
         created_at: row.get("created_at"),
         updated_at: row.get("updated_at"),
     })
+}
+
+/// Reads the three columns that a webhook's health is made of.
+pub(crate) fn health_of(row: &Row) -> Result<WebhookHealth, StoreError> {
+    let paused: Option<&str> = row.get("paused_reason");
+    let paused =
+        paused.map(str::parse::<PausedReason>).transpose().map_err(|_| StoreError::UnknownValue("paused_reason"))?;
+    let count = |column| u32::try_from(row.get::<_, i32>(column)).unwrap_or_default();
+    let (consecutive_failures, failed_attempts) = (count("consecutive_failures"), count("failed_attempts"));
+    Ok(WebhookHealth { consecutive_failures, failed_attempts, paused })
 }
 
 /// Names that this version does not know are left out: a newer process may have stored them.

@@ -35,9 +35,15 @@ async fn guarded() -> Guarded {
         .route("/base/panic", get(async || -> &'static str { panic!("a secret detail") }))
         .route("/base/broken", get(async || (StatusCode::INTERNAL_SERVER_ERROR, "a secret detail")))
         .route("/base/stuck", get(async || std::future::pending::<&'static str>().await))
+        .route("/base/slow/test", get(async || tokio::time::sleep(Duration::from_millis(600)).await))
         .route("/base/api/v1/webhooks/{id}", get(async || "fine"))
         .layer(from_fn_with_state(
-            Guard { base_path: "/base".into(), observer, timeout: Duration::from_millis(300) },
+            Guard {
+                base_path: "/base".into(),
+                observer,
+                timeout: Duration::from_millis(300),
+                test_patience: Duration::from_secs(60),
+            },
             guard,
         ));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -93,6 +99,12 @@ async fn a_request_that_takes_too_long_is_given_up() {
     let answer = guarded().await.client.get("/base/stuck").await.unwrap();
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(answer.headers["retry-after"], "5");
+}
+
+#[tokio::test]
+async fn what_waits_for_a_sender_has_more_time() {
+    let answer = guarded().await.client.get("/base/slow/test").await.unwrap();
+    assert_eq!(answer.status, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -7,21 +7,37 @@ use serde_json::{Value, json};
 use store::tokens::Role;
 use testkit::http::{Client, Response};
 
-use crate::api::{ACCOUNT, Api, OTHER_ACCOUNT, create, erp_sync, id, ok, problem};
+use crate::api::{ACCOUNT, AUTO_PAUSE, Api, OTHER_ACCOUNT, create, erp_sync, id, ok, problem};
 use crate::deliveries::{delivered, now};
+use crate::notifications::notify;
 
 const METHODS: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
-/// Every path there is, with the ids of one account's objects in it.
-fn paths(webhook: &str, delivery: &str) -> Vec<String> {
-    let routes = Route::ALL.iter().filter(|route| **route != Route::Unmatched);
-    let id = |route: &Route| if *route == Route::Delivery { delivery } else { webhook };
-    routes.map(|route| route.template().replace("{id}", id(route))).collect()
+/// Every route of the API but its description, which anybody may read.
+fn routes() -> impl Iterator<Item = Route> {
+    Route::ALL.iter().copied().filter(|route| !matches!(route, Route::Console | Route::OpenApi | Route::Unmatched))
+}
+
+/// The path of every route, with the ids of one account's objects in it.
+fn paths(webhook: &str, delivery: &str, notification: &str) -> Vec<String> {
+    let id = |route: Route| match route {
+        Route::Delivery | Route::DeliveryRetry => delivery,
+        Route::NotificationRead => notification,
+        _ => webhook,
+    };
+    routes().map(|route| route.template().replace("{id}", id(route))).collect()
 }
 
 /// Any request that its route takes.
 async fn send(client: &Client, method: &Method, path: &str) -> Response {
-    let body = if *method == Method::PATCH { json!({"name": "Taken over"}) } else { erp_sync() };
+    let body = match path.rsplit('/').next() {
+        _ if *method == Method::PATCH => json!({"name": "Taken over"}),
+        Some("recover") => json!({"since": "2026-11-01T00:00:00Z"}),
+        Some("rotate") => json!({}),
+        Some("test") if path.ends_with("webhooks/test") => json!({"url": "https://erp.example.com/hook"}),
+        Some("test") => json!({}),
+        _ => erp_sync(),
+    };
     let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
     client.send(request.body(Bytes::from(body.to_string())).unwrap()).await.unwrap()
 }
@@ -35,7 +51,7 @@ async fn walk(client: &Client, paths: &[String], mut check: impl FnMut(&Method, 
             if answer.status.as_u16() == 405 {
                 problem(&answer, 405);
                 let allowed = answer.headers["allow"].to_str().unwrap();
-                assert!(allowed.contains("GET") && !allowed.contains(method.as_str()), "{method} {path}: {allowed}");
+                assert!(!allowed.is_empty() && !allowed.contains(method.as_str()), "{method} {path}: {allowed}");
             } else {
                 taken += 1;
                 check(method, path, &answer);
@@ -53,8 +69,9 @@ struct Objects {
 async fn objects(api: &Api) -> Objects {
     let webhook = create(&api.admin().await, &erp_sync()).await;
     let record = delivered(ACCOUNT, id(&webhook), "evt-1", now());
-    api.database.record(std::slice::from_ref(&record)).await.unwrap();
-    let paths = paths(id(&webhook), &record.delivery.to_string());
+    api.database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
+    let notification = notify(api, ACCOUNT, id(&webhook), "a sentence").await;
+    let paths = paths(id(&webhook), &record.delivery.to_string(), &notification.to_string());
     Objects { webhook, paths }
 }
 
@@ -76,7 +93,9 @@ async fn a_viewer_reads_and_changes_nothing() {
     let objects = objects(&api).await;
     let viewer = api.client(ACCOUNT, Role::Viewer).await;
     walk(&viewer, &objects.paths, |method, path, answer| {
-        if method == Method::GET {
+        if method == Method::GET && path.ends_with("/recovery") {
+            problem(answer, 404);
+        } else if method == Method::GET && !path.ends_with("/secret") {
             ok(answer);
             assert!(!answer.text().contains("secret"), "{path}");
         } else {
@@ -93,12 +112,19 @@ async fn what_belongs_to_another_account_is_not_found() {
     let api = Api::start().await;
     let objects = objects(&api).await;
     let stranger = api.client(OTHER_ACCOUNT, Role::Admin).await;
-    let unknown = paths("01890a5d-ac96-774b-bcce-b302099a8057", "msg_00000000000000000000000000000001");
+    let unknown = "01890a5d-ac96-774b-bcce-b302099a8057";
+    let unknown = paths(unknown, "msg_00000000000000000000000000000001", unknown);
     for paths in [&objects.paths, &unknown] {
-        let with_id: Vec<_> = paths.iter().filter(|path| path.matches('/').count() > 3).cloned().collect();
-        assert_eq!(with_id.len(), 3);
-        walk(&stranger, &with_id, |_, _, answer| drop(problem(answer, 404))).await;
+        let with_id = routes().zip(paths).filter(|(route, _)| route.template().contains("{id}"));
+        let with_id: Vec<_> = with_id.map(|(_, path)| path.clone()).collect();
+        assert_eq!(with_id.len(), 13);
+        walk(&stranger, &with_id, |method, path, answer| {
+            assert_eq!(answer.status, 404, "{method} {path}: {}", answer.text());
+            problem(answer, 404);
+        })
+        .await;
     }
+    assert_eq!(ok(&stranger.get("/api/v1/notifications").await.unwrap())["data"], json!([]));
     assert_eq!(ok(&stranger.get("/api/v1/webhooks").await.unwrap())["data"], json!([]));
     let theirs = ok(&api.admin().await.get(&format!("/api/v1/webhooks/{}", id(&objects.webhook))).await.unwrap());
     assert_eq!(theirs["name"], "ERP Sync");

@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use console::{ApiState, RequestObserver, ServedRequest};
-use domain::{AccountName, AddressPolicy};
+use console::{ApiState, ConsoleSettings, NoAnswer, RequestLimit, RequestObserver, ServedRequest, Tester, Tests};
+use domain::{AccountName, AddressPolicy, AutoPause, ReleasePace};
+use futures_util::future::BoxFuture;
 use http::StatusCode;
 use rustls::RootCertStore;
 use serde_json::{Value, json};
@@ -13,9 +15,12 @@ use store::{Database, SecretKey, SecretKeys};
 use testkit::http::{Client, Response};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use wire::{TestAttempt, TestRequest};
 
 /// Whose webhooks most tests manage.
 pub const ACCOUNT: &str = "acme";
+/// As the settings have it.
+pub const AUTO_PAUSE: AutoPause = AutoPause { after: 10 };
 /// Somebody else.
 pub const OTHER_ACCOUNT: &str = "globex";
 
@@ -23,6 +28,19 @@ struct Nobody;
 
 impl RequestObserver for Nobody {
     fn served(&self, _: &ServedRequest) {}
+}
+
+/// No sender runs.
+struct NoSender;
+
+impl Tester for NoSender {
+    fn test(&self, _: TestRequest) -> BoxFuture<'_, Result<TestAttempt, NoAnswer>> {
+        Box::pin(async { Err(NoAnswer::Late) })
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// A served API. It ends with the test.
@@ -44,13 +62,37 @@ impl Api {
     }
 
     pub async fn start_with(database_url: &str, base_path: &str) -> Self {
+        Self::start_all(database_url, base_path, Arc::new(NoSender), 0).await
+    }
+
+    /// An API that answers each token so often.
+    pub async fn start_limited(per_minute: u32) -> Self {
+        let url = testkit::shared_stack().await.create_database().await.unwrap();
+        Self::start_all(&url, "", Arc::new(NoSender), per_minute).await
+    }
+
+    /// An API whose tests are made by `tester`.
+    pub async fn start_testing(tester: Arc<dyn Tester>) -> Self {
+        let url = testkit::shared_stack().await.create_database().await.unwrap();
+        Self::start_all(&url, "", tester, 0).await
+    }
+
+    async fn start_all(database_url: &str, base_path: &str, tester: Arc<dyn Tester>, per_minute: u32) -> Self {
         let keys = SecretKeys::new(SecretKey::new(&[7; 32]), Vec::new());
         let database = Database::new(&database_url.parse().unwrap(), 4, RootCertStore::empty(), keys);
         database.migrate().await.unwrap();
         let state = ApiState {
             database: database.clone(),
             policy: AddressPolicy::public_only(),
+            release_pace: ReleasePace::new(50.0),
+            request_limit: RequestLimit::per_minute(per_minute),
             base_path: base_path.to_owned(),
+            console: ConsoleSettings {
+                public_url: "http://127.0.0.1:8080".parse().unwrap(),
+                retention_days: 30,
+                auto_pause_after: 10,
+            },
+            tests: Tests::by(tester),
             observer: Arc::new(Nobody),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

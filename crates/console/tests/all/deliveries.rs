@@ -1,12 +1,12 @@
 //! The delivery log.
 
-use domain::{DeliveryId, DeliveryState, Outcome, Trigger, WebhookId};
+use domain::{DeliveryId, DeliveryState, Next, Outcome, Trigger, WebhookId};
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
-use store::outcomes::{AttemptRecord, DeliveryRecord};
+use store::outcomes::{AttemptRecord, DeliveryRecord, SetAside};
 use testkit::http::Client;
 
-use crate::api::{ACCOUNT, Api, account, create, erp_sync, expected, field_errors, id, ok, problem};
+use crate::api::{ACCOUNT, AUTO_PAUSE, Api, account, create, erp_sync, expected, field_errors, id, ok, problem};
 
 /// The present, as precise as the database keeps it.
 pub fn now() -> Timestamp {
@@ -24,6 +24,7 @@ pub fn delivered(owner: &str, webhook: &str, event_id: &str, created_at: Timesta
         response_time_ms: 12,
         error: None,
         response_excerpt: b"ok".to_vec(),
+        next: Next::Delivered,
     };
     DeliveryRecord {
         delivery: DeliveryId::derive(&account(owner), "/crm", event_id, webhook),
@@ -40,6 +41,30 @@ pub fn delivered(owner: &str, webhook: &str, event_id: &str, created_at: Timesta
         next_attempt_at: None,
         error: None,
         attempt: Some(attempt),
+        set_aside: None,
+    }
+}
+
+/// A delivery that failed at the last attempt of its ladder.
+pub fn failed(owner: &str, webhook: &str, event_id: &str, created_at: Timestamp) -> DeliveryRecord {
+    let record = delivered(owner, webhook, event_id, created_at);
+    let attempt = record.attempt.map(|attempt| AttemptRecord {
+        outcome: Outcome::Http5xx,
+        http_status: Some(500),
+        next: Next::Failed,
+        ..attempt
+    });
+    DeliveryRecord { state: DeliveryState::Failed, attempts: 4, step: 3, attempt, ..record }
+}
+
+/// A delivery that waits for its webhook to be resumed.
+pub fn held(owner: &str, webhook: &str, event_id: &str, created_at: Timestamp) -> DeliveryRecord {
+    DeliveryRecord {
+        state: DeliveryState::Held,
+        attempts: 0,
+        attempt: None,
+        set_aside: Some(SetAside { manual: false, returned: false }),
+        ..delivered(owner, webhook, event_id, created_at)
     }
 }
 
@@ -58,7 +83,7 @@ impl Log {
     }
 
     async fn record(&self, records: &[DeliveryRecord]) {
-        self.api.database.record(records).await.unwrap();
+        self.api.database.record(records, AUTO_PAUSE).await.unwrap();
     }
 
     fn path(&self, query: &str) -> String {
@@ -89,6 +114,7 @@ async fn a_line_of_the_log_and_everything_behind_it() {
     record.attempt = record.attempt.map(|attempt| AttemptRecord {
         outcome: Outcome::Http5xx,
         http_status: Some(503),
+        next: Next::RetryAt { step: 0 },
         response_excerpt: b"busy \xff\xe2\x82".to_vec(),
         ..attempt
     });
@@ -101,6 +127,7 @@ async fn a_line_of_the_log_and_everything_behind_it() {
         response_time_ms: 15_000,
         error: Some("timeout".to_owned()),
         response_excerpt: Vec::new(),
+        next: Next::Failed,
     };
     let failed = DeliveryRecord {
         state: DeliveryState::Failed,
@@ -161,7 +188,7 @@ async fn filters_narrow_the_log() {
     let start = now() - 2.hours();
     let record = |event_id: &str, minutes: i64| delivered(ACCOUNT, &log.webhook, event_id, start + minutes.minutes());
     let lost = DeliveryRecord { event_type: "deal.lost".to_owned(), ..record("lost", 10) };
-    let held = DeliveryRecord { state: DeliveryState::Held, attempts: 0, attempt: None, ..record("held", 20) };
+    let held = held(ACCOUNT, &log.webhook, "held", start + 20.minutes());
     log.record(&[record("won", 0), lost, held]).await;
 
     assert_eq!(log.event_ids("").await, ["held", "lost", "won"]);

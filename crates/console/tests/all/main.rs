@@ -2,10 +2,22 @@
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion")]
 
 mod access;
+mod again;
 mod api;
 mod bodies;
 mod connections;
 mod deliveries;
 mod event_types;
+mod hostile;
+mod idempotency;
+mod notifications;
+mod openapi;
 mod outage;
+mod pages;
+mod pausing;
+mod request_limit;
+mod schema;
+mod secrets;
+mod stats;
+mod test_button;
 mod webhooks;

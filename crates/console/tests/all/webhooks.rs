@@ -10,7 +10,7 @@ use testkit::http::{Client, Response};
 
 use crate::api::{ACCOUNT, Api, create, erp_sync, expected, field_errors, id, ok, problem};
 
-const MEMBERS: [&str; 12] = [
+const MEMBERS: [&str; 13] = [
     "account",
     "consecutive_failures",
     "created_at",
@@ -18,6 +18,7 @@ const MEMBERS: [&str; 12] = [
     "held",
     "id",
     "name",
+    "oldest_held_at",
     "paused_at",
     "paused_reason",
     "status",

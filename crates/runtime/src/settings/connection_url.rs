@@ -43,7 +43,7 @@ pub(super) fn postgres(text: &str) -> Result<ConnectionUrl, String> {
 }
 
 /// Most often a second newline at the end of a file, which would become part of the last name in the URL.
-fn without_white_space(text: &str) -> Result<ConnectionUrl, String> {
+pub(super) fn without_white_space(text: &str) -> Result<ConnectionUrl, String> {
     if text.contains(|character: char| character.is_whitespace() || character.is_control()) {
         return Err("must not hold white space or control characters".to_owned());
     }

@@ -62,6 +62,16 @@ const EDIT: &str = "UPDATE webhooks SET name = coalesce($3, name), url = coalesc
         event_types = coalesce($5, event_types), version = version + 1, updated_at = now()
     WHERE account = $1 AND id = $2 AND ($6::bigint IS NULL OR version = $6)";
 
+/// The replaced secret signs beside the new one for a day; one that was replaced before goes on ending when it was to.
+const RETIRE_SECRET: &str = "UPDATE webhook_secrets SET expires_at = now() + interval '24 hours'
+    WHERE webhook_id = $1 AND expires_at IS NULL RETURNING expires_at";
+
+/// Counts the edit, so that two rotations at once come one after the other, and every process is told.
+const COUNT_ROTATION: &str = "UPDATE webhooks SET version = version + 1, updated_at = now()
+    WHERE account = $1 AND id = $2";
+
+const FORGET_EXPIRED_SECRETS: &str = "DELETE FROM webhook_secrets WHERE expires_at < now()";
+
 const DELETE: &str = "DELETE FROM webhooks WHERE account = $1 AND id = $2 AND ($3::bigint IS NULL OR version = $3)";
 
 const EXISTS: &str = "SELECT EXISTS (SELECT FROM webhooks WHERE account = $1 AND id = $2)";
@@ -77,10 +87,27 @@ impl Database {
         new: &NewWebhook,
         at_most: i64,
     ) -> Result<Option<Webhook>, StoreError> {
-        let id = WebhookId::generate();
+        self.create_webhook_as(account, WebhookId::generate(), new, at_most).await
+    }
+
+    /// Like [`Database::create_webhook`], with an id chosen beforehand. When the account has that webhook, it is returned
+    /// as it is: a caller that does not know whether it was added may simply add it again.
+    ///
+    /// # Errors
+    /// When the database is away or refuses.
+    pub async fn create_webhook_as(
+        &self,
+        account: &AccountName,
+        id: WebhookId,
+        new: &NewWebhook,
+        at_most: i64,
+    ) -> Result<Option<Webhook>, StoreError> {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
         transaction.execute(LOCK_ACCOUNT, &[&account.as_str()]).await?;
+        if let Some(added_before) = one_webhook(&*transaction, account, id).await? {
+            return Ok(Some(added_before));
+        }
         if transaction.query_one(COUNT, &[&account.as_str()]).await?.get::<_, i64>(0) >= at_most {
             return Ok(None);
         }
@@ -156,6 +183,37 @@ impl Database {
         row.map(|row| self.keys.open(row.get("id"), row.get("key_id"), row.get("ciphertext"))).transpose()
     }
 
+    /// Gives one of the account's webhooks another secret; the former one signs beside it for 24 hours, until the time
+    /// returned. `None` when there is no such webhook.
+    ///
+    /// # Errors
+    /// When the database is away or refuses.
+    pub async fn rotate_secret(
+        &self,
+        account: &AccountName,
+        id: WebhookId,
+        secret: &SigningSecret,
+    ) -> Result<Option<(Webhook, Timestamp)>, StoreError> {
+        let mut connection = self.connection().await?;
+        let transaction = connection.transaction().await?;
+        if transaction.execute(COUNT_ROTATION, &[&account.as_str(), &id.0]).await? == 0 {
+            return Ok(None);
+        }
+        let retired_until = transaction.query_one(RETIRE_SECRET, &[&id.0]).await?.get(0);
+        self.add_secret(&transaction, id, secret).await?;
+        let rotated = one_webhook(&*transaction, account, id).await?;
+        transaction.commit().await?;
+        Ok(rotated.map(|webhook| (webhook, retired_until)))
+    }
+
+    /// Removes secrets that no longer sign.
+    ///
+    /// # Errors
+    /// When the database is away or refuses.
+    pub async fn forget_expired_secrets(&self) -> Result<u64, StoreError> {
+        Ok(self.connection().await?.execute(FORGET_EXPIRED_SECRETS, &[]).await?)
+    }
+
     /// Edits one of the account's webhooks; with `if_version`, only when nobody edited it since.
     ///
     /// # Errors
@@ -196,7 +254,7 @@ impl Database {
     }
 }
 
-async fn one_webhook(
+pub(super) async fn one_webhook(
     client: &impl GenericClient,
     account: &AccountName,
     id: WebhookId,

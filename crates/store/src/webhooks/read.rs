@@ -1,6 +1,6 @@
 //! What the services read of webhooks, across all accounts.
 
-use domain::{AccountName, EventTypeSet, SigningSecret, WebhookId};
+use domain::{AccountName, EventTypeSet, SigningSecret, WebhookHealth, WebhookId};
 use futures_util::{StreamExt, pin_mut};
 use tokio_postgres::Row;
 
@@ -32,6 +32,25 @@ pub struct Target {
     pub secrets: Vec<SigningSecret>,
 }
 
+/// How many webhooks of all accounts have which status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StatusCounts {
+    /// Those that deliver.
+    pub active: i64,
+    /// Those that are paused.
+    pub paused: i64,
+    /// Those that fail.
+    pub error: i64,
+}
+
+/// The status is derived as `WebhookHealth::status` derives it.
+const STATUSES: &str = "SELECT count(*) FILTER (WHERE status = 'active') AS active,
+        count(*) FILTER (WHERE status = 'paused') AS paused, count(*) FILTER (WHERE status = 'error') AS error
+    FROM (SELECT CASE
+        WHEN paused_reason IS NOT NULL THEN 'paused'
+        WHEN consecutive_failures > 0 OR failed_attempts >= $1 THEN 'error'
+        ELSE 'active' END AS status FROM webhooks) AS derived";
+
 const SUBSCRIPTIONS: &str = "SELECT account, id, event_types FROM webhooks";
 
 const SUBSCRIPTION: &str = "SELECT account, id, event_types FROM webhooks WHERE id = $1";
@@ -55,6 +74,16 @@ impl Database {
             take(subscription(&row?)?);
         }
         Ok(())
+    }
+
+    /// Counts the webhooks of all accounts by status.
+    ///
+    /// # Errors
+    /// When the database is away or refuses.
+    pub async fn webhook_statuses(&self) -> Result<StatusCounts, StoreError> {
+        let error_after = i32::try_from(WebhookHealth::ERROR_AFTER_ATTEMPTS).unwrap_or(i32::MAX);
+        let row = self.connection().await?.query_one(STATUSES, &[&error_after]).await?;
+        Ok(StatusCounts { active: row.get("active"), paused: row.get("paused"), error: row.get("error") })
     }
 
     /// What one webhook listens to; `None` when there is no such webhook.

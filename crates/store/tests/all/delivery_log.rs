@@ -7,7 +7,7 @@ use jiff::ToSpan;
 use store::delivery_log::Filter;
 use store::outcomes::DeliveryRecord;
 
-use crate::fixture::{account, delivered, migrated, now, retrying};
+use crate::fixture::{AUTO_PAUSE, account, delivered, migrated, now, retrying};
 
 /// Forty deliveries over five days, in pairs of the same instant.
 fn forty(webhook: WebhookId) -> Vec<DeliveryRecord> {
@@ -24,7 +24,7 @@ async fn pages_run_from_the_newest_on_across_days() {
     let (database, _sql) = migrated().await;
     let webhook = WebhookId::generate();
     let mut records = forty(webhook);
-    database.record(&records).await.unwrap();
+    database.record(&records, AUTO_PAUSE).await.unwrap();
     records.sort_by_key(|record| Reverse((record.created_at, record.delivery)));
     let expected: Vec<_> = records.iter().map(|record| record.delivery).collect();
     // Prepared statements get a plan for all parameters after five uses, so small pages see both kinds.
@@ -46,7 +46,7 @@ async fn filters_are_all_applied() {
     let webhook = WebhookId::generate();
     let mut records = forty(webhook);
     records[5].event_type = "deal.lost".to_owned();
-    database.record(&records).await.unwrap();
+    database.record(&records, AUTO_PAUSE).await.unwrap();
     let count =
         async |filter: Filter| database.deliveries(&account("acme"), webhook, &filter, 100).await.unwrap().len();
     let (since, until) = (records[30].created_at, records[10].created_at);
@@ -68,7 +68,7 @@ async fn the_log_of_another_account_or_webhook_is_empty() {
     let (database, _sql) = migrated().await;
     let webhook = WebhookId::generate();
     let record = retrying(webhook, "evt", now());
-    database.record(std::slice::from_ref(&record)).await.unwrap();
+    database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
     let filter = Filter::default();
     assert_eq!(database.deliveries(&account("globex"), webhook, &filter, 10).await.unwrap(), []);
     assert_eq!(database.deliveries(&account("acme"), WebhookId::generate(), &filter, 10).await.unwrap(), []);

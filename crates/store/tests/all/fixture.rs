@@ -1,14 +1,17 @@
 //! A database for one test, and the values that tests are made of.
 
 use domain::{
-    AccountName, AddressPolicy, DeliveryId, DeliveryState, EndpointUrl, EventType, Outcome, SigningSecret, Trigger,
-    WebhookId,
+    AccountName, AddressPolicy, AutoPause, DeliveryId, DeliveryState, EndpointUrl, EventType, Next, Outcome,
+    SigningSecret, Trigger, WebhookId,
 };
 use jiff::Timestamp;
 use rustls::RootCertStore;
 use store::outcomes::{AttemptRecord, DeliveryRecord};
 use store::webhooks::NewWebhook;
 use store::{Database, SecretKey, SecretKeys};
+
+/// As the settings have it.
+pub const AUTO_PAUSE: AutoPause = AutoPause { after: 10 };
 
 /// The URL of an empty database.
 pub async fn empty_database() -> String {
@@ -79,7 +82,11 @@ pub fn retrying(webhook: WebhookId, event_id: &str, created_at: Timestamp) -> De
         traceparent: None,
         next_attempt_at: Some(created_at),
         error: None,
-        attempt: Some(attempt(Outcome::Http5xx, Some(503), created_at)),
+        attempt: Some(AttemptRecord {
+            next: Next::RetryAt { step: 0 },
+            ..attempt(Outcome::Http5xx, Some(503), created_at)
+        }),
+        set_aside: None,
     }
 }
 
@@ -103,5 +110,6 @@ pub fn attempt(outcome: Outcome, http_status: Option<u16>, at: Timestamp) -> Att
         response_time_ms: 12,
         error: None,
         response_excerpt: b"busy \xff".to_vec(),
+        next: if outcome.is_success() { Next::Delivered } else { Next::Failed },
     }
 }

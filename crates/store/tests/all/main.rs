@@ -4,10 +4,16 @@
 mod changes;
 mod delivery_log;
 mod fixture;
+mod health;
+mod mail;
 mod migrations;
 mod outages;
 mod outcomes;
+mod release;
+mod retention;
 mod secrets;
+mod statuses;
 mod subscriptions;
+mod tests_made;
 mod tokens;
 mod webhooks;

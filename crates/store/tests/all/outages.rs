@@ -9,7 +9,7 @@ use testkit::wait::until;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::fixture::{connect, migrated, now, open, retrying};
+use crate::fixture::{AUTO_PAUSE, connect, migrated, now, open, retrying};
 
 const WITHIN: Duration = Duration::from_secs(20);
 
@@ -22,11 +22,11 @@ async fn a_stopped_server_is_unavailable_and_comes_back() {
     tokio::spawn(listen(database.clone(), sender));
     assert_eq!(timeout(WITHIN, changes.recv()).await.unwrap(), Some(Change::Everything));
     let record = retrying(WebhookId::generate(), "evt", now());
-    database.record(std::slice::from_ref(&record)).await.unwrap();
+    database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
 
     server.kill_nine().await.unwrap();
     for _ in 0..3 {
-        let error = database.record(std::slice::from_ref(&record)).await.unwrap_err();
+        let error = database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap_err();
         assert!(error.is_unavailable(), "{error:?}");
         assert!(database.bearer("x").await.unwrap_err().is_unavailable());
         assert!(database.migrate().await.unwrap_err().is_unavailable());
@@ -34,7 +34,7 @@ async fn a_stopped_server_is_unavailable_and_comes_back() {
     assert_eq!(timeout(WITHIN, changes.recv()).await.unwrap(), Some(Change::Lost));
 
     server.start_again().await.unwrap();
-    let writes = async || database.record(std::slice::from_ref(&record)).await.is_ok();
+    let writes = async || database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.is_ok();
     until(WITHIN, "the database to take records again", writes).await.unwrap();
     until(WITHIN, "changes to be heard again", async || changes.recv().await == Some(Change::Everything))
         .await
@@ -48,7 +48,7 @@ async fn a_wrong_password_is_no_fault_of_the_data() {
     let url = server.create_database().await.unwrap();
     let (head, host) = url.rsplit_once('@').unwrap();
     let database = open(&format!("{}x@{host}", head), 1);
-    let error = database.record(&[retrying(WebhookId::generate(), "evt", now())]).await.unwrap_err();
+    let error = database.record(&[retrying(WebhookId::generate(), "evt", now())], AUTO_PAUSE).await.unwrap_err();
     assert!(error.is_unavailable(), "{error:?}");
 }
 
@@ -57,10 +57,10 @@ async fn a_missing_table_is_no_fault_of_the_data() {
     let (database, sql) = migrated().await;
     sql.batch_execute("ALTER TABLE attempts RENAME TO attempts_gone").await.unwrap();
     let record = retrying(WebhookId::generate(), "evt", now());
-    let error = database.record(std::slice::from_ref(&record)).await.unwrap_err();
+    let error = database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap_err();
     assert!(error.is_unavailable(), "{error:?}");
     sql.batch_execute("ALTER TABLE attempts_gone RENAME TO attempts").await.unwrap();
-    database.record(&[record]).await.unwrap();
+    database.record(&[record], AUTO_PAUSE).await.unwrap();
 }
 
 #[tokio::test]

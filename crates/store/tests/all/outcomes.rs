@@ -5,7 +5,7 @@ use jiff::{Timestamp, ToSpan};
 use store::StoreError;
 use store::outcomes::{AttemptRecord, DeliveryRecord, Known};
 
-use crate::fixture::{account, attempt, delivered, migrated, now, retrying};
+use crate::fixture::{AUTO_PAUSE, account, attempt, delivered, migrated, now, retrying};
 
 fn webhook() -> WebhookId {
     WebhookId::generate()
@@ -16,7 +16,7 @@ async fn a_batch_is_written_and_a_repeat_is_the_same_rows() {
     let (database, sql) = migrated().await;
     let batch: Vec<_> = (0..300).map(|number| retrying(webhook(), &format!("evt-{number}"), now())).collect();
     for _ in 0..3 {
-        database.record(&batch).await.unwrap();
+        database.record(&batch, AUTO_PAUSE).await.unwrap();
     }
     for table in ["deliveries", "attempts"] {
         let rows: i64 = sql.query_one(&format!("SELECT count(*) FROM {table}"), &[]).await.unwrap().get(0);
@@ -36,7 +36,7 @@ async fn a_batch_is_written_and_a_repeat_is_the_same_rows() {
     let another_day = first.created_at - 24.hours();
     assert_eq!(database.known_delivery(first.delivery, Some(another_day)).await.unwrap(), None);
     assert_eq!(database.known_delivery(DeliveryId::from_bytes([9; 16]), None).await.unwrap(), None);
-    database.record(&[]).await.unwrap();
+    database.record(&[], AUTO_PAUSE).await.unwrap();
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn a_delivery_moves_on_and_never_back() {
         (&first, (DeliveryState::Delivered, 2)),
         (&late, (DeliveryState::Delivered, 2)),
     ] {
-        database.record(std::slice::from_ref(record)).await.unwrap();
+        database.record(std::slice::from_ref(record), AUTO_PAUSE).await.unwrap();
         assert_eq!(state().await, expected);
     }
 }
@@ -73,8 +73,8 @@ async fn an_earlier_attempt_told_late_changes_no_later_state() {
     let (database, _sql) = migrated().await;
     let first = retrying(webhook(), "evt", now());
     let second = DeliveryRecord { attempts: 2, step: 2, ..first.clone() };
-    database.record(std::slice::from_ref(&second)).await.unwrap();
-    database.record(std::slice::from_ref(&first)).await.unwrap();
+    database.record(std::slice::from_ref(&second), AUTO_PAUSE).await.unwrap();
+    database.record(std::slice::from_ref(&first), AUTO_PAUSE).await.unwrap();
     let known = database.known_delivery(first.delivery, None).await.unwrap().unwrap();
     assert_eq!((known.attempts, known.step), (2, 2));
     let detail = database.delivery(&account("acme"), first.delivery).await.unwrap().unwrap();
@@ -92,8 +92,8 @@ async fn an_attempt_stays_as_it_was_first_told() {
         }),
         ..first.clone()
     };
-    database.record(std::slice::from_ref(&first)).await.unwrap();
-    database.record(std::slice::from_ref(&repeated)).await.unwrap();
+    database.record(std::slice::from_ref(&first), AUTO_PAUSE).await.unwrap();
+    database.record(std::slice::from_ref(&repeated), AUTO_PAUSE).await.unwrap();
     let detail = database.delivery(&account("acme"), first.delivery).await.unwrap().unwrap();
     let [attempt] = &detail.attempts[..] else { panic!("{:?}", detail.attempts) };
     assert_eq!((attempt.outcome, attempt.http_status, attempt.at), (Outcome::Http5xx, Some(503), first.created_at));
@@ -109,10 +109,10 @@ async fn the_payload_is_kept_byte_for_byte() {
     {
         let record =
             DeliveryRecord { payload: payload.clone().into(), ..retrying(webhook(), &number.to_string(), now()) };
-        database.record(std::slice::from_ref(&record)).await.unwrap();
+        database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
         // A repeat may not replace it.
         let other = DeliveryRecord { payload: "another".into(), ..record.clone() };
-        database.record(&[other]).await.unwrap();
+        database.record(&[other], AUTO_PAUSE).await.unwrap();
         let detail = database.delivery(&account("acme"), record.delivery).await.unwrap().unwrap();
         assert!(detail.payload == payload);
     }
@@ -124,7 +124,7 @@ async fn a_missing_partition_is_made_on_the_way() {
     let days = [40, 41, 400].map(|days| now() - (24 * days).hours());
     let batch = days.map(|day| retrying(webhook(), &day.to_string(), day));
     // From two places at once.
-    let (left, right) = tokio::join!(database.record(&batch), database.record(&batch));
+    let (left, right) = tokio::join!(database.record(&batch, AUTO_PAUSE), database.record(&batch, AUTO_PAUSE));
     left.and(right).unwrap();
     let rows: i64 = sql.query_one("SELECT count(*) FROM deliveries", &[]).await.unwrap().get(0);
     assert_eq!(rows, 3);
@@ -136,7 +136,7 @@ async fn the_last_and_the_first_instant_of_a_day_are_filed_right() {
     for text in ["2026-11-23T23:59:59.999999999Z", "2026-11-24T00:00:00Z"] {
         let created_at: Timestamp = text.parse().unwrap();
         let record = retrying(webhook(), text, created_at);
-        database.record(std::slice::from_ref(&record)).await.unwrap();
+        database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
         let known = database.known_delivery(record.delivery, Some(created_at)).await.unwrap().unwrap();
         assert_eq!(known.created_at.as_microsecond(), created_at.as_microsecond());
     }
@@ -150,12 +150,12 @@ async fn a_record_that_can_never_be_written_is_refused_and_takes_its_batch_along
     let twice = [good.clone(), good.clone()];
     let unheard_of = DeliveryRecord { next_attempt_at: None, ..good.clone() };
     for batch in [&[good.clone(), poison][..], &twice[..], &[unheard_of]] {
-        let refused = database.record(batch).await.unwrap_err();
+        let refused = database.record(batch, AUTO_PAUSE).await.unwrap_err();
         assert!(matches!(refused, StoreError::Refused(_)) && !refused.is_unavailable(), "{refused:?}");
     }
     let rows: i64 = sql.query_one("SELECT count(*) FROM deliveries", &[]).await.unwrap().get(0);
     assert_eq!(rows, 0);
-    database.record(&[good]).await.unwrap();
+    database.record(&[good], AUTO_PAUSE).await.unwrap();
 }
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn a_delivery_without_an_attempt_says_why() {
         attempt: None,
         ..retrying(webhook(), "evt", now())
     };
-    database.record(std::slice::from_ref(&record)).await.unwrap();
+    database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
     let detail = database.delivery(&account("acme"), record.delivery).await.unwrap().unwrap();
     assert_eq!((detail.delivery.error.as_deref(), detail.attempts.len()), (Some("the webhook was deleted"), 0));
     assert_eq!(database.backlog().await.unwrap(), store::Backlog::default());

@@ -26,12 +26,22 @@ impl Reader {
         parse: impl Fn(&str) -> Result<T, String>,
         show: impl Fn(&T) -> String,
     ) -> Option<T> {
-        let Some(Found { content, origin }) = self.find(key) else {
-            if self.sound(&[key]) {
-                self.refuse(key, format!("is required: set it, or {}", variable(&twin(key))));
-            }
-            return None;
-        };
+        let value = self.optional_secret(key, parse, show);
+        if value.is_none() && self.sound(&[key]) {
+            self.refuse(key, format!("is required: set it, or {}", variable(&twin(key))));
+        }
+        value
+    }
+
+    /// A secret that may be absent.
+    pub(in super::super) fn optional_secret<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+        show: impl Fn(&T) -> String,
+    ) -> Option<T> {
+        self.effective.note_absent(key);
+        let Found { content, origin } = self.find(key)?;
         let Content::One(text) = content else {
             self.refuse(key, "must be a single value");
             return None;

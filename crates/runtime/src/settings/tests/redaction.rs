@@ -15,6 +15,8 @@ fn good_secrets_are_shown_nowhere() {
     let settings = load(&[
         ("WEBHOOKS_AMQP__URL", "amqp://user:CANARY@rabbitmq:5672/%2f"),
         ("WEBHOOKS_DATABASE__URL", "postgres://user:CANARY@postgres/crm?password=CANARY&sslmode=require"),
+        ("WEBHOOKS_NOTIFY__SMTP_URL", "smtp://user:CANARY@mail:587"),
+        ("WEBHOOKS_NOTIFY__MAIL_TO", "admin@example.com"),
         ("WEBHOOKS_SECRETS__KEY", &key),
         ("WEBHOOKS_SECRETS__PREVIOUS_KEYS", &format!("{key},{key}")),
     ])
@@ -26,6 +28,7 @@ fn good_secrets_are_shown_nowhere() {
     assert!(!format!("{settings:?}").contains(&bytes));
     assert!(shown.contains("url = \"amqp://user:***@rabbitmq:5672/%2f\"  # WEBHOOKS_AMQP__URL\n"), "{shown}");
     assert!(shown.contains("url = \"postgres://user:***@postgres/crm?***&sslmode=require\""), "{shown}");
+    assert!(shown.contains("smtp_url = \"smtp://user:***@mail:587\"  # WEBHOOKS_NOTIFY__SMTP_URL\n"), "{shown}");
     assert!(shown.contains("key = \"(hidden)\"  # WEBHOOKS_SECRETS__KEY\n"), "{shown}");
     assert!(shown.contains("previous_keys = [\"(hidden)\", \"(hidden)\"]"), "{shown}");
 }
@@ -34,7 +37,7 @@ fn good_secrets_are_shown_nowhere() {
 fn bad_secrets_are_not_repeated() {
     let secret = file("CANARY\n");
     let path = secret.path().to_str().unwrap();
-    for name in ["AMQP__URL", "DATABASE__URL", "SECRETS__KEY", "SECRETS__PREVIOUS_KEYS"] {
+    for name in ["AMQP__URL", "DATABASE__URL", "NOTIFY__SMTP_URL", "SECRETS__KEY", "SECRETS__PREVIOUS_KEYS"] {
         let variable = format!("WEBHOOKS_{name}");
         let twin = format!("{variable}_FILE");
         let rest: Vec<_> = REQUIRED.into_iter().filter(|(name, _)| *name != variable).collect();

@@ -183,3 +183,18 @@ fn a_secrets_file_must_hold_a_secret() {
         assert!(problem.starts_with("WEBHOOKS_AMQP__URL ") && problem.contains(reason), "{problem}");
     }
 }
+
+#[test]
+fn mail_needs_a_server_and_somebody_to_write_to() {
+    let server = ("WEBHOOKS_NOTIFY__SMTP_URL", "smtp://mail.example.com:25");
+    let to = ("WEBHOOKS_NOTIFY__MAIL_TO", "a@example.com, b@example.com");
+    assert_eq!(only_problem(load(&[server])), format!("{} is required when notify.smtp_url is set", to.0));
+    assert_eq!(only_problem(load(&[to])), format!("{} is required when notify.mail_to is set", server.0));
+    let bad = ("WEBHOOKS_NOTIFY__MAIL_TO", "a@example.com\r\nBcc: b@example.com");
+    assert!(only_problem(load(&[server, bad])).starts_with("WEBHOOKS_NOTIFY__MAIL_TO must be mail addresses"));
+    let mail = load(&[server, to]).unwrap().notify.mail.unwrap();
+    assert_eq!(
+        (mail.to, mail.from),
+        (vec!["a@example.com".to_owned(), "b@example.com".to_owned()], "webhooks@localhost".to_owned())
+    );
+}

@@ -1,6 +1,8 @@
 //! Against a real RabbitMQ, a virtual host per test.
 #![allow(clippy::unwrap_used)]
 
+mod requests;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;

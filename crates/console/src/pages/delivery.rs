@@ -1,0 +1,84 @@
+//! One delivery: its payload and every attempt; and sending it again.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use domain::{DeliveryId, WebhookId};
+use store::delivery_log::DeliveryDetail;
+
+use super::failure::{PageError, see_other};
+use super::log_line::{AttemptLine, LogLine, Payload};
+use super::session::SignedIn;
+use super::shell::{Shell, page};
+use super::shown_text::filters;
+use super::state::PageState;
+use super::submission::AdminSubmission;
+use crate::webhook_changes;
+
+/// A longer payload is shown in part, in bytes; the API has the whole.
+const SHOWN_BYTES: usize = 16 * 1024;
+
+#[derive(Template)]
+#[template(path = "delivery.html")]
+struct DeliveryPage {
+    shell: Shell,
+    id: WebhookId,
+    /// Nothing once the webhook is deleted.
+    name: Option<String>,
+    event_id: String,
+    line: LogLine,
+    payload: Payload,
+    attempts: Vec<AttemptLine>,
+}
+
+/// `GET …/{id}/deliveries/{delivery}`
+pub(super) async fn show(
+    State(state): State<PageState>,
+    viewer: SignedIn,
+    Path(path): Path<(String, String)>,
+) -> Result<Response, PageError> {
+    let (id, detail) = find(&state, &viewer, &path).await?;
+    let webhook = state.api.database.webhook(&viewer.bearer.account, id).await?;
+    let whole = detail.payload.len();
+    let shown = DeliveryPage {
+        shell: state.shell(&viewer).await?,
+        id,
+        name: webhook.map(|webhook| webhook.name),
+        line: (&detail.delivery).into(),
+        event_id: detail.delivery.event_id,
+        payload: Payload::new(&detail.payload[..whole.min(SHOWN_BYTES)], whole),
+        attempts: detail.attempts.iter().map(AttemptLine::from).collect(),
+    };
+    page(StatusCode::OK, &shown)
+}
+
+/// `POST …/{id}/deliveries/{delivery}/retry`
+pub(super) async fn retry(
+    State(state): State<PageState>,
+    Path(path): Path<(String, String)>,
+    AdminSubmission(submission): AdminSubmission,
+) -> Result<Response, PageError> {
+    let (id, detail) = find(&state, &submission.by, &path).await?;
+    match webhook_changes::retry(&state.api, &submission.by.bearer, detail.delivery.id).await {
+        Ok(_) => Ok(see_other(&format!("{}/{id}/deliveries?done=retried", state.root()))),
+        Err(problem) if problem.status() == StatusCode::CONFLICT => Err(PageError::Problem(
+            problem,
+            Some("This delivery is no longer failed, so there is nothing to retry. Look at the log again."),
+        )),
+        Err(problem) => Err(problem.into()),
+    }
+}
+
+/// The delivery that the path names, if it is the account's and the webhook's.
+async fn find(
+    state: &PageState,
+    viewer: &SignedIn,
+    (webhook, delivery): &(String, String),
+) -> Result<(WebhookId, DeliveryDetail), PageError> {
+    let webhook: WebhookId = webhook.parse().map_err(|_| PageError::not_found())?;
+    let delivery: DeliveryId = delivery.parse().map_err(|_| PageError::not_found())?;
+    let detail = state.api.database.delivery(&viewer.bearer.account, delivery).await?;
+    let detail = detail.filter(|detail| detail.delivery.webhook == webhook).ok_or_else(PageError::not_found)?;
+    Ok((webhook, detail))
+}

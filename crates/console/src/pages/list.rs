@@ -1,0 +1,170 @@
+//! The list of webhooks.
+
+use askama::Template;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use domain::{EventType, WebhookId, WebhookStatus};
+use store::notifications::Notification;
+use store::recent_counts::{HourCount, RECENT_HOURS};
+use store::webhooks::{Webhook, WebhookFilter};
+use url::{Url, form_urlencoded};
+
+use super::failure::PageError;
+use super::page_query::PageQuery;
+use super::session::SignedIn;
+use super::shell::{Shell, page};
+use super::shown_text::filters;
+use super::spark::Spark;
+use super::state::PageState;
+use super::words::{Badge, count};
+use crate::page::Cursor;
+
+/// Webhooks of a page.
+const PAGE: usize = 25;
+/// Longer searches find nothing that a shorter one would not.
+const MAX_SEARCH_CHARACTERS: usize = 200;
+
+#[derive(Template)]
+#[template(path = "list.html")]
+struct ListPage {
+    shell: Shell,
+    rows: Vec<Row>,
+    /// What the address asks for.
+    status: Option<WebhookStatus>,
+    event_type: Option<EventType>,
+    search: String,
+    /// The query of the next page.
+    next: Option<String>,
+    /// Whether this is not the first page.
+    later: bool,
+    banner: Option<Notification>,
+}
+
+struct Row {
+    id: WebhookId,
+    name: String,
+    host: String,
+    url: String,
+    badge: Badge,
+    paused: bool,
+    note: Option<String>,
+    events: String,
+    recent: Spark,
+    held: i64,
+}
+
+/// `GET …`
+pub(super) async fn show(
+    State(state): State<PageState>,
+    viewer: SignedIn,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
+    let query = PageQuery::parse(query.as_deref());
+    let (database, account) = (&state.api.database, &viewer.bearer.account);
+    let list = format!("pages of webhooks of {account}");
+    let after = query.get("cursor").map(|text| Cursor::decode(&list, text)).transpose()?;
+    let filter = WebhookFilter {
+        status: query.read("status", |text| text.parse().ok())?,
+        event_type: query.event_type()?,
+        text: query.get("search").map(|text| text.chars().take(MAX_SEARCH_CHARACTERS).collect()),
+        after: after.map(|cursor| (cursor.at, WebhookId(cursor.id))),
+    };
+    let mut webhooks = database.find_webhooks(account, &filter, PAGE as i64 + 1).await?;
+    let more = webhooks.len() > PAGE;
+    webhooks.truncate(PAGE);
+    let ids: Vec<_> = webhooks.iter().map(|webhook| webhook.id).collect();
+    let recent = database.recent_counts(account, &ids).await?;
+    let row = |webhook: &Webhook| Row::new(webhook, &recent.get(&webhook.id).copied().unwrap_or_default());
+    let last = webhooks.last().filter(|_| more);
+    let page_of_list = ListPage {
+        rows: webhooks.iter().map(row).collect(),
+        next: last.map(|last| next_query(&filter, &Cursor { at: last.created_at, id: last.id.0 }.encode(&list))),
+        later: after.is_some(),
+        banner: database.notifications(account, Some(true), None, 1).await?.into_iter().next(),
+        shell: state.shell(&viewer).await?.with_done(query.get("done")),
+        status: filter.status,
+        event_type: filter.event_type,
+        search: filter.text.unwrap_or_default(),
+    };
+    page(StatusCode::OK, &page_of_list)
+}
+
+fn next_query(filter: &WebhookFilter, cursor: &str) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(filter.status.map(|status| ("status", status.as_str())));
+    query.extend_pairs(filter.event_type.map(|event_type| ("event_type", event_type.name())));
+    query.extend_pairs(filter.text.as_deref().map(|text| ("search", text)));
+    query.append_pair("cursor", cursor).finish()
+}
+
+impl Row {
+    fn new(webhook: &Webhook, hours: &[HourCount; RECENT_HOURS]) -> Self {
+        let failures = i64::from(webhook.health.consecutive_failures);
+        let events = webhook.event_types.len();
+        Self {
+            id: webhook.id,
+            name: webhook.name.clone(),
+            host: host(&webhook.url),
+            url: webhook.url.clone(),
+            badge: webhook.status().into(),
+            paused: webhook.status() == WebhookStatus::Paused,
+            note: (failures > 0).then(|| format!("{} in a row", count(failures, "failure", "failures"))),
+            events: if events == EventType::COUNT {
+                format!("All {events}")
+            } else {
+                format!("{events} of {}", EventType::COUNT)
+            },
+            recent: Spark::new(hours),
+            held: webhook.held,
+        }
+    }
+}
+
+/// `erp.example.com/…`: where it goes, without a path that may be long, or tell a secret.
+fn host(url: &str) -> String {
+    let Ok(parsed) = Url::parse(url) else { return url.to_owned() };
+    let host = parsed.host_str().unwrap_or_default();
+    let port = parsed.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let path = if parsed.path() == "/" && parsed.query().is_none() { "" } else { "/…" };
+    format!("{host}{port}{path}")
+}
+
+impl ListPage {
+    fn statuses(&self) -> &'static [WebhookStatus] {
+        WebhookStatus::ALL
+    }
+
+    fn is_status(&self, status: &WebhookStatus) -> bool {
+        self.status == Some(*status)
+    }
+
+    fn is_event_type(&self, event_type: &EventType) -> bool {
+        self.event_type == Some(*event_type)
+    }
+
+    fn word(status: &WebhookStatus) -> &'static str {
+        Badge::from(*status).word()
+    }
+
+    fn is_filtered(&self) -> bool {
+        self.status.is_some() || self.event_type.is_some() || !self.search.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_told_by_its_host() {
+        for (url, expected) in [
+            ("https://erp.example.com/hook?x=1", "erp.example.com/…"),
+            ("https://erp.example.com/", "erp.example.com"),
+            ("https://erp.example.com:8443/a", "erp.example.com:8443/…"),
+            ("https://[2606:4700::1]/", "[2606:4700::1]"),
+        ] {
+            assert_eq!(host(url), expected);
+        }
+    }
+}

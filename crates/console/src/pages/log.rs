@@ -1,0 +1,184 @@
+//! The delivery log of a webhook.
+
+use std::collections::HashMap;
+
+use askama::Template;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use domain::{DeliveryId, DeliveryState, EventType, WebhookId};
+use store::delivery_log::{Delivery, Extract, Filter};
+use url::form_urlencoded;
+
+use super::failure::PageError;
+use super::log_line::{AttemptLine, LogLine, Payload};
+use super::page_query::PageQuery;
+use super::session::SignedIn;
+use super::shell::{Shell, page};
+use super::shown_text::filters;
+use super::state::PageState;
+use super::words::Badge;
+use crate::page::Cursor;
+use crate::path_id::PathId;
+
+/// Deliveries of a page.
+const PAGE: usize = 20;
+/// Of a payload or an answer, in bytes; the delivery's own page has the whole.
+const EXTRACT_BYTES: i32 = 1024;
+/// Of all payloads together, in bytes: a page stays small whatever is in it.
+const PAGE_BUDGET: usize = 20_000;
+
+#[derive(Template)]
+#[template(path = "log.html")]
+struct LogPage {
+    shell: Shell,
+    id: WebhookId,
+    name: String,
+    retention_days: u16,
+    rows: Vec<Row>,
+    /// What the address asks for, as it was sent.
+    state: Option<DeliveryState>,
+    event_type: Option<EventType>,
+    since: String,
+    until: String,
+    /// The filter as a query, with an `&` if there is any.
+    filter_query: String,
+    newer: Option<String>,
+    older: Option<String>,
+}
+
+struct Row {
+    line: LogLine,
+    /// Nothing when the page has enough text already.
+    payload: Option<Payload>,
+    attempts: Vec<AttemptLine>,
+}
+
+/// A page's deliveries, newest first, and whether there are others on either side.
+struct Slice {
+    deliveries: Vec<Delivery>,
+    newer: bool,
+    older: bool,
+}
+
+/// `GET …/{id}/deliveries`
+pub(super) async fn show(
+    State(state): State<PageState>,
+    viewer: SignedIn,
+    PathId(id): PathId<WebhookId>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
+    let query = PageQuery::parse(query.as_deref());
+    let (database, account) = (&state.api.database, &viewer.bearer.account);
+    let filter = filter(&query)?;
+    let webhook = database.webhook(account, id).await?.ok_or_else(PageError::not_found)?;
+    let list = format!("pages of deliveries of {id} of {account}");
+    let slice = slice(&state, &viewer, id, &filter, &list, &query).await?;
+    let mut extracts = database.extracts(account, &slice.deliveries, EXTRACT_BYTES).await?;
+    let place = |name: &str, of: Option<&Delivery>| {
+        of.map(|delivery| {
+            format!("{name}={}", Cursor { at: delivery.created_at, id: delivery.id.as_uuid() }.encode(&list))
+        })
+    };
+    let shown = LogPage {
+        newer: place("before", slice.deliveries.first().filter(|_| slice.newer)),
+        older: place("after", slice.deliveries.last().filter(|_| slice.older)),
+        rows: rows(&slice.deliveries, &mut extracts),
+        shell: state.shell(&viewer).await?.with_done(query.get("done")),
+        id,
+        name: webhook.name,
+        retention_days: state.api.console.retention_days,
+        state: filter.state,
+        event_type: query.event_type()?,
+        since: query.get("since").unwrap_or_default().to_owned(),
+        until: query.get("until").unwrap_or_default().to_owned(),
+        filter_query: filter_query(&query),
+    };
+    page(StatusCode::OK, &shown)
+}
+
+fn filter(query: &PageQuery<'_>) -> Result<Filter, PageError> {
+    Ok(Filter {
+        state: query.read("state", |text| text.parse().ok())?,
+        event_type: query.event_type()?.map(|event_type| event_type.name().to_owned()),
+        since: query.since()?,
+        until: query.until()?,
+        after: None,
+    })
+}
+
+fn filter_query(query: &PageQuery<'_>) -> String {
+    let mut text = form_urlencoded::Serializer::new(String::new());
+    for name in ["state", "event_type", "since", "until"] {
+        text.extend_pairs(query.get(name).map(|value| (name, value)));
+    }
+    let text = text.finish();
+    if text.is_empty() { text } else { text + "&" }
+}
+
+async fn slice(
+    state: &PageState,
+    viewer: &SignedIn,
+    id: WebhookId,
+    filter: &Filter,
+    list: &str,
+    query: &PageQuery<'_>,
+) -> Result<Slice, PageError> {
+    let (database, account) = (&state.api.database, &viewer.bearer.account);
+    let place = |name| query.get(name).map(|text| Cursor::decode(list, text)).transpose();
+    let limit = PAGE as i64 + 1;
+    if let Some(cursor) = place("before")? {
+        let before = (cursor.at, cursor.id.into());
+        let mut deliveries = database.newer_deliveries(account, id, filter, before, limit).await?;
+        let newer = deliveries.len() > PAGE;
+        if newer {
+            deliveries.remove(0);
+        }
+        return Ok(Slice { deliveries, newer, older: true });
+    }
+    let after = place("after")?.map(|cursor| (cursor.at, cursor.id.into()));
+    let mut deliveries = database.deliveries(account, id, &Filter { after, ..filter.clone() }, limit).await?;
+    let older = deliveries.len() > PAGE;
+    deliveries.truncate(PAGE);
+    Ok(Slice { deliveries, newer: after.is_some(), older })
+}
+
+fn rows(deliveries: &[Delivery], extracts: &mut HashMap<DeliveryId, Extract>) -> Vec<Row> {
+    let mut budget = PAGE_BUDGET;
+    let row = |delivery: &Delivery| {
+        let extract = extracts.remove(&delivery.id).unwrap_or_default();
+        let payload = Payload::new(&extract.payload, extract.payload_bytes);
+        let attempts: Vec<_> = extract.attempts.iter().map(AttemptLine::from).collect();
+        let excerpts: usize = attempts.iter().filter_map(|attempt| attempt.excerpt.as_ref()).map(String::len).sum();
+        let left = budget.checked_sub(payload.weight() + excerpts);
+        budget = left.unwrap_or(budget);
+        Row { line: delivery.into(), payload: left.map(|_| payload), attempts }
+    };
+    let mut rows: Vec<_> = deliveries.iter().map(row).collect();
+    for row in rows.iter_mut().filter(|row| row.payload.is_none()) {
+        row.attempts.iter_mut().for_each(|attempt| attempt.excerpt = None);
+    }
+    rows
+}
+
+impl LogPage {
+    fn states(&self) -> &'static [DeliveryState] {
+        DeliveryState::ALL
+    }
+
+    fn is_state(&self, state: &DeliveryState) -> bool {
+        self.state == Some(*state)
+    }
+
+    fn is_event_type(&self, event_type: &EventType) -> bool {
+        self.event_type == Some(*event_type)
+    }
+
+    fn word(state: &DeliveryState) -> &'static str {
+        Badge::from(*state).word()
+    }
+
+    fn is_filtered(&self) -> bool {
+        !self.filter_query.is_empty()
+    }
+}

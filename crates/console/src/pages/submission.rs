@@ -1,0 +1,87 @@
+//! A form that was sent: from one of our pages, by somebody who has signed in.
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use sha2::{Digest, Sha256};
+use url::form_urlencoded;
+
+use super::failure::PageError;
+use super::origin;
+use super::session::SignedIn;
+use super::state::PageState;
+use crate::json_body;
+
+/// How browsers send forms without files.
+const FORM: &[&str] = &["application/x-www-form-urlencoded"];
+
+/// The name of the field with the session's form token.
+pub(super) const FORM_TOKEN: &str = "form_token";
+
+/// The fields of a form, in the order they were sent. Not `Debug`: one of them may be a secret.
+#[derive(Default)]
+pub(super) struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    /// The first value of a field.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A field's value, or nothing.
+    pub(super) fn text(&self, name: &str) -> &str {
+        self.get(name).unwrap_or_default()
+    }
+
+    /// Every value of a field.
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Reads a form that one of our pages sent.
+    pub(super) async fn read(request: Request, state: &PageState) -> Result<Self, PageError> {
+        if !origin::is_own(request.headers(), &state.api.console.public_url) {
+            return Err(PageError::foreign_form());
+        }
+        let body = json_body::read(request, FORM).await?;
+        Ok(Self(form_urlencoded::parse(&body).into_owned().collect()))
+    }
+}
+
+/// A form of anybody who has signed in.
+pub(super) struct Submission {
+    /// Who sent it.
+    pub(super) by: SignedIn,
+    /// What they sent.
+    pub(super) fields: Fields,
+}
+
+impl FromRequest<PageState> for Submission {
+    type Rejection = PageError;
+
+    async fn from_request(request: Request, state: &PageState) -> Result<Self, PageError> {
+        let (mut parts, body) = request.into_parts();
+        let by = SignedIn::from_request_parts(&mut parts, state).await?;
+        let fields = Fields::read(Request::from_parts(parts, body), state).await?;
+        if is_same(fields.text(FORM_TOKEN), &by.form_token) {
+            Ok(Self { by, fields })
+        } else {
+            Err(PageError::foreign_form())
+        }
+    }
+}
+
+/// Compared by hash, so that the time it takes says nothing about a text that nearly fits.
+fn is_same(given: &str, expected: &str) -> bool {
+    Sha256::digest(given) == Sha256::digest(expected)
+}
+
+/// A form of somebody who may change things.
+pub(super) struct AdminSubmission(pub(super) Submission);
+
+impl FromRequest<PageState> for AdminSubmission {
+    type Rejection = PageError;
+
+    async fn from_request(request: Request, state: &PageState) -> Result<Self, PageError> {
+        let submission = Submission::from_request(request, state).await?;
+        if submission.by.is_admin() { Ok(Self(submission)) } else { Err(PageError::viewer()) }
+    }
+}

@@ -1,0 +1,110 @@
+//! The kinds of problems there are.
+
+use axum::http::StatusCode;
+
+/// What kind of problem it is. Clients may branch on `type`, which is made from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    BadRequest,
+    InvalidJson,
+    InvalidCursor,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    RequestTimeout,
+    WebhookLimit,
+    NotFailed,
+    RecoveryUnderWay,
+    KeyInUse,
+    PreconditionFailed,
+    ContentTooLarge,
+    UnsupportedMediaType,
+    ValidationFailed,
+    KeyOfAnotherRequest,
+    TooManyRequests,
+    TestTooSoon,
+    Internal,
+    Unavailable,
+}
+
+impl Kind {
+    /// Every value, in the order of declaration.
+    pub(crate) const ALL: &'static [Self] = &[
+        Self::BadRequest,
+        Self::InvalidJson,
+        Self::InvalidCursor,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::RequestTimeout,
+        Self::WebhookLimit,
+        Self::NotFailed,
+        Self::RecoveryUnderWay,
+        Self::KeyInUse,
+        Self::PreconditionFailed,
+        Self::ContentTooLarge,
+        Self::UnsupportedMediaType,
+        Self::ValidationFailed,
+        Self::KeyOfAnotherRequest,
+        Self::TooManyRequests,
+        Self::TestTooSoon,
+        Self::Internal,
+        Self::Unavailable,
+    ];
+
+    /// `type` of such a problem: a name that never moves, not an address.
+    pub(crate) fn uri(self) -> String {
+        format!("urn:easycrm:webhooks:problem:{}", self.description().1)
+    }
+
+    /// What it is called, whatever its details.
+    pub(crate) const fn title(self) -> &'static str {
+        self.description().2
+    }
+
+    /// Status of such an answer.
+    pub(crate) const fn status(self) -> StatusCode {
+        self.description().0
+    }
+
+    /// The status, the name in `type`, and the title, which is the same for every problem of the kind.
+    pub(super) const fn description(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::BadRequest => (StatusCode::BAD_REQUEST, "bad-request", "Bad request"),
+            Self::InvalidJson => (StatusCode::BAD_REQUEST, "invalid-json", "The body is not valid JSON"),
+            Self::InvalidCursor => (StatusCode::BAD_REQUEST, "invalid-cursor", "The cursor is not valid"),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized", "A valid API token is needed"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "Not allowed with this API token"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "Not found"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed"),
+            Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request-timeout", "The request took too long"),
+            Self::WebhookLimit => (StatusCode::CONFLICT, "webhook-limit", "The account has too many webhooks"),
+            Self::NotFailed => (StatusCode::CONFLICT, "not-failed", "The delivery has not failed"),
+            Self::RecoveryUnderWay => (StatusCode::CONFLICT, "recovery-under-way", "A recovery is under way"),
+            Self::KeyInUse => (StatusCode::CONFLICT, "idempotency-key-in-use", "The same request is being worked on"),
+            Self::PreconditionFailed => {
+                (StatusCode::PRECONDITION_FAILED, "precondition-failed", "The webhook has been changed meanwhile")
+            }
+            Self::ContentTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "content-too-large", "The body is too large"),
+            Self::UnsupportedMediaType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-media-type",
+                "The body's content type is not accepted",
+            ),
+            Self::ValidationFailed => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "validation-failed", "Some fields are not valid")
+            }
+            Self::KeyOfAnotherRequest => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency-key-of-another-request",
+                "Another request had this idempotency key",
+            ),
+            Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "Too many requests"),
+            Self::TestTooSoon => (StatusCode::TOO_MANY_REQUESTS, "test-too-soon", "Too many tests"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Temporarily not available"),
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The API's description: complete, and true of real answers.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use console::{Route, openapi_document};
+use domain::EventType;
+use http::{Method, Request};
+use serde_json::{Value, json};
+use testkit::http::Response;
+
+use crate::api::{ACCOUNT, AUTO_PAUSE, Api, create, erp_sync, id, ok};
+use crate::deliveries::{failed, now};
+use crate::notifications::notify;
+use crate::schema::check;
+
+const COMMITTED: &str = include_str!("../../openapi.json");
+
+/// Methods that routes take, and one that none does.
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+
+/// To write it anew: `WRITE_OPENAPI=1 cargo test -p console openapi`.
+#[test]
+fn the_committed_description_is_the_present_one() {
+    let present = format!("{:#}\n", openapi_document(""));
+    if std::env::var_os("WRITE_OPENAPI").is_some() {
+        std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json"), &present).unwrap();
+    } else {
+        assert!(present == COMMITTED, "openapi.json differs; see this test for how to write it anew");
+    }
+}
+
+fn described() -> BTreeSet<(String, String)> {
+    let document = openapi_document("");
+    let paths = document["paths"].as_object().unwrap();
+    let methods = |item: &Value| item.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    paths.iter().flat_map(|(path, item)| methods(item).into_iter().map(|method| (path.clone(), method))).collect()
+}
+
+#[tokio::test]
+async fn every_method_of_every_route_is_described_and_no_other() {
+    let api = Api::start().await;
+    let mut taken = BTreeSet::new();
+    for route in Route::ALL {
+        let Some(path) = route.template().strip_prefix("/api/v1") else { continue };
+        for method in METHODS {
+            let request =
+                Request::builder().method(method.to_uppercase().as_str()).uri(route.template().replace("{id}", "1"));
+            let answer = api.anonymous().send(request.body(Bytes::new()).unwrap()).await.unwrap();
+            if answer.status != 405 {
+                taken.insert((path.to_owned(), method.to_owned()));
+            }
+        }
+    }
+    assert_eq!(described(), taken);
+}
+
+#[tokio::test]
+async fn it_is_served_to_anybody_with_the_path_it_is_mounted_at() {
+    let api = Api::start_below("/apps/webhooks").await;
+    let served = ok(&api.anonymous().get("/apps/webhooks/api/v1/openapi.json").await.unwrap());
+    assert_eq!(served, openapi_document("/apps/webhooks"));
+    assert_eq!(served["servers"], json!([{"url": "/apps/webhooks/api/v1"}]));
+}
+
+#[test]
+fn all_references_lead_somewhere_and_everything_is_referred_to() {
+    let document = openapi_document("");
+    let mut used = BTreeSet::new();
+    references(&document, &mut used);
+    for reference in &used {
+        assert!(document.pointer(reference).is_some(), "{reference}");
+    }
+    for kind in ["schemas", "responses"] {
+        for name in document["components"][kind].as_object().unwrap().keys() {
+            let reference = format!("/components/{kind}/{name}");
+            // 405 goes without saying.
+            assert!(used.contains(&reference) || name == "MethodNotAllowed", "{reference}");
+        }
+    }
+    let ids = document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
+    let ids: Vec<_> = ids.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
+}
+
+fn references(value: &Value, used: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            if let Some(Value::String(reference)) = members.get("$ref") {
+                used.insert(reference.trim_start_matches('#').to_owned());
+            }
+            members.values().for_each(|member| references(member, used));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, used)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_type_of_event_is_described_as_receivers_get_it() {
+    let document = openapi_document("");
+    let webhooks = document["webhooks"].as_object().unwrap();
+    assert_eq!(webhooks.len(), 20);
+    for event_type in EventType::all() {
+        let post = &webhooks[event_type.name()]["post"];
+        let headers: Vec<_> = post["parameters"].as_array().unwrap().iter().map(|header| &header["name"]).collect();
+        assert_eq!(headers, ["webhook-id", "webhook-timestamp", "webhook-signature"]);
+        let schema = &post["requestBody"]["content"]["application/json"]["schema"];
+        check(&document, schema, &schema["examples"][0]).unwrap();
+    }
+}
+
+/// Holds answers against the description.
+struct Witness {
+    document: Value,
+    seen: BTreeSet<(String, String)>,
+}
+
+impl Witness {
+    #[track_caller]
+    fn check(&mut self, method: &Method, template: &str, answer: &Response) {
+        let (path, method) = (template.trim_start_matches("/api/v1").to_owned(), method.as_str().to_lowercase());
+        let operation = &self.document["paths"][&path][&method];
+        let mut described = &operation["responses"][answer.status.as_str()];
+        if let Some(reference) = described["$ref"].as_str() {
+            described = self.document.pointer(reference.trim_start_matches('#')).unwrap();
+        }
+        assert!(!described.is_null(), "{method} {path} does not describe {}: {}", answer.status, answer.text());
+        for name in described["headers"].as_object().into_iter().flatten().map(|(name, _)| name.to_lowercase()) {
+            let conditional = ["retry-after", "www-authenticate"].contains(&name.as_str());
+            assert!(conditional || answer.headers.contains_key(&name), "{method} {path}: {name}");
+        }
+        if let Some(content) = described["content"].as_object() {
+            let schema = &content[answer.headers["content-type"].to_str().unwrap()]["schema"];
+            if let Err(wrong) = check(&self.document, schema, &answer.json().unwrap()) {
+                panic!("{method} {path} {}: {wrong} in {}", answer.status, answer.text());
+            }
+        }
+        if answer.status.is_success() {
+            self.seen.insert((path, method));
+        }
+    }
+}
+
+/// What each method of each route is sent, in an order that lets all of them succeed: webhook deleted last.
+fn requests(webhook: &str, delivery: &str, notification: &str) -> Vec<(Method, &'static str, String, Value)> {
+    let mut requests = Vec::new();
+    let mut add = |method: Method, route: Route, body: Value| {
+        let id = match route {
+            Route::Delivery | Route::DeliveryRetry => delivery,
+            Route::NotificationRead => notification,
+            _ => webhook,
+        };
+        let path = route.template().replace("{id}", id);
+        requests.push((method, route.template(), path, body));
+    };
+    for route in Route::ALL.iter().filter(|route| route.template().starts_with("/api/v1")) {
+        add(Method::GET, *route, Value::Null);
+    }
+    add(Method::POST, Route::Webhooks, erp_sync());
+    add(
+        Method::POST,
+        Route::Webhooks,
+        json!({"name": "Plain", "secret": "a plain old password",
+        "url": "https://erp.example.com/", "event_types": ["deal.won"]}),
+    );
+    add(Method::POST, Route::Webhooks, json!({"url": 5}));
+    add(Method::PATCH, Route::Webhook, json!({"name": "Ledger"}));
+    add(Method::POST, Route::WebhookPause, json!({}));
+    add(Method::GET, Route::Webhook, Value::Null);
+    add(Method::POST, Route::WebhookResume, json!({}));
+    add(Method::POST, Route::WebhookSecretRotate, json!({}));
+    add(Method::POST, Route::DeliveryRetry, json!({}));
+    add(Method::POST, Route::DeliveryRetry, json!({}));
+    add(Method::POST, Route::WebhookRecover, json!({"since": "2026-01-01T00:00:00Z"}));
+    add(Method::POST, Route::WebhookRecover, json!({"since": "2026-01-01T00:00:00Z"}));
+    add(Method::GET, Route::WebhookRecovery, Value::Null);
+    add(Method::POST, Route::NotificationRead, json!({}));
+    add(Method::GET, Route::Notifications, Value::Null);
+    add(Method::POST, Route::NotificationsReadAll, json!({}));
+    add(Method::POST, Route::Test, json!({"url": "https://erp.example.com/hook"}));
+    add(Method::POST, Route::WebhookTest, json!({"event_type": "none"}));
+    add(Method::DELETE, Route::Webhook, Value::Null);
+    add(Method::GET, Route::Webhook, Value::Null);
+    requests
+}
+
+#[tokio::test]
+async fn real_answers_are_as_described() {
+    let api = Api::start().await;
+    let client = api.admin().await;
+    let webhook = id(&create(&client, &erp_sync()).await).to_owned();
+    let record = failed(ACCOUNT, &webhook, "evt-1", now());
+    let delivery = record.delivery.to_string();
+    api.database.record(&[record], AUTO_PAUSE).await.unwrap();
+    let notification = notify(&api, ACCOUNT, &webhook, "a sentence").await.to_string();
+    let mut witness = Witness { document: openapi_document(""), seen: BTreeSet::new() };
+    for (method, template, path, body) in requests(&webhook, &delivery, &notification) {
+        let request = Request::builder().method(&method).uri(&path).header("content-type", "application/json");
+        let answer = client.send(request.body(Bytes::from(body.to_string())).unwrap()).await.unwrap();
+        if answer.status != 405 {
+            witness.check(&method, template, &answer);
+        }
+    }
+    let unseen: Vec<_> = described().difference(&witness.seen).cloned().collect();
+    // No sender runs here; the tests of the Test button see its answers.
+    let tests = [("/webhooks/test", "post"), ("/webhooks/{id}/test", "post")];
+    assert_eq!(unseen, tests.map(|(path, method)| (path.to_owned(), method.to_owned())));
+}

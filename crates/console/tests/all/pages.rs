@@ -1,0 +1,9 @@
+//! The console's pages, as a browser without JavaScript uses them.
+
+mod access;
+mod browser;
+mod form;
+mod hostile;
+mod log;
+mod session;
+mod webhook;

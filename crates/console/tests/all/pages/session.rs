@@ -1,0 +1,131 @@
+//! Signing in and out, and when sessions end.
+
+use store::tokens::Role;
+
+use super::browser::{Browser, LIST, location};
+use crate::api::{ACCOUNT, Api};
+
+#[tokio::test]
+async fn a_token_opens_a_session_that_signing_out_ends() {
+    let api = Api::start().await;
+    let mut browser = Browser::new(&api);
+    let needed = browser.get(&format!("{LIST}/new?a=1")).await;
+    let sign_in = location(&needed);
+    assert_eq!(sign_in, "/sign-in?next=%2Fsettings%2Fintegrations%2Fwebhooks%2Fnew%3Fa%3D1");
+    assert!(browser.page(&sign_in).await.contains("value=\"/settings/integrations/webhooks/new?a=1\""));
+
+    let token = api.token(ACCOUNT, Role::Admin).await;
+    let fields = [("token", token.as_str()), ("next", "/settings/integrations/webhooks/new?a=1")];
+    let answer = browser.post_fields("/sign-in", &fields).await;
+    assert_eq!(location(&answer), format!("{LIST}/new?a=1"));
+    let cookie = answer.headers["set-cookie"].to_str().unwrap();
+    assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax"), "{cookie}");
+    assert!(!cookie.contains(&token));
+    let first = browser.cookie().unwrap().to_owned();
+    let kept = api.sql().await.query_one("SELECT encode(hash, 'hex') FROM console_sessions", &[]).await.unwrap();
+    assert!(!first.contains(kept.get::<_, &str>(0)));
+
+    // Signing in again gives another id, and the former ends.
+    browser.sign_in(&token).await;
+    assert_ne!(browser.cookie().unwrap(), first);
+    location(&Browser::with_cookie(&api, &first).get(LIST).await);
+
+    let second = browser.cookie().unwrap().to_owned();
+    let out = browser.post("/sign-out", &[]).await;
+    assert_eq!(location(&out), "/sign-in?done=signed-out");
+    assert_eq!(browser.cookie(), None);
+    location(&Browser::with_cookie(&api, &second).get(LIST).await);
+}
+
+#[tokio::test]
+async fn what_is_no_token_opens_nothing() {
+    let api = Api::start().await;
+    let mut browser = Browser::new(&api);
+    for wrong in ["", "ewh_nothing", "' OR 1=1 --", "<script>"] {
+        let answer = browser.sign_in(wrong).await;
+        assert_eq!((answer.status.as_u16(), browser.cookie()), (422, None), "{wrong}");
+        assert!(answer.text().contains("There is a problem"));
+        assert!(wrong.is_empty() || !answer.text().contains(wrong));
+    }
+    for cookie in ["webhooks_session=", "webhooks_session=AAAA", "webhooks_session=a; webhooks_session=b"] {
+        location(&Browser::with_cookie(&api, cookie).get(LIST).await);
+    }
+}
+
+#[tokio::test]
+async fn who_guesses_has_to_wait() {
+    let api = Api::start().await;
+    let mut browser = Browser::new(&api);
+    let mut answers = Vec::new();
+    for _ in 0..61 {
+        answers.push(browser.sign_in("ewh_guess").await.status.as_u16());
+    }
+    assert_eq!((answers[59], answers[60]), (422, 429));
+    let token = api.token(ACCOUNT, Role::Admin).await;
+    assert_eq!(browser.sign_in(&token).await.status, 429);
+}
+
+#[tokio::test]
+async fn sessions_end_by_themselves_and_with_their_token() {
+    let api = Api::start().await;
+    let sql = api.sql().await;
+    let age = async |column: &str, minutes: i32| {
+        let statement = format!("UPDATE console_sessions SET {column} = now() - make_interval(mins => $1)");
+        sql.execute(&statement, &[&minutes]).await.unwrap();
+    };
+    let browser = Browser::admin(&api).await;
+    age("last_used_at", 29).await;
+    browser.page(LIST).await;
+    // That was a use: it counts from 0 again.
+    let idle = "SELECT last_used_at > now() - interval '1 minute' FROM console_sessions";
+    assert!(sql.query_one(idle, &[]).await.unwrap().get::<_, bool>(0));
+
+    age("last_used_at", 29).await;
+    let mut refreshing = Browser::with_cookie(&api, browser.cookie().unwrap());
+    refreshing.headers = vec![("x-refresh", "1")];
+    refreshing.page(LIST).await;
+    assert!(!sql.query_one(idle, &[]).await.unwrap().get::<_, bool>(0), "a page that refreshes itself is no use");
+
+    age("last_used_at", 31).await;
+    location(&browser.get(LIST).await);
+    let browser = Browser::admin(&api).await;
+    age("created_at", 12 * 60 - 1).await;
+    browser.page(LIST).await;
+    age("created_at", 12 * 60 + 1).await;
+    location(&browser.get(LIST).await);
+
+    let browser = Browser::admin(&api).await;
+    assert_eq!(sql.query_one("SELECT count(*) FROM console_sessions", &[]).await.unwrap().get::<_, i64>(0), 1);
+    for token in api.database.tokens().await.unwrap() {
+        api.database.revoke_token(token.id).await.unwrap();
+    }
+    location(&browser.get(LIST).await);
+}
+
+#[tokio::test]
+async fn signing_in_leads_nowhere_else() {
+    let api = Api::start_below("/apps/crm").await;
+    let token = api.token(ACCOUNT, Role::Admin).await;
+    let root = format!("/apps/crm{LIST}");
+    for next in [
+        "https://evil.example/",
+        "//evil.example",
+        "/apps/crm/../evil",
+        "/apps/crm/settings/integrations/webhooks/../../../../evil",
+        "/apps/crm/settings/integrations/webhooks.evil",
+        "/apps/crm/settings/integrations/webhooks\\@evil.example",
+        "/apps/crm/settings/integrations/webhooks\r\nset-cookie: a=b",
+        "/settings/integrations/webhooks",
+        "javascript:alert(1)",
+    ] {
+        let mut browser = Browser::new(&api);
+        let answer = browser.post_fields("/apps/crm/sign-in", &[("token", &token), ("next", next)]).await;
+        assert_eq!(location(&answer), root, "{next}");
+        assert!(answer.headers["set-cookie"].to_str().unwrap().contains("; Path=/apps/crm; "));
+    }
+    let mut browser = Browser::new(&api);
+    let next = format!("{root}/new?a=b");
+    let answer = browser.post_fields("/apps/crm/sign-in", &[("token", &token), ("next", &next)]).await;
+    assert_eq!(location(&answer), next);
+    assert!(browser.page(&root).await.contains("action=\"/apps/crm/sign-out\""));
+}

@@ -1,0 +1,71 @@
+//! What administrators are told about a webhook's health.
+
+use crate::label::labelled_enum;
+use crate::retry::Trigger;
+use crate::webhook_status::{HealthEffect, PausedReason, WARNING_AFTER};
+
+labelled_enum! {
+    "kind of notification"
+    /// What a notification is about; also the routing key it is published with.
+    pub enum NotificationKind {
+        /// Several deliveries in a row have failed.
+        Failing = "webhook.failing",
+        /// The webhook was paused without anybody asking.
+        AutoPaused = "webhook.auto_paused",
+        /// A delivery succeeded again after a warning.
+        Recovered = "webhook.recovered",
+    }
+}
+
+impl HealthEffect {
+    /// The kind of notification that tells of it.
+    pub const fn kind(self) -> NotificationKind {
+        match self {
+            Self::Warn => NotificationKind::Failing,
+            Self::Pause(_) => NotificationKind::AutoPaused,
+            Self::Recovered => NotificationKind::Recovered,
+        }
+    }
+
+    /// The sentence for administrators of the webhook with this name.
+    pub fn message(self, webhook: &str) -> String {
+        match self {
+            Self::Warn => format!("Webhook '{webhook}' is failing: {WARNING_AFTER} deliveries in a row have failed"),
+            Self::Pause(PausedReason::Gone) => {
+                format!("Webhook '{webhook}' has been paused because its endpoint answered 410 Gone")
+            }
+            Self::Pause(_) => format!("Webhook '{webhook}' has been paused due to repeated failures"),
+            Self::Recovered => format!("Webhook '{webhook}' is delivering again"),
+        }
+    }
+}
+
+impl Trigger {
+    /// Of the attempt to be made when the one asked for has to wait: what a person asked for stays a single attempt,
+    /// everything else goes on with its ladder.
+    #[must_use]
+    pub const fn after_waiting(self) -> Self {
+        match self {
+            Self::Manual => Self::Manual,
+            Self::Event | Self::Retry | Self::Resume | Self::Test => Self::Resume,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn administrators_read_the_sentence_of_the_brief() {
+        let message = HealthEffect::Pause(PausedReason::RepeatedFailures).message("ERP Sync");
+        assert_eq!(message, "Webhook 'ERP Sync' has been paused due to repeated failures");
+    }
+
+    #[test]
+    fn kinds_are_routing_keys() {
+        let effects = [HealthEffect::Warn, HealthEffect::Pause(PausedReason::Gone), HealthEffect::Recovered];
+        let kinds = effects.map(|effect| effect.kind().as_str());
+        assert_eq!(kinds, ["webhook.failing", "webhook.auto_paused", "webhook.recovered"]);
+    }
+}

@@ -1,0 +1,113 @@
+//! How fast waiting deliveries are released to a webhook: carefully after trouble, faster while it absorbs them.
+
+use std::time::Duration;
+
+/// Released together; the pace is a number of these a second.
+pub const RELEASE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The least that is tried: a webhook in trouble is asked once a second whether it is better.
+const LEAST: f64 = 1.0;
+/// Deliveries that only their receiver's slowness kept back are not paced beyond what it absorbs; this bounds a batch.
+const MOST: f64 = 1_000.0;
+/// Growth an interval: twofold in half a second.
+const GROWTH: f64 = 1.15;
+/// After trouble.
+const CUT: f64 = 0.5;
+
+/// Deliveries a second.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ReleasePace(f64);
+
+/// What the last moment showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Absorption {
+    /// A delivery released before came back: the webhook is at its limit.
+    pub returned: bool,
+    /// The last attempt for the webhook failed.
+    pub failing: bool,
+    /// Deliveries of the batch were held or are being recovered: their receiver has just come back, and is spared. Others
+    /// were kept back by nothing but its limit.
+    pub spared: bool,
+}
+
+impl ReleasePace {
+    /// To begin with when the webhook was paused because it failed.
+    pub const CAREFUL: Self = Self(2.0);
+    /// To begin with when nothing is known.
+    pub const START: Self = Self(20.0);
+
+    /// A pace as it was stored or configured, within what makes sense.
+    pub fn new(per_second: f64) -> Self {
+        if per_second.is_finite() { Self(per_second.clamp(LEAST, MOST)) } else { Self::CAREFUL }
+    }
+
+    /// Deliveries a second.
+    pub const fn per_second(self) -> f64 {
+        self.0
+    }
+
+    /// Deliveries to release at once, so that [`Self::until_next`] is about [`RELEASE_INTERVAL`].
+    pub fn batch(self) -> u32 {
+        // At most 100: the pace is clamped.
+        (self.0 * RELEASE_INTERVAL.as_secs_f64()).ceil().max(1.0) as u32
+    }
+
+    /// How long that many releases last at this pace.
+    pub fn until_next(self, released: u32) -> Duration {
+        Duration::from_secs_f64(f64::from(released) / self.0)
+    }
+
+    /// The pace after a batch of deliveries: no faster than `configured` where the receiver is spared, otherwise as fast as
+    /// it absorbs them.
+    #[must_use]
+    pub fn next(self, seen: Absorption, configured: Self) -> Self {
+        let trouble = seen.returned || (seen.spared && seen.failing);
+        let pace = self.0 * if trouble { CUT } else { GROWTH };
+        Self::new(pace.min(if seen.spared { configured.0 } else { MOST }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WELL: Absorption = Absorption { returned: false, failing: false, spared: true };
+
+    #[test]
+    fn a_webhook_that_absorbs_reaches_the_configured_pace_within_seconds_and_no_more() {
+        let configured = ReleasePace::new(50.0);
+        let (mut pace, mut time) = (ReleasePace::CAREFUL, Duration::ZERO);
+        while pace != configured {
+            time += pace.until_next(pace.batch());
+            pace = pace.next(WELL, configured);
+        }
+        assert!(time < Duration::from_secs(5), "{time:?}");
+        assert_eq!(pace.next(WELL, configured), configured);
+        let not_held = Absorption { spared: false, ..WELL };
+        assert!(pace.next(not_held, configured).per_second() > 50.0, "what is not held is not held back");
+    }
+
+    #[test]
+    fn trouble_slows_it_down_to_one_a_second() {
+        let (mut pace, configured) = (ReleasePace::new(50.0), ReleasePace::new(50.0));
+        for _ in 0..20 {
+            pace = pace.next(Absorption { returned: true, ..WELL }, configured);
+        }
+        assert_eq!((pace.per_second(), pace.batch()), (1.0, 1));
+        let failing = Absorption { failing: true, ..WELL };
+        assert_eq!(configured.next(failing, configured).per_second(), 25.0);
+        let fails_at_once = Absorption { spared: false, ..failing };
+        assert!(configured.next(fails_at_once, configured).per_second() > 50.0, "failures are answers");
+    }
+
+    #[test]
+    fn the_pace_is_kept_whatever_the_batch() {
+        for per_second in [1.0, 7.0, 50.0, 999.0] {
+            let pace = ReleasePace::new(per_second);
+            let batch = pace.batch();
+            let kept = f64::from(batch) / pace.until_next(batch).as_secs_f64();
+            assert!((kept - per_second).abs() < 0.01, "{per_second} {kept}");
+        }
+        assert_eq!(ReleasePace::new(f64::NAN), ReleasePace::CAREFUL);
+    }
+}

@@ -1,0 +1,121 @@
+//! Mailing what administrators are told. A task of its own: a mail server that is down, or hangs, delays nothing else.
+
+mod letter;
+mod schedule;
+mod server;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use runtime::Settings;
+use store::mail::Mail;
+use store::{Database, StoreError};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::metrics::{FanoutMetrics, NotificationChannel, NotificationResult};
+use letter::Letters;
+use schedule::pause_before_next;
+use server::{MailServer, Unsendable};
+
+/// How often new ones are looked for.
+const EVERY: Duration = Duration::from_secs(2);
+/// After a failure of the database.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// Mails notifications, one at a time.
+pub struct Mailer {
+    database: Database,
+    letters: Letters,
+    server: MailServer,
+    metrics: Arc<FanoutMetrics>,
+}
+
+impl Mailer {
+    /// A mailer as configured; `None` when no mail server is.
+    ///
+    /// # Errors
+    /// When an address or a certificate cannot be used.
+    pub fn from_settings(
+        settings: &Settings,
+        database: &Database,
+        metrics: &Arc<FanoutMetrics>,
+    ) -> anyhow::Result<Option<Self>> {
+        let Some(mail) = &settings.notify.mail else { return Ok(None) };
+        Ok(Some(Self {
+            database: database.clone(),
+            letters: Letters::new(mail, &settings.http)?,
+            server: MailServer::new(mail, &settings.egress)?,
+            metrics: Arc::clone(metrics),
+        }))
+    }
+
+    /// Runs until `stop`, in every process; each mail is sent by one of them.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut failing = false;
+        loop {
+            let mailed = tokio::select! {
+                () = stop.cancelled() => return,
+                mailed = self.mail_one() => mailed,
+            };
+            if let Err(error) = &mailed
+                && !failing
+            {
+                warn!(
+                    error = error as &dyn std::error::Error,
+                    "notifications to be mailed cannot be read; trying again"
+                );
+            }
+            failing = mailed.is_err();
+            let pause = match mailed {
+                Ok(true) => Duration::ZERO,
+                Ok(false) => EVERY,
+                Err(_) => AGAIN,
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// False when nothing is to be mailed.
+    async fn mail_one(&self) -> Result<bool, StoreError> {
+        let Some(mail) = self.database.claim_mail().await? else { return Ok(false) };
+        match self.send(&mail).await {
+            Ok(()) => {
+                self.count(NotificationResult::Sent);
+                self.database.mail_done(&mail).await?;
+            }
+            Err(error) => {
+                self.count(NotificationResult::Failed);
+                self.put_off(&mail, &error).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    async fn send(&self, mail: &Mail) -> Result<(), Unsendable> {
+        self.server.send(self.letters.write(mail)?).await
+    }
+
+    async fn put_off(&self, mail: &Mail, error: &Unsendable) -> Result<(), StoreError> {
+        let (notification, tries) = (mail.notification.id, mail.tries);
+        let age = Timestamp::now().duration_since(mail.notification.created_at);
+        if let Some(pause) = pause_before_next(tries, age) {
+            warn!(%notification, tries, error = error as &dyn std::error::Error, "a notification could not be mailed; trying again");
+            self.database.mail_later(mail, pause).await
+        } else {
+            warn!(%notification, tries, error = error as &dyn std::error::Error, "a notification is not mailed: given up");
+            self.database.mail_done(mail).await
+        }
+    }
+
+    fn count(&self, result: NotificationResult) {
+        self.metrics.notifications.with((NotificationChannel::Mail, result)).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests;

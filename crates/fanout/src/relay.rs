@@ -1,0 +1,63 @@
+//! The one relay: whatever has to go from Postgres to the broker later leaves through here. Rows are claimed so that
+//! several processes share the work, published, confirmed, and only then taken off their lists.
+
+pub mod notifications;
+mod reconcile;
+mod recoveries;
+mod release;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use broker::{Message, Publisher};
+use domain::ReleasePace;
+use futures_util::future::join_all;
+use store::Database;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::metrics::FanoutMetrics;
+
+/// A broker that confirms nothing for so long is away, or full: the rows go back, so that no transaction stays open.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(10);
+
+/// What the relay's parts need.
+#[derive(Clone)]
+pub struct Relay {
+    /// Where the lists are.
+    pub database: Database,
+    /// Where it all goes.
+    pub publisher: Publisher,
+    /// At most this fast to one webhook that was resumed.
+    pub pace: ReleasePace,
+    /// What is told to Prometheus.
+    pub metrics: Arc<FanoutMetrics>,
+    /// When to end.
+    pub stop: CancellationToken,
+}
+
+impl Relay {
+    /// Starts all parts, in every process; they end with `stop`.
+    pub fn start(self, tracker: &TaskTracker) {
+        tracker.spawn(self.clone().release());
+        tracker.spawn(self.clone().release_forgotten());
+        tracker.spawn(self.clone().recoveries());
+        tracker.spawn(reconcile::run(self.database.clone(), self.publisher.clone(), self.stop.clone()));
+        tracker.spawn(notifications::run(self.database, self.publisher, self.metrics, self.stop));
+    }
+
+    /// False when it is time to end.
+    async fn pause(&self, pause: Duration) -> bool {
+        tokio::select! {
+            () = self.stop.cancelled() => false,
+            () = tokio::time::sleep(pause) => true,
+        }
+    }
+}
+
+/// Publishes in the given order; true when the broker has them all.
+async fn publish_all(publisher: &Publisher, messages: &[Message]) -> bool {
+    let confirmed = join_all(messages.iter().map(|message| publisher.publish(message)));
+    let confirmed = tokio::time::timeout(CONFIRMED_WITHIN, confirmed).await;
+    confirmed.is_ok_and(|confirmed| confirmed.iter().all(Result::is_ok))
+}

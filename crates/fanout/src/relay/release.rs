@@ -1,0 +1,108 @@
+//! Feeding back what waits: held deliveries after a resume, those that a sender put aside, and those that people ask for.
+
+use std::time::Duration;
+
+use broker::Message;
+use domain::{RELEASE_INTERVAL, WebhookId};
+use futures_util::{StreamExt, stream};
+use store::StoreError;
+use store::release::{Release, Released};
+use tracing::{debug, warn};
+use wire::DeliveryJob;
+
+use super::{Relay, publish_all};
+use crate::enqueue::message;
+
+/// Webhooks looked at in one round.
+const WEBHOOKS: i64 = 100;
+/// Webhooks released to at once, each with a connection of its own.
+const AT_ONCE: usize = 4;
+/// A batch goes out in so many parts, each when the one before is confirmed, so that senders take them in their order.
+const PARTS: usize = 10;
+/// How often is looked for what nobody asked to release.
+const FORGOTTEN: Duration = Duration::from_secs(2);
+/// After a failure.
+const AGAIN: Duration = Duration::from_secs(1);
+
+impl Relay {
+    /// Releases what is due until it is time to end.
+    pub(super) async fn release(self) {
+        let mut failing = false;
+        loop {
+            let round = self.release_due().await;
+            if let Err(error) = &round
+                && !failing
+            {
+                warn!(error = error as &dyn std::error::Error, "waiting deliveries cannot be released; trying again");
+            }
+            failing = round.is_err();
+            let pause = match round {
+                Ok(()) => RELEASE_INTERVAL,
+                Err(_) => AGAIN,
+            };
+            if !self.pause(pause).await {
+                return;
+            }
+        }
+    }
+
+    async fn release_due(&self) -> Result<(), StoreError> {
+        let due = self.database.due_releases(WEBHOOKS).await?;
+        let mut releases = stream::iter(due).map(|webhook| self.release_to(webhook)).buffer_unordered(AT_ONCE);
+        while let Some(released) = releases.next().await {
+            match released? {
+                Release::Released(count) => self.metrics.released.inc_by(count as u64),
+                Release::NotNow => {}
+                Release::NotPublished => {
+                    debug!("the broker does not take released deliveries; they wait on");
+                    self.pause(AGAIN).await;
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn release_to(&self, webhook: WebhookId) -> Result<Release, StoreError> {
+        self.database.release(webhook, self.pace, |released| self.publish_in_parts(released)).await
+    }
+
+    async fn publish_in_parts(&self, released: Vec<Released>) -> bool {
+        let part = released.len().div_ceil(PARTS);
+        let messages: Vec<Message> = released.into_iter().map(|delivery| message(&job(delivery))).collect();
+        for part in messages.chunks(part) {
+            if !publish_all(&self.publisher, part).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Looks for what waits without a release until it is time to end.
+    pub(super) async fn release_forgotten(self) {
+        while self.pause(FORGOTTEN).await {
+            match self.database.release_forgotten().await {
+                Ok(0) => {}
+                Ok(webhooks) => debug!(webhooks, "deliveries waited without a release"),
+                Err(error) => debug!(%error, "deliveries that wait without a release are not looked for"),
+            }
+        }
+    }
+}
+
+fn job(released: Released) -> DeliveryJob {
+    DeliveryJob {
+        delivery: released.delivery,
+        webhook: released.webhook,
+        account: released.account,
+        event_id: released.event_id,
+        event_type: released.event_type,
+        accepted_at: released.created_at,
+        attempt: released.attempts + 1,
+        step: released.step,
+        trigger: released.trigger,
+        repeat: false,
+        payload: released.payload.into(),
+        traceparent: released.traceparent,
+    }
+}

@@ -1,0 +1,146 @@
+//! A test, from the form that names its target to the answer: one attempt by the code of a delivery, never repeated. It
+//! works in every status of a webhook and changes none.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::{AddressPolicy, DeliveryId, EndpointUrl, EventType, SigningSecret, Trigger};
+use outbound::Outbound;
+use store::Database;
+use store::test_log::TestRecord;
+use store::test_requests::TestForm;
+use tokio::time::timeout;
+use tracing::{info, warn};
+use wire::event_body::test_body;
+use wire::{CrmEvent, TestAnswer, TestAttempt, TestRequest};
+
+use crate::attempt::{Made, make, now};
+use crate::metrics::SenderMetrics;
+use crate::targets::{Endpoint, Target};
+
+/// CloudEvents `source` of examples.
+const SOURCE: &str = "/easycrm/webhooks/test";
+/// Longest wait for the log: somebody waits for the answer.
+const LOG_PATIENCE: Duration = Duration::from_secs(3);
+
+/// The parts a test needs.
+pub struct TestRunner {
+    /// Forms and log.
+    pub database: Database,
+    /// Posts to customers.
+    pub outbound: Outbound,
+    /// Which addresses may be dialled.
+    pub policy: AddressPolicy,
+    /// What is told to Prometheus.
+    pub metrics: Arc<SenderMetrics>,
+}
+
+/// What is posted.
+struct Example {
+    id: DeliveryId,
+    event_id: String,
+    body: Bytes,
+}
+
+impl TestRunner {
+    /// Makes the test. `None` when it is made already, or nobody wants it any more.
+    pub async fn run(&self, request: &TestRequest) -> Option<TestAnswer> {
+        let form = match self.database.take_test_request(&request.account, request.test).await {
+            Ok(form) => form?,
+            Err(error) => return Some(impossible(request, &error.to_string())),
+        };
+        let Some(event_type) = EventType::parse(&form.event_type) else {
+            return Some(impossible(request, "this version does not know the event type"));
+        };
+        let example = Example::new(request, event_type);
+        let target = self.target(&form.url, &form.secrets);
+        let made = make(&self.outbound, &target, example.id, &example.body).await?;
+        self.tell(request, &form, &made);
+        let answer = answer(&made);
+        self.log(request, form, example, made).await;
+        Some(TestAnswer::Attempted(answer))
+    }
+
+    /// Under the rules of a delivery: a URL that is not allowed any more is not dialled.
+    fn target(&self, url: &str, secrets: &[SigningSecret]) -> Target {
+        let target = EndpointUrl::parse(url, &self.policy).ok().and_then(|url| outbound::Target::new(&url).ok());
+        target.map_or(Target::NotAllowed, |target| {
+            let keys = secrets.iter().map(SigningSecret::key).collect();
+            Target::Ready(Box::new(Endpoint { target, keys }))
+        })
+    }
+
+    fn tell(&self, request: &TestRequest, form: &TestForm, made: &Made) {
+        let ended = &made.ended;
+        self.metrics.attempts.with((ended.outcome, Trigger::Test)).inc();
+        let webhook_id = form.webhook.map(|webhook| webhook.to_string());
+        info!(trace_id = trace_id(request), test = %request.test, webhook_id, account = request.account.as_str(),
+            event_type = form.event_type, outcome = ended.outcome.as_str(), status_code = ended.http_status,
+            duration_ms = made.response_time_ms(), error = ended.error, "test made");
+    }
+
+    /// Keeps the test of a saved webhook. That it cannot be kept is no reason to withhold the answer.
+    async fn log(&self, request: &TestRequest, form: TestForm, example: Example, made: Made) {
+        let Some(webhook) = form.webhook else { return };
+        let response_time_ms = made.response_time_ms();
+        let record = TestRecord {
+            delivery: example.id,
+            account: request.account.clone(),
+            webhook,
+            event_id: example.event_id,
+            event_type: form.event_type,
+            payload: example.body,
+            traceparent: request.traceparent.clone(),
+            at: made.at,
+            outcome: made.ended.outcome,
+            http_status: made.ended.http_status,
+            response_time_ms,
+            error: made.ended.error.map(str::to_owned),
+            response_excerpt: made.ended.response_excerpt,
+        };
+        match timeout(LOG_PATIENCE, self.database.record_test(&record)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => warn!(%error, test = %request.test, "a test is missing from the log"),
+            Err(_) => warn!(test = %request.test, "a test may be missing from the log: the database is slow"),
+        }
+    }
+}
+
+impl Example {
+    /// The catalogue's example, as if it had happened just now.
+    fn new(request: &TestRequest, event_type: EventType) -> Self {
+        let event_id = format!("test-{}", request.test);
+        let event = CrmEvent {
+            id: event_id.as_str().into(),
+            source: SOURCE.into(),
+            event_type: event_type.name().into(),
+            time: None,
+            subject: None,
+            account: request.account.clone(),
+            traceparent: None,
+            data: event_type.example_data().into(),
+        };
+        let body = test_body(&event, now());
+        // The test's own id: no event has it, and no other test.
+        Self { id: request.test.into(), event_id, body }
+    }
+}
+
+fn answer(made: &Made) -> TestAttempt {
+    TestAttempt {
+        outcome: made.ended.outcome,
+        http_status: made.ended.http_status,
+        response_time_ms: made.response_time_ms(),
+        error: made.ended.error.map(str::to_owned),
+    }
+}
+
+fn impossible(request: &TestRequest, reason: &str) -> TestAnswer {
+    warn!(trace_id = trace_id(request), test = %request.test, reason, "a test cannot be made");
+    TestAnswer::NotAttempted
+}
+
+fn trace_id(request: &TestRequest) -> &str {
+    request.traceparent.as_deref().and_then(|text| text.get(3..35)).unwrap_or_default()
+}

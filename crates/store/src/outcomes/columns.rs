@@ -1,0 +1,104 @@
+//! A batch of records turned on its side: one array a parameter.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use super::{AttemptRecord, DeliveryRecord};
+use crate::partitions::day_of;
+
+/// In the order of the statement's parameters.
+#[derive(Default)]
+pub(super) struct Columns<'a> {
+    id: Vec<Uuid>,
+    created_on: Vec<Date>,
+    account: Vec<&'a str>,
+    webhook_id: Vec<Uuid>,
+    event_id: Vec<&'a str>,
+    event_type: Vec<&'a str>,
+    state: Vec<&'static str>,
+    attempts: Vec<i32>,
+    step: Vec<i32>,
+    payload: Vec<&'a [u8]>,
+    traceparent: Vec<Option<&'a str>>,
+    created_at: Vec<Timestamp>,
+    next_attempt_at: Vec<Option<Timestamp>>,
+    error: Vec<Option<&'a str>>,
+    trigger: Vec<Option<&'static str>>,
+    at: Vec<Option<Timestamp>>,
+    outcome: Vec<Option<&'static str>>,
+    http_status: Vec<Option<i16>>,
+    response_time_ms: Vec<Option<i32>>,
+    attempt_error: Vec<Option<&'a str>>,
+    response_excerpt: Vec<Option<&'a [u8]>>,
+}
+
+impl<'a> Columns<'a> {
+    pub(super) fn of(records: &'a [DeliveryRecord]) -> Self {
+        let mut columns = Self::default();
+        for record in records {
+            columns.add_delivery(record);
+            columns.add_attempt(record.attempt.as_ref());
+        }
+        columns
+    }
+
+    fn add_delivery(&mut self, record: &'a DeliveryRecord) {
+        self.id.push(record.delivery.as_uuid());
+        self.created_on.push(day_of(record.created_at));
+        self.account.push(record.account.as_str());
+        self.webhook_id.push(record.webhook.0);
+        self.event_id.push(&record.event_id);
+        self.event_type.push(&record.event_type);
+        self.state.push(record.state.as_str());
+        self.attempts.push(saturating(record.attempts));
+        self.step.push(saturating(record.step));
+        self.payload.push(&record.payload);
+        self.traceparent.push(record.traceparent.as_deref());
+        self.created_at.push(record.created_at);
+        self.next_attempt_at.push(record.next_attempt_at);
+        self.error.push(record.error.as_deref());
+    }
+
+    fn add_attempt(&mut self, attempt: Option<&'a AttemptRecord>) {
+        self.trigger.push(attempt.map(|attempt| attempt.trigger.as_str()));
+        self.at.push(attempt.map(|attempt| attempt.at));
+        self.outcome.push(attempt.map(|attempt| attempt.outcome.as_str()));
+        self.http_status.push(attempt.and_then(|attempt| attempt.http_status).and_then(|s| i16::try_from(s).ok()));
+        self.response_time_ms.push(attempt.map(|attempt| saturating(attempt.response_time_ms)));
+        self.attempt_error.push(attempt.and_then(|attempt| attempt.error.as_deref()));
+        let excerpt = attempt.map(|attempt| attempt.response_excerpt.as_slice());
+        self.response_excerpt.push(excerpt.filter(|excerpt| !excerpt.is_empty()));
+    }
+
+    pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 21] {
+        [
+            &self.id,
+            &self.created_on,
+            &self.account,
+            &self.webhook_id,
+            &self.event_id,
+            &self.event_type,
+            &self.state,
+            &self.attempts,
+            &self.step,
+            &self.payload,
+            &self.traceparent,
+            &self.created_at,
+            &self.next_attempt_at,
+            &self.error,
+            &self.trigger,
+            &self.at,
+            &self.outcome,
+            &self.http_status,
+            &self.response_time_ms,
+            &self.attempt_error,
+            &self.response_excerpt,
+        ]
+    }
+}
+
+fn saturating(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}

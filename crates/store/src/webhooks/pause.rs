@@ -1,0 +1,61 @@
+//! Pausing and resuming, always within one account.
+
+use domain::{AccountName, ReleasePace, WebhookId};
+
+use super::Webhook;
+use super::manage::one_webhook;
+use crate::database::Database;
+use crate::error::StoreError;
+
+/// A webhook that is paused already keeps its reason and time.
+const PAUSE: &str = "UPDATE webhooks SET paused_reason = 'user', paused_at = now()
+    WHERE account = $1 AND id = $2 AND paused_reason IS NULL";
+
+/// Counted from 0 again, or the first failure would pause it again. What was held is released: carefully, if it was
+/// not paused by a person.
+const RESUME: &str = "WITH paused AS (
+        SELECT id, paused_reason FROM webhooks WHERE account = $1 AND id = $2 AND paused_reason IS NOT NULL FOR UPDATE
+    ), resumed AS (
+        UPDATE webhooks w SET paused_reason = NULL, paused_at = NULL, consecutive_failures = 0, failed_attempts = 0
+        FROM paused WHERE w.id = paused.id RETURNING w.id, paused.paused_reason
+    )
+    INSERT INTO releases (webhook_id, per_second)
+    SELECT id, CASE WHEN paused_reason = 'user' THEN $3::float8 ELSE $4::float8 END FROM resumed
+    ON CONFLICT (webhook_id) DO UPDATE SET next_at = now(), per_second = excluded.per_second";
+
+impl Database {
+    /// Pauses one of the account's webhooks: nothing is sent to it any more. `None` when there is no such webhook. To
+    /// one that is paused already nothing happens. True when it was paused by this call.
+    ///
+    /// # Errors
+    /// When the database is away or refuses.
+    pub async fn pause_webhook(
+        &self,
+        account: &AccountName,
+        id: WebhookId,
+    ) -> Result<Option<(Webhook, bool)>, StoreError> {
+        let connection = self.connection().await?;
+        let paused = connection.execute(PAUSE, &[&account.as_str(), &id.0]).await?;
+        let webhook = one_webhook(&**connection, account, id).await?;
+        Ok(webhook.map(|webhook| (webhook, paused > 0)))
+    }
+
+    /// Resumes one of the account's webhooks: what was held is released, from the oldest on, at the configured pace
+    /// `pace` if a person paused it. `None` when there is no such webhook. To one that is not paused nothing happens. True
+    /// when it was resumed by this call.
+    ///
+    /// # Errors
+    /// When the database is away or refuses.
+    pub async fn resume_webhook(
+        &self,
+        account: &AccountName,
+        id: WebhookId,
+        pace: ReleasePace,
+    ) -> Result<Option<(Webhook, bool)>, StoreError> {
+        let connection = self.connection().await?;
+        let (full, careful) = (pace.per_second(), ReleasePace::CAREFUL.per_second());
+        let resumed = connection.execute(RESUME, &[&account.as_str(), &id.0, &full, &careful]).await?;
+        let webhook = one_webhook(&**connection, account, id).await?;
+        Ok(webhook.map(|webhook| (webhook, resumed > 0)))
+    }
+}

@@ -1,0 +1,245 @@
+//! Holding, releasing, retrying by hand and recovering.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use domain::{DeliveryId, DeliveryState, Next, Outcome, ReleasePace, Trigger, WebhookId};
+use jiff::{Timestamp, ToSpan};
+use store::Database;
+use store::outcomes::{AttemptRecord, DeliveryRecord, SetAside};
+use store::recover::{Recovery, Retry};
+use store::release::{Release, Released};
+
+use crate::fixture::{AUTO_PAUSE, account, attempt, delivered, migrated, now, retrying, webhook};
+
+const FAST: f64 = 1000.0;
+
+fn pace() -> ReleasePace {
+    ReleasePace::new(FAST)
+}
+
+fn set_aside(webhook: WebhookId, event_id: &str, at: Timestamp, state: DeliveryState) -> DeliveryRecord {
+    DeliveryRecord {
+        state,
+        attempts: 0,
+        step: 0,
+        next_attempt_at: None,
+        attempt: None,
+        set_aside: Some(SetAside { manual: false, returned: false }),
+        ..retrying(webhook, event_id, at)
+    }
+}
+
+fn failed(webhook: WebhookId, event_id: &str, at: Timestamp) -> DeliveryRecord {
+    DeliveryRecord {
+        state: DeliveryState::Failed,
+        attempts: 4,
+        step: 3,
+        next_attempt_at: None,
+        attempt: Some(AttemptRecord { next: Next::Failed, ..attempt(Outcome::Http5xx, Some(500), at) }),
+        ..retrying(webhook, event_id, at)
+    }
+}
+
+/// Holds `count` deliveries, one second apart, told in the wrong order and twice.
+async fn hold(database: &Database, webhook: WebhookId, count: i64) -> Vec<DeliveryId> {
+    let begin = now();
+    let mut records: Vec<_> = (0..count)
+        .map(|n| set_aside(webhook, &format!("e{n}"), begin + n.milliseconds(), DeliveryState::Held))
+        .collect();
+    let in_order = records.iter().map(|record| record.delivery).collect();
+    records.reverse();
+    for _ in 0..2 {
+        database.record(&records, AUTO_PAUSE).await.unwrap();
+    }
+    in_order
+}
+
+async fn held(database: &Database, webhook: WebhookId) -> i64 {
+    database.webhook(&account("acme"), webhook).await.unwrap().unwrap().held
+}
+
+async fn state(database: &Database, delivery: DeliveryId) -> DeliveryState {
+    database.known_delivery(delivery, None).await.unwrap().unwrap().state
+}
+
+/// Releases until the webhook's turns are over, and returns what was published, in its order.
+async fn release_all(database: &Database, sql: &tokio_postgres::Client, webhook: WebhookId) -> Vec<Released> {
+    let published = Mutex::new(Vec::new());
+    let publish = async |released: Vec<Released>| {
+        published.lock().unwrap().extend(released);
+        true
+    };
+    let turns = "SELECT count(*) FROM releases WHERE webhook_id = $1";
+    let over = async || {
+        database.release(webhook, pace(), publish).await.unwrap();
+        sql.query_one(turns, &[&webhook.0]).await.unwrap().get::<_, i64>(0) == 0
+    };
+    testkit::wait::until(Duration::from_secs(60), "the end of the release", over).await.unwrap();
+    published.into_inner().unwrap()
+}
+
+#[tokio::test]
+async fn what_is_held_is_counted_once_and_released_in_the_order_of_its_creation() {
+    let (database, sql) = migrated().await;
+    let erp = webhook(&database, "acme", "ERP Sync").await;
+    database.pause_webhook(&account("acme"), erp).await.unwrap().unwrap();
+    let in_order = hold(&database, erp, 250).await;
+    assert_eq!(held(&database, erp).await, 250);
+    assert_eq!(release_all(&database, &sql, erp).await, [], "it is paused");
+
+    database.resume_webhook(&account("acme"), erp, pace()).await.unwrap().unwrap();
+    let released = release_all(&database, &sql, erp).await;
+    assert_eq!(released.iter().map(|released| released.delivery).collect::<Vec<_>>(), in_order);
+    assert!(released.iter().all(|it| it.trigger == Trigger::Resume && it.attempts == 0 && !it.payload.is_empty()));
+    assert_eq!((held(&database, erp).await, state(&database, in_order[0]).await), (0, DeliveryState::Queued));
+    database.sum_up_counts().await.unwrap();
+    assert_eq!(held(&database, erp).await, 0);
+}
+
+#[tokio::test]
+async fn what_the_broker_does_not_confirm_stays_held() {
+    let (database, sql) = migrated().await;
+    let erp = webhook(&database, "acme", "ERP Sync").await;
+    let in_order = hold(&database, erp, 3).await;
+    database.release_forgotten().await.unwrap();
+    let release = database.release(erp, pace(), async |_| false).await.unwrap();
+    assert_eq!(release, Release::NotPublished);
+    assert_eq!((held(&database, erp).await, state(&database, in_order[0]).await), (3, DeliveryState::Held));
+    assert_eq!(release_all(&database, &sql, erp).await.len(), 3);
+}
+
+#[tokio::test]
+async fn one_process_at_a_time_is_at_a_webhook() {
+    let (database, _sql) = migrated().await;
+    let erp = webhook(&database, "acme", "ERP Sync").await;
+    hold(&database, erp, 30).await;
+    database.release_forgotten().await.unwrap();
+    let other = database.clone();
+    let publish = async |released: Vec<Released>| {
+        let second = other.release(erp, pace(), async |_| panic!("nothing is left to it")).await.unwrap();
+        assert_eq!(second, Release::NotNow);
+        !released.is_empty()
+    };
+    assert!(matches!(database.release(erp, pace(), publish).await.unwrap(), Release::Released(1..)));
+}
+
+#[tokio::test]
+async fn a_delivery_put_aside_again_while_it_is_being_released_waits_again() {
+    let (database, sql) = migrated().await;
+    let erp = webhook(&database, "acme", "ERP Sync").await;
+    let record = set_aside(erp, "e", now(), DeliveryState::Queued);
+    database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
+    let again = DeliveryRecord { set_aside: Some(SetAside { manual: false, returned: true }), ..record.clone() };
+    let (sender, aside) = (database.clone(), std::sync::Arc::new(Mutex::new(None)));
+    let task = std::sync::Arc::clone(&aside);
+    let publish = async move |_: Vec<Released>| {
+        let record = async move { sender.record(&[again], AUTO_PAUSE).await };
+        *task.lock().unwrap() = Some(tokio::spawn(record));
+        true
+    };
+    assert_eq!(database.release(erp, pace(), publish).await.unwrap(), Release::Released(1));
+    let aside = aside.lock().unwrap().take().unwrap();
+    aside.await.unwrap().unwrap();
+    assert_eq!(state(&database, record.delivery).await, DeliveryState::Queued);
+    assert_eq!(release_all(&database, &sql, erp).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_waits_when_a_webhook_is_paused_or_deleted_is_held_or_fails() {
+    let (database, sql) = migrated().await;
+    let erp = webhook(&database, "acme", "ERP Sync").await;
+    let record = set_aside(erp, "e", now(), DeliveryState::Queued);
+    database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
+    assert_eq!(held(&database, erp).await, 0);
+    database.pause_webhook(&account("acme"), erp).await.unwrap();
+    assert_eq!(release_all(&database, &sql, erp).await, []);
+    assert_eq!((held(&database, erp).await, state(&database, record.delivery).await), (1, DeliveryState::Held));
+
+    database.delete_webhook(&account("acme"), erp, None).await.unwrap();
+    database.release_forgotten().await.unwrap();
+    assert_eq!(release_all(&database, &sql, erp).await, []);
+    let detail = database.delivery(&account("acme"), record.delivery).await.unwrap().unwrap();
+    assert_eq!(
+        (detail.delivery.state, detail.delivery.error.as_deref()),
+        (DeliveryState::Failed, Some("webhook deleted"))
+    );
+}
+
+#[tokio::test]
+async fn a_failed_delivery_is_retried_by_hand_once() {
+    let (database, sql) = migrated().await;
+    let (erp, acme) = (webhook(&database, "acme", "ERP Sync").await, account("acme"));
+    let record = failed(erp, "e", now());
+    database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
+    assert_eq!(database.retry_delivery(&account("globex"), record.delivery).await.unwrap(), Retry::NotFound);
+    let clicks = [database.retry_delivery(&acme, record.delivery), database.retry_delivery(&acme, record.delivery)];
+    let answers = futures_util::future::join_all(clicks).await;
+    let accepted = answers.iter().filter(|answer| matches!(answer, Ok(Retry::Accepted(_)))).count();
+    assert_eq!(accepted, 1, "{answers:?}");
+    let released = release_all(&database, &sql, erp).await;
+    let facts: Vec<_> = released.iter().map(|it| (it.trigger, it.attempts)).collect();
+    assert_eq!(facts, [(Trigger::Manual, 4)]);
+
+    let done = delivered(&record);
+    database.record(std::slice::from_ref(&done), AUTO_PAUSE).await.unwrap();
+    assert_eq!(database.retry_delivery(&acme, record.delivery).await.unwrap(), Retry::NotFailed);
+}
+
+#[tokio::test]
+async fn a_retry_by_hand_waits_for_the_resume_of_a_paused_webhook() {
+    let (database, sql) = migrated().await;
+    let (erp, acme) = (webhook(&database, "acme", "ERP Sync").await, account("acme"));
+    let record = failed(erp, "e", now());
+    database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
+    database.pause_webhook(&acme, erp).await.unwrap();
+    assert!(matches!(database.retry_delivery(&acme, record.delivery).await.unwrap(), Retry::Accepted(_)));
+    assert_eq!((release_all(&database, &sql, erp).await, held(&database, erp).await), (vec![], 1));
+    database.resume_webhook(&acme, erp, pace()).await.unwrap();
+    assert_eq!(release_all(&database, &sql, erp).await[0].trigger, Trigger::Manual);
+}
+
+#[tokio::test]
+async fn a_recovery_sends_what_failed_within_its_time_with_a_fresh_ladder() {
+    let (database, sql) = migrated().await;
+    let (erp, acme, begin) = (webhook(&database, "acme", "ERP Sync").await, account("acme"), now());
+    let records: Vec<_> =
+        (0..2500).map(|n| failed(erp, &format!("e{n}"), begin + i64::from(n).milliseconds())).collect();
+    for batch in records.chunks(500) {
+        database.record(batch, domain::AutoPause { after: 0 }).await.unwrap();
+    }
+    let (since, until) = (begin + 100.milliseconds(), begin + 2_400.milliseconds());
+    assert_eq!(database.recoverable(&acme, erp, since, until).await.unwrap(), 2_300);
+    assert_eq!(database.recoverable(&account("globex"), erp, since, until).await.unwrap(), 0);
+    assert_eq!(database.recover(&account("globex"), erp, since, until).await.unwrap(), Recovery::NotFound);
+    assert_eq!(database.recover(&acme, erp, since, until).await.unwrap(), Recovery::Accepted(2_300));
+    assert_eq!(database.recover(&acme, erp, since, until).await.unwrap(), Recovery::UnderWay);
+    let mut marked = 0;
+    while let Some(step) = database.mark_recovered(pace()).await.unwrap() {
+        marked += step;
+    }
+    assert_eq!((marked, database.finish_recoveries().await.unwrap()), (2_300, 0));
+    assert_eq!(database.recovery_progress(&acme, erp).await.unwrap().unwrap().waiting, 2_300);
+    // The first of them succeeds: the release gets faster only then.
+    sql.execute("UPDATE webhooks SET failed_attempts = 0", &[]).await.unwrap();
+    let released = release_all(&database, &sql, erp).await;
+    assert_eq!(released.len(), 2_300);
+    assert!(released.iter().all(|it| (it.trigger, it.step, it.attempts) == (Trigger::Resume, 0, 4)));
+    assert_eq!(database.finish_recoveries().await.unwrap(), 1);
+    assert_eq!(database.recovery_progress(&acme, erp).await.unwrap(), None);
+    assert_eq!(database.recoverable(&acme, erp, begin, until + 1.hour()).await.unwrap(), 200);
+}
+
+#[tokio::test]
+async fn a_delivery_lost_on_its_way_to_a_sender_goes_back_to_the_relay() {
+    let (database, sql) = migrated().await;
+    let erp = webhook(&database, "acme", "ERP Sync").await;
+    hold(&database, erp, 2).await;
+    database.release_forgotten().await.unwrap();
+    assert_eq!(release_all(&database, &sql, erp).await.len(), 2);
+    let ten_minutes = jiff::SignedDuration::from_mins(10);
+    assert_eq!(database.requeue_lost(ten_minutes, 10).await.unwrap(), 0);
+    sql.execute("UPDATE deliveries SET updated_at = now() - interval '11 minutes'", &[]).await.unwrap();
+    assert_eq!(database.requeue_lost(ten_minutes, 10).await.unwrap(), 2);
+    assert_eq!(release_all(&database, &sql, erp).await.len(), 2);
+}
