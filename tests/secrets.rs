@@ -40,7 +40,7 @@ async fn secrets_and_tokens_are_in_no_log_line_no_message_and_no_metric() -> any
     }
     let logs = [all.fanout.log(), all.sender.log()].concat();
 
-    assert!(messages.contains("deal_9001") && logs.contains("webhook added") && metrics.contains("webhook_"));
+    assert!(messages.contains("deal_9001") && logs.contains("webhook changed") && metrics.contains("webhook_"));
     let key = webhook.secret.trim_start_matches("whsec_");
     for canary in [SECRET, key, &token] {
         check_absent(canary, &logs);

@@ -13,8 +13,8 @@ import (
 // Verify checks a request; body holds the bytes as they came, not parsed.
 func Verify(secret string, header http.Header, body []byte) bool {
 	key := []byte(secret)
-	if encoded, found := strings.CutPrefix(secret, "whsec_"); found {
-		decoded, err := base64.StdEncoding.DecodeString(encoded)
+	if strings.HasPrefix(secret, "whsec_") {
+		decoded, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
 		if err != nil {
 			return false
 		}
@@ -30,9 +30,8 @@ func Verify(secret string, header http.Header, body []byte) bool {
 	mac.Write(body)
 	expected := mac.Sum(nil)
 	for _, part := range strings.Fields(header.Get("webhook-signature")) {
-		encoded, found := strings.CutPrefix(part, "v1,")
-		given, err := base64.StdEncoding.DecodeString(encoded)
-		if found && err == nil && hmac.Equal(given, expected) {
+		given, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(part, "v1,"))
+		if strings.HasPrefix(part, "v1,") && err == nil && hmac.Equal(given, expected) {
 			return true
 		}
 	}

@@ -1,8 +1,10 @@
-// Cargo.toml: base64 = "0.22", hmac = "0.12", sha2 = "0.10"
-use base64::{Engine, engine::general_purpose::STANDARD};
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
+//! Cargo.toml: base64 = "0.23", hmac = "0.13", sha2 = "0.11"
+
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 
 /// `id`, `stamp` and `signatures` are the headers webhook-id, webhook-timestamp and webhook-signature;
 /// `body` holds the bytes as they came, not parsed.
@@ -17,7 +19,8 @@ pub fn verify(secret: &str, id: &str, stamp: &str, signatures: &str, body: &[u8]
     mac.update(format!("{id}.{stamp}.").as_bytes());
     mac.update(body);
     is_recent
-        && signatures.split(' ').filter_map(|part| part.strip_prefix("v1,")).any(|encoded| {
-            STANDARD.decode(encoded).is_ok_and(|given| mac.clone().verify_slice(&given).is_ok())
-        })
+        && signatures
+            .split(' ')
+            .filter_map(|part| part.strip_prefix("v1,"))
+            .any(|encoded| STANDARD.decode(encoded).is_ok_and(|given| mac.clone().verify_slice(&given).is_ok()))
 }

@@ -2,7 +2,7 @@
 //!
 //! [`router`] builds it, [`serve`] answers connections with it. It owns what crosses HTTP: tokens, parsing, validation,
 //! problems (RFC 9457), pages and entity tags. It stores through `store`, decides by `domain`, and talks to no broker.
-//! Everything that comes in is hostile; of secrets, only a new webhook's own goes out, once.
+//! Everything that comes in is hostile; a secret goes out to admins only, when it is made or asked for.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod caller;

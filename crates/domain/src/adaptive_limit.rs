@@ -62,11 +62,15 @@ impl AdaptiveLimit {
         self.response_time = Some(if took < before && answered { took } else { before + LATEST * (took - before) });
     }
 
-    /// How long a job may wait for its turn behind `waiting` others; `None` when it is better put aside at once.
-    pub fn patience(&self, waiting: usize) -> Option<Duration> {
-        let Some(response_time) = self.response_time else { return Some(FIRST_PATIENCE) };
+    /// How long a job may wait for its turn behind `waiting` others, when attempts are under way and none was answered
+    /// for `silence`; `None` when it is better put aside at once.
+    pub fn patience(&self, waiting: usize, silence: Duration) -> Option<Duration> {
+        let Some(response_time) = self.response_time else {
+            return FIRST_PATIENCE.checked_sub(silence).filter(|left| !left.is_zero());
+        };
         let turns = (waiting + 1) as f64 / f64::from(self.limit);
-        (turns * response_time <= PATIENCE.as_secs_f64()).then_some(PATIENCE)
+        let turn = response_time.max(silence.as_secs_f64());
+        (turns * turn <= PATIENCE.as_secs_f64() && silence <= PATIENCE).then_some(PATIENCE)
     }
 }
 
@@ -74,6 +78,7 @@ impl AdaptiveLimit {
 mod tests {
     use super::*;
 
+    const NONE: Duration = Duration::ZERO;
     const MILLISECOND: Duration = Duration::from_millis(1);
     const TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -102,19 +107,27 @@ mod tests {
     #[test]
     fn jobs_do_not_queue_for_a_webhook_that_hangs() {
         let hanging = after([(false, TIMEOUT); 4]);
-        assert_eq!((hanging.patience(0), hanging.standing()), (None, Standing::Slow));
+        assert_eq!((hanging.patience(0, NONE), hanging.standing()), (None, Standing::Slow));
         let back = after([(false, TIMEOUT), (true, MILLISECOND)]);
-        assert_eq!((back.patience(0), back.standing()), (Some(PATIENCE), Standing::Quick));
+        assert_eq!((back.patience(0, NONE), back.standing()), (Some(PATIENCE), Standing::Quick));
     }
 
     #[test]
     fn a_fast_webhook_may_queue_far_more_than_a_slow_one() {
         let fast = after([(true, 2 * MILLISECOND); 60]);
         let slow = after([(true, 500 * MILLISECOND); 60]);
-        assert!(fast.patience(5_000).is_some());
-        assert!(slow.patience(100).is_some());
-        assert_eq!(slow.patience(200), None);
-        assert_eq!(AdaptiveLimit::new(64).patience(5_000), Some(FIRST_PATIENCE));
+        assert!(fast.patience(5_000, NONE).is_some());
+        assert!(slow.patience(100, NONE).is_some());
+        assert_eq!(slow.patience(200, NONE), None);
+    }
+
+    #[test]
+    fn silence_says_what_no_attempt_has_said_yet() {
+        let (unknown, fast) = (AdaptiveLimit::new(64), after([(true, MILLISECOND); 60]));
+        assert_eq!(unknown.patience(5_000, 100 * MILLISECOND), Some(150 * MILLISECOND));
+        assert_eq!(unknown.patience(0, FIRST_PATIENCE), None);
+        assert_eq!((fast.patience(0, PATIENCE), fast.patience(0, 2 * PATIENCE)), (Some(PATIENCE), None));
+        assert_eq!(fast.patience(500, PATIENCE / 2), None, "nobody answers, and many wait");
     }
 
     #[test]

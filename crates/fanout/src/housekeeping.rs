@@ -37,8 +37,8 @@ pub struct Housekeeping {
 }
 
 impl Housekeeping {
-    /// Starts all tasks; they end with `stop`. None of them waits for another: a day that cannot be dropped must not keep
-    /// the next from being made.
+    /// Starts all tasks; they end with `stop`. None of them waits for another: a day that cannot be dropped must not
+    /// keep the next from being made.
     pub fn start(self, tracker: &TaskTracker) {
         tracker.spawn(self.clone().make_partitions());
         tracker.spawn(self.clone().forget());

@@ -102,13 +102,12 @@ impl Mailer {
 
     async fn put_off(&self, mail: &Mail, error: &Unsendable) -> Result<(), StoreError> {
         let (notification, tries) = (mail.notification.id, mail.tries);
-        let age = Timestamp::now().duration_since(mail.notification.created_at);
-        if let Some(pause) = pause_before_next(tries, age) {
-            warn!(%notification, tries, error = error as &dyn std::error::Error, "a notification could not be mailed; trying again");
-            self.database.mail_later(mail, pause).await
-        } else {
-            warn!(%notification, tries, error = error as &dyn std::error::Error, "a notification is not mailed: given up");
-            self.database.mail_done(mail).await
+        let pause = pause_before_next(tries, Timestamp::now().duration_since(mail.notification.created_at));
+        let given_up = pause.is_none();
+        warn!(%notification, tries, given_up, error = error as &dyn std::error::Error, "a mail could not be sent");
+        match pause {
+            Some(pause) => self.database.mail_later(mail, pause).await,
+            None => self.database.mail_done(mail).await,
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use domain::{AdaptiveLimit, Standing, WebhookId};
 use moka::sync::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::Instant;
 
 /// Webhooks of which is remembered how they answered, and for how long after their last attempt.
 const REMEMBERED: u64 = 50_000;
@@ -35,6 +36,8 @@ struct Line(Mutex<State>);
 struct State {
     limit: AdaptiveLimit,
     under_way: u32,
+    /// While attempts are under way: since when none was answered.
+    silent_since: Instant,
     waiting: VecDeque<oneshot::Sender<Turn>>,
 }
 
@@ -71,7 +74,7 @@ impl Slots {
         let line = self.webhooks.get_with(webhook, || Arc::new(Line::new(most)));
         let (standing, patience) = {
             let state = line.lock();
-            (state.limit.standing(), state.limit.patience(state.waiting.len()))
+            (state.limit.standing(), state.patience(state.waiting.len()))
         };
         let turn = match line.join(patience.is_some()) {
             Joined::Now(turn) => turn,
@@ -111,13 +114,14 @@ enum Joined {
 
 impl Line {
     fn new(most: u32) -> Self {
-        Self(Mutex::new(State { limit: AdaptiveLimit::new(most), under_way: 0, waiting: VecDeque::new() }))
+        let (limit, silent_since) = (AdaptiveLimit::new(most), Instant::now());
+        Self(Mutex::new(State { limit, under_way: 0, silent_since, waiting: VecDeque::new() }))
     }
 
     fn join(self: &Arc<Self>, may_wait: bool) -> Joined {
         let mut state = self.lock();
         if state.under_way < state.limit.limit() && state.waiting.is_empty() {
-            state.under_way += 1;
+            state.begin();
             return Joined::Now(Turn(Some(Arc::clone(self))));
         }
         if !may_wait {
@@ -133,7 +137,7 @@ impl Line {
         if let Ok(turn) = tokio::time::timeout(patience, &mut turn).await {
             return turn.map_err(|_| AtItsLimit);
         }
-        let now = self.lock().limit.patience(0).unwrap_or_default();
+        let now = self.lock().patience(0).unwrap_or_default();
         let turn = tokio::time::timeout(now.saturating_sub(patience), turn).await;
         turn.map_err(|_| AtItsLimit)?.map_err(|_| AtItsLimit)
     }
@@ -145,7 +149,7 @@ impl Line {
         while state.under_way < state.limit.limit() {
             let Some(next) = state.waiting.pop_front() else { return };
             match next.send(Turn(Some(Arc::clone(self)))) {
-                Ok(()) => state.under_way += 1,
+                Ok(()) => state.begin(),
                 // Nobody waits any more. The turn must not leave by being dropped: it never was under way.
                 Err(mut turn) => turn.0 = None,
             }
@@ -157,11 +161,29 @@ impl Line {
     }
 }
 
+impl State {
+    fn begin(&mut self) {
+        if self.under_way == 0 {
+            self.silent_since = Instant::now();
+        }
+        self.under_way += 1;
+    }
+
+    fn patience(&self, waiting: usize) -> Option<Duration> {
+        let silence = if self.under_way == 0 { Duration::ZERO } else { self.silent_since.elapsed() };
+        self.limit.patience(waiting, silence)
+    }
+}
+
 impl Slot {
     /// The attempt was made: what it showed about the webhook counts for those after it.
     pub fn ended(self, answered: bool, took: Duration) {
         if let Some(line) = &self.turn.0 {
-            line.lock().limit.attempt_ended(answered, took);
+            let mut state = line.lock();
+            state.limit.attempt_ended(answered, took);
+            if answered {
+                state.silent_since = Instant::now();
+            }
         }
     }
 }

@@ -20,8 +20,10 @@ pub struct TestCa {
 
 /// A certificate chain with its key: what a server shows. `Debug` hides the key.
 pub struct ServerIdentity {
-    pub(crate) chain: Vec<CertificateDer<'static>>,
-    pub(crate) key: PrivateKeyDer<'static>,
+    /// The certificate, and those that vouch for it.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// Its key.
+    pub key: PrivateKeyDer<'static>,
 }
 
 impl TestCa {

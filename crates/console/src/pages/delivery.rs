@@ -5,10 +5,10 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::{DeliveryId, WebhookId};
-use store::delivery_log::DeliveryDetail;
+use store::delivery_log::{Attempt, DeliveryDetail};
 
 use super::failure::{PageError, see_other};
-use super::log_line::{AttemptLine, LogLine, Payload};
+use super::log_line::{AttemptLine, Budget, LogLine, Payload};
 use super::session::SignedIn;
 use super::shell::{Shell, page};
 use super::shown_text::filters;
@@ -16,8 +16,10 @@ use super::state::PageState;
 use super::submission::AdminSubmission;
 use crate::webhook_changes;
 
-/// A longer payload is shown in part, in bytes; the API has the whole.
-const SHOWN_BYTES: usize = 16 * 1024;
+/// Of payload and answers together, in bytes; the API has the whole.
+const PAGE_BUDGET: usize = 50_000;
+/// Of a payload that is too long for the page, in bytes; escaped it is at most five times as long.
+const BEGINNING_BYTES: usize = 6 * 1024;
 
 #[derive(Template)]
 #[template(path = "delivery.html")]
@@ -40,17 +42,37 @@ pub(super) async fn show(
 ) -> Result<Response, PageError> {
     let (id, detail) = find(&state, &viewer, &path).await?;
     let webhook = state.api.database.webhook(&viewer.bearer.account, id).await?;
-    let whole = detail.payload.len();
+    let mut budget = Budget(PAGE_BUDGET);
     let shown = DeliveryPage {
         shell: state.shell(&viewer).await?,
         id,
         name: webhook.map(|webhook| webhook.name),
         line: (&detail.delivery).into(),
         event_id: detail.delivery.event_id,
-        payload: Payload::new(&detail.payload[..whole.min(SHOWN_BYTES)], whole),
-        attempts: detail.attempts.iter().map(AttemptLine::from).collect(),
+        payload: payload(&detail.payload, &mut budget),
+        attempts: attempts(&detail.attempts, &mut budget),
     };
     page(StatusCode::OK, &shown)
+}
+
+/// The payload, or its beginning if the whole is too long.
+fn payload(bytes: &[u8], budget: &mut Budget) -> Payload {
+    let whole = Payload::new(bytes, bytes.len());
+    if budget.spend(whole.shown_bytes()) {
+        return whole;
+    }
+    let beginning = Payload::new(&bytes[..bytes.len().min(BEGINNING_BYTES)], bytes.len());
+    budget.spend(beginning.shown_bytes());
+    beginning
+}
+
+/// Answers that do not fit any more are left out.
+fn attempts(attempts: &[Attempt], budget: &mut Budget) -> Vec<AttemptLine> {
+    let line = |attempt| {
+        let line = AttemptLine::from(attempt);
+        if budget.spend(line.shown_bytes()) { line } else { AttemptLine { excerpt: None, ..line } }
+    };
+    attempts.iter().map(line).collect()
 }
 
 /// `POST …/{id}/deliveries/{delivery}/retry`

@@ -11,7 +11,7 @@ use store::delivery_log::{Delivery, Extract, Filter};
 use url::form_urlencoded;
 
 use super::failure::PageError;
-use super::log_line::{AttemptLine, LogLine, Payload};
+use super::log_line::{AttemptLine, Budget, LogLine, Payload};
 use super::page_query::PageQuery;
 use super::session::SignedIn;
 use super::shell::{Shell, page};
@@ -25,8 +25,8 @@ use crate::path_id::PathId;
 const PAGE: usize = 20;
 /// Of a payload or an answer, in bytes; the delivery's own page has the whole.
 const EXTRACT_BYTES: i32 = 1024;
-/// Of all payloads together, in bytes: a page stays small whatever is in it.
-const PAGE_BUDGET: usize = 20_000;
+/// Of all payloads and attempts together, in bytes.
+const PAGE_BUDGET: usize = 24_000;
 
 #[derive(Template)]
 #[template(path = "log.html")]
@@ -143,22 +143,21 @@ async fn slice(
     Ok(Slice { deliveries, newer: after.is_some(), older })
 }
 
+/// What does not fit any more is left to the delivery's own page.
 fn rows(deliveries: &[Delivery], extracts: &mut HashMap<DeliveryId, Extract>) -> Vec<Row> {
-    let mut budget = PAGE_BUDGET;
+    let mut budget = Budget(PAGE_BUDGET);
     let row = |delivery: &Delivery| {
         let extract = extracts.remove(&delivery.id).unwrap_or_default();
         let payload = Payload::new(&extract.payload, extract.payload_bytes);
         let attempts: Vec<_> = extract.attempts.iter().map(AttemptLine::from).collect();
-        let excerpts: usize = attempts.iter().filter_map(|attempt| attempt.excerpt.as_ref()).map(String::len).sum();
-        let left = budget.checked_sub(payload.weight() + excerpts);
-        budget = left.unwrap_or(budget);
-        Row { line: delivery.into(), payload: left.map(|_| payload), attempts }
+        let attempts_bytes: usize = attempts.iter().map(AttemptLine::shown_bytes).sum();
+        if budget.spend(payload.shown_bytes() + attempts_bytes) {
+            Row { line: delivery.into(), payload: Some(payload), attempts }
+        } else {
+            Row { line: delivery.into(), payload: None, attempts: Vec::new() }
+        }
     };
-    let mut rows: Vec<_> = deliveries.iter().map(row).collect();
-    for row in rows.iter_mut().filter(|row| row.payload.is_none()) {
-        row.attempts.iter_mut().for_each(|attempt| attempt.excerpt = None);
-    }
-    rows
+    deliveries.iter().map(row).collect()
 }
 
 impl LogPage {

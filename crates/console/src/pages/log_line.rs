@@ -4,6 +4,7 @@ use domain::{DeliveryId, DeliveryState};
 use store::delivery_log::{Attempt, Delivery};
 
 use super::json_text;
+use super::shown_text::shown_bytes;
 use super::words::{self, Badge, Moment};
 
 /// A delivery in a table.
@@ -45,6 +46,9 @@ impl From<&Delivery> for LogLine {
     }
 }
 
+/// Of an attempt without its answer, in bytes.
+const ATTEMPT_BYTES: usize = 200;
+
 /// An attempt in a table.
 pub(super) struct AttemptLine {
     pub(super) number: i32,
@@ -54,6 +58,13 @@ pub(super) struct AttemptLine {
     pub(super) response_time_ms: i32,
     /// The beginning of the answer.
     pub(super) excerpt: Option<String>,
+}
+
+impl AttemptLine {
+    /// How much text this puts into a page, in bytes.
+    pub(super) fn shown_bytes(&self) -> usize {
+        ATTEMPT_BYTES + self.excerpt.as_deref().map_or(0, shown_bytes)
+    }
 }
 
 impl From<&Attempt> for AttemptLine {
@@ -67,6 +78,18 @@ impl From<&Attempt> for AttemptLine {
             response_time_ms: attempt.response_time_ms,
             excerpt: excerpt.map(|bytes| String::from_utf8_lossy(bytes).into_owned()),
         }
+    }
+}
+
+/// How much text may still go into a page, in bytes: it stays small whatever payloads and answers are like.
+pub(super) struct Budget(pub(super) usize);
+
+impl Budget {
+    /// Whether so much still fits; then it is spent.
+    pub(super) fn spend(&mut self, bytes: usize) -> bool {
+        let left = self.0.checked_sub(bytes);
+        self.0 = left.unwrap_or(self.0);
+        left.is_some()
     }
 }
 
@@ -90,7 +113,7 @@ impl Payload {
     }
 
     /// How much text this puts into a page, in bytes.
-    pub(super) fn weight(&self) -> usize {
-        self.exact.len() + self.indented.as_ref().map_or(0, String::len)
+    pub(super) fn shown_bytes(&self) -> usize {
+        shown_bytes(&self.exact) + self.indented.as_deref().map_or(0, shown_bytes)
     }
 }

@@ -161,13 +161,17 @@ pub(crate) fn router(state: PageState) -> Router {
 
 /// Any other path: people get a page, programs a problem. The root and a slash too many lead to the list.
 pub(crate) async fn fallback(State(state): State<PageState>, request: Request) -> Response {
-    let below = request.uri().path().strip_prefix(&*state.api.base_path).unwrap_or_default();
-    if matches!(below, "" | "/" | "/settings" | "/settings/integrations") || below.strip_suffix('/') == Some(LIST) {
+    // What is not below the base path belongs to somebody else.
+    let below = request.uri().path().strip_prefix(&*state.api.base_path);
+    let leads_to_list = |below: &str| {
+        matches!(below, "" | "/" | "/settings" | "/settings/integrations") || below.strip_suffix('/') == Some(LIST)
+    };
+    if below.is_some_and(leads_to_list) {
         return see_other(&state.root());
     }
     let mut response = Problem::not_found().into_response();
     let accepts = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    if accepts.contains("text/html") || below.starts_with(LIST) {
+    if accepts.contains("text/html") || below.is_some_and(|below| below.starts_with(LIST)) {
         response.extensions_mut().insert(AsPage);
     }
     response

@@ -92,7 +92,6 @@ async fn what_is_no_path_is_not_found() {
     let api = Api::start().await;
     let client = api.admin().await;
     for path in [
-        "/",
         "/api",
         "/api/v1",
         "/api/v1/",

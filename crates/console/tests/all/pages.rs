@@ -6,4 +6,5 @@ mod form;
 mod hostile;
 mod log;
 mod session;
+mod verify;
 mod webhook;

@@ -99,13 +99,16 @@ impl Letters {
 
 /// What to do about it, a paragraph each.
 fn advice(kind: NotificationKind) -> impl Iterator<Item = &'static str> {
-    const CAUSES: &str = "Usual causes: the endpoint is down or has moved, its certificate has expired,\na firewall \
-        refuses us, or the receiver no longer accepts the signature. The\ndelivery log shows what each attempt was answered.";
-    const RESUME: &str = "While it is paused nothing is sent; new events are held. Once the endpoint\nworks again, use \
-        Test, then Resume: what is held is then sent, oldest first.\nWhat failed before can be sent again from the log.";
-    const FAILING: &str = "Deliveries go on for now. If they keep failing the webhook may be paused;\nwhat comes then \
-        is held until Resume.";
-    const RECOVERED: &str = "Nothing has to be done. What failed meanwhile can be sent again from the\ndelivery log.";
+    const CAUSES: &str = "Usual causes: the endpoint is down or has moved, its certificate has expired,\n\
+        a firewall refuses us, or the receiver no longer accepts the signature. The\n\
+        delivery log shows what each attempt was answered.";
+    const RESUME: &str = "While it is paused nothing is sent; new events are held. Once the endpoint\n\
+        works again, use Test, then Resume: what is held is then sent, oldest first.\n\
+        What failed before can be sent again from the log.";
+    const FAILING: &str = "Deliveries go on for now. If they keep failing the webhook may be paused;\n\
+        what comes then is held until Resume.";
+    const RECOVERED: &str = "Nothing has to be done. What failed meanwhile can be sent again from the\n\
+        delivery log.";
     let paragraphs: &[&str] = match kind {
         NotificationKind::AutoPaused => &[RESUME, CAUSES],
         NotificationKind::Failing => &[FAILING, CAUSES],

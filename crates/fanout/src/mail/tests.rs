@@ -5,6 +5,7 @@ mod smtp;
 use std::time::Duration;
 
 use runtime::{Metrics, Program};
+use testkit::certificates::TestCa;
 use testkit::shared_stack;
 use testkit::wait::until;
 use tokio_postgres::{Client, NoTls};
@@ -32,10 +33,10 @@ impl Drop for Scene {
 
 impl Scene {
     async fn mailing_to(smtp_url: &str) -> Self {
-        Self::with_timeout(smtp_url, WITHIN).await
+        Self::with(smtp_url, "", WITHIN).await
     }
 
-    async fn with_timeout(smtp_url: &str, timeout: Duration) -> Self {
+    async fn with(smtp_url: &str, ca_file: &str, timeout: Duration) -> Self {
         let database_url = shared_stack().await.create_database().await.unwrap();
         let settings = [
             ("AMQP__URL", "amqp://h"),
@@ -43,6 +44,7 @@ impl Scene {
             ("SECRETS__KEY", KEY),
             ("NOTIFY__SMTP_URL", smtp_url),
             ("NOTIFY__MAIL_TO", "a@example.com,b@example.com"),
+            ("EGRESS__CA_FILE", ca_file),
         ];
         let settings = settings.map(|(name, value)| (format!("WEBHOOKS_{name}"), value.to_owned()));
         let settings = Settings::load_from(Program::Fanout, None, settings).unwrap();
@@ -105,7 +107,8 @@ async fn a_server_that_is_down_gets_the_mail_when_it_is_up() {
     let scene = Scene::mailing_to(&format!("smtp://{address}")).await;
     scene.notify("told later").await;
     scene.tried(NotificationResult::Failed, 1).await;
-    let put_off = "mailed_at IS NULL AND mail_tries = 1 AND mail_next_at BETWEEN now() + interval '30 s' AND now() + interval '61 s'";
+    let put_off = "mailed_at IS NULL AND mail_tries = 1
+        AND mail_next_at BETWEEN now() + interval '30 s' AND now() + interval '61 s'";
     until(WITHIN, "the next try in a minute", async || scene.count(put_off).await == 1).await.unwrap();
 
     let server = PlayedServer::at(&address).await;
@@ -115,10 +118,44 @@ async fn a_server_that_is_down_gets_the_mail_when_it_is_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn only_a_server_that_an_authority_vouches_for_hears_the_password() {
+    runtime::install_crypto_provider();
+    let (ours, other) = (TestCa::new(), TestCa::new());
+    let ca_file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(ca_file.path(), ours.pem()).unwrap();
+    for (ca, result) in [(&other, NotificationResult::Failed), (&ours, NotificationResult::Sent)] {
+        let server = PlayedServer::secured(ca.issue(&[])).await;
+        let url = format!("smtps://crm:secret@{}", server.address);
+        let scene = Scene::with(&url, ca_file.path().to_str().unwrap(), WITHIN).await;
+        scene.notify("in secret").await;
+        scene.tried(result, 1).await;
+        let logins: Vec<_> = server.letters().into_iter().filter_map(|letter| letter.login).collect();
+        assert_eq!(logins.len(), usize::from(result == NotificationResult::Sent));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_not_sent_to_a_server_without_tls() {
+    let server = PlayedServer::start().await;
+    let port = server.address.rsplit_once(':').unwrap().1;
+    // This machine, by an address that the settings do not take for it.
+    let elsewhere = format!("0.0.0.0:{port}");
+    let scene = Scene::mailing_to(&format!("smtp://crm:secret@{elsewhere}")).await;
+    scene.notify("in secret").await;
+    scene.tried(NotificationResult::Failed, 1).await;
+    assert!(server.letters().is_empty());
+
+    let scene = Scene::mailing_to(&format!("smtp://{elsewhere}")).await;
+    scene.notify("in the open").await;
+    scene.tried(NotificationResult::Sent, 1).await;
+    assert_eq!(server.letters().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_hangs_or_refuses_is_tried_again_until_it_is_no_news() {
     let hanging = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("smtp://{}", hanging.local_addr().unwrap());
-    let scene = Scene::with_timeout(&url, Duration::from_millis(200)).await;
+    let scene = Scene::with(&url, "", Duration::from_millis(200)).await;
     scene.notify("in vain").await;
     scene.tried(NotificationResult::Failed, 1).await;
     until(WITHIN, "it to be put off", async || scene.count("mail_next_at > now() + interval '30 s'").await == 1)

@@ -4,8 +4,16 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use testkit::certificates::ServerIdentity;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+
+/// A connection, in TLS or not.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// A mail as it was taken.
 #[derive(Clone, Debug, Default)]
@@ -29,15 +37,36 @@ impl PlayedServer {
     }
 
     pub async fn at(address: &str) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
-        let (address, taken) = (listener.local_addr().unwrap().to_string(), Arc::default());
-        let letters = Arc::clone(&taken);
+        let (listener, server) = Self::bound(address).await;
+        let taken = Arc::clone(&server.taken);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(converse(stream, Arc::clone(&letters)));
+                tokio::spawn(converse(stream, Arc::clone(&taken)));
             }
         });
-        Self { address, taken }
+        server
+    }
+
+    /// TLS from the first byte.
+    pub async fn secured(identity: ServerIdentity) -> Self {
+        let (listener, server) = Self::bound("127.0.0.1:0").await;
+        let config = ServerConfig::builder().with_no_client_auth();
+        let config = config.with_single_cert(identity.chain, identity.key).unwrap();
+        let (acceptor, taken) = (TlsAcceptor::from(Arc::new(config)), Arc::clone(&server.taken));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    tokio::spawn(converse(stream, Arc::clone(&taken)));
+                }
+            }
+        });
+        server
+    }
+
+    async fn bound(address: &str) -> (TcpListener, Self) {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        (listener, Self { address, taken: Arc::default() })
     }
 
     /// Where nobody listens.
@@ -52,7 +81,7 @@ impl PlayedServer {
 }
 
 /// Ends when the client does.
-async fn converse(stream: TcpStream, taken: Arc<Mutex<Vec<Letter>>>) -> Option<()> {
+async fn converse(stream: impl Stream, taken: Arc<Mutex<Vec<Letter>>>) -> Option<()> {
     let mut stream = BufReader::new(stream);
     let mut letter = Letter::default();
     answer(&mut stream, "220 played").await?;
@@ -84,7 +113,7 @@ async fn converse(stream: TcpStream, taken: Arc<Mutex<Vec<Letter>>>) -> Option<(
     }
 }
 
-async fn read_text(stream: &mut BufReader<TcpStream>) -> Option<String> {
+async fn read_text(stream: &mut BufReader<impl Stream>) -> Option<String> {
     let mut text = String::new();
     loop {
         match read_line(stream).await?.as_str() {
@@ -94,12 +123,13 @@ async fn read_text(stream: &mut BufReader<TcpStream>) -> Option<String> {
     }
 }
 
-async fn read_line(stream: &mut BufReader<TcpStream>) -> Option<String> {
+async fn read_line(stream: &mut BufReader<impl Stream>) -> Option<String> {
     let mut line = String::new();
     let length = stream.read_line(&mut line).await.ok()?;
     (length > 0).then(|| line.trim_end_matches("\r\n").to_owned())
 }
 
-async fn answer(stream: &mut BufReader<TcpStream>, line: &str) -> Option<()> {
-    stream.write_all(format!("{line}\r\n").as_bytes()).await.ok()
+async fn answer(stream: &mut BufReader<impl Stream>, line: &str) -> Option<()> {
+    stream.write_all(format!("{line}\r\n").as_bytes()).await.ok()?;
+    stream.flush().await.ok()
 }
