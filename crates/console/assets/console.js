@@ -116,18 +116,29 @@
     if (answer.redirected) { location.reload(); return; }
     if (!answer.ok) return;
     const page = parse(await answer.text());
+    let changed = false;
     all("[data-live]").forEach((region) => {
       const fresh = page.getElementById(region.id);
       if (!fresh || isInUse(region) || seen.get(region.id) === fresh.innerHTML) return;
       seen.set(region.id, fresh.innerHTML);
       region.replaceChildren(...fresh.childNodes);
       settle(region);
+      changed = true;
     });
+    // What was done a while ago may be undone by now.
+    if (changed) byId("flash").replaceChildren();
   };
   const keepFresh = async () => {
     if (!document.hidden) await refresh().catch(() => {});
     setTimeout(keepFresh, EVERY_MS);
   };
+
+  // Loading the page again must not tell again what was done.
+  const address = new URL(location.href);
+  if (address.searchParams.has("done")) {
+    address.searchParams.delete("done");
+    history.replaceState(null, "", address);
+  }
 
   all("[data-live]").forEach((region) => seen.set(region.id, region.innerHTML));
   if (all("[data-live]").length > 1) setTimeout(keepFresh, EVERY_MS);

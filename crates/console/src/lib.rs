@@ -1,4 +1,4 @@
-//! The admin API under `/api/v1`, as a library that `fanout` serves.
+//! The admin API under `/api/v1` and the console's pages, as a library that `fanout` serves.
 //!
 //! [`router`] builds it, [`serve`] answers connections with it. It owns what crosses HTTP: tokens, parsing, validation,
 //! problems (RFC 9457), pages and entity tags. It stores through `store`, decides by `domain`, and talks to no broker.

@@ -11,6 +11,7 @@ mod outages;
 mod outcomes;
 mod release;
 mod retention;
+mod search;
 mod secrets;
 mod statuses;
 mod subscriptions;
