@@ -1,7 +1,7 @@
 //! The console's pages, as a browser without JavaScript uses them.
 
 mod access;
-mod browser;
+pub mod browser;
 mod form;
 mod hostile;
 mod log;
