@@ -13,9 +13,12 @@ use broker::{Message, Publisher};
 use domain::ReleasePace;
 use futures_util::future::join_all;
 use store::Database;
+use store::release::Released;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use wire::DeliveryJob;
 
+use crate::enqueue::message;
 use crate::metrics::FanoutMetrics;
 
 /// A broker that confirms nothing for so long is away, or full: the rows go back, so that no transaction stays open.
@@ -53,6 +56,25 @@ impl Relay {
             () = tokio::time::sleep(pause) => true,
         }
     }
+}
+
+/// The messages that ask for the deliveries' next attempts.
+fn jobs(deliveries: Vec<Released>) -> Vec<Message> {
+    let job = |delivery: Released| DeliveryJob {
+        delivery: delivery.delivery,
+        webhook: delivery.webhook,
+        account: delivery.account,
+        event_id: delivery.event_id,
+        event_type: delivery.event_type,
+        accepted_at: delivery.created_at,
+        attempt: delivery.attempts + 1,
+        step: delivery.step,
+        trigger: delivery.trigger,
+        repeat: false,
+        payload: delivery.payload.into(),
+        traceparent: delivery.traceparent,
+    };
+    deliveries.into_iter().map(|delivery| message(&job(delivery))).collect()
 }
 
 /// Publishes in the given order; true when the broker has them all.

@@ -1,40 +1,16 @@
 //! Deliveries whose retry is long overdue: the broker lost it, or holds it and does not let it go.
 
-use domain::{AccountName, DeliveryId, WebhookId};
-use jiff::{SignedDuration, Timestamp};
-use tokio_postgres::Row;
+use jiff::SignedDuration;
 
 use crate::database::Database;
 use crate::error::StoreError;
 use crate::partitions::day_of;
+use crate::release::{Released, released};
 
-/// What is needed to make the retry again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Overdue {
-    /// The delivery.
-    pub delivery: DeliveryId,
-    /// When its event was accepted.
-    pub created_at: Timestamp,
-    /// Tenant that owns the webhook.
-    pub account: AccountName,
-    /// Whom it is for.
-    pub webhook: WebhookId,
-    /// CloudEvents id of the event.
-    pub event_id: String,
-    /// Name of the event's type.
-    pub event_type: String,
-    /// Attempts made.
-    pub attempts: u32,
-    /// Steps of the ladder used before the last attempt.
-    pub step: u32,
-    /// Exact bytes to post and to sign.
-    pub payload: Vec<u8>,
-    /// W3C trace context of the event.
-    pub traceparent: Option<String>,
-}
-
+/// The step that the retry uses was not written yet when the attempt before it was.
 const CLAIM: &str =
-    "SELECT id, created_at, account, webhook_id, event_id, event_type, attempts, step, payload, traceparent
+    "SELECT id, created_at, account, webhook_id, event_id, event_type, attempts, step + 1 AS step, payload, traceparent,
+        'retry' AS trigger
     FROM deliveries WHERE state = 'retrying' AND next_attempt_at < now() - make_interval(secs => $1)
     ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED";
 
@@ -79,7 +55,7 @@ impl Database {
         &self,
         by: SignedDuration,
         limit: i64,
-        publish: impl FnOnce(Vec<Overdue>) -> F,
+        publish: impl FnOnce(Vec<Released>) -> F,
     ) -> Result<usize, StoreError>
     where
         F: Future<Output = bool>,
@@ -87,7 +63,7 @@ impl Database {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
         let rows = transaction.query(CLAIM, &[&by.as_secs_f64(), &limit]).await?;
-        let overdue = rows.iter().map(overdue).collect::<Result<Vec<_>, _>>()?;
+        let overdue = rows.iter().map(released).collect::<Result<Vec<_>, _>>()?;
         let ids: Vec<_> = overdue.iter().map(|delivery| delivery.delivery.as_uuid()).collect();
         let days: Vec<_> = overdue.iter().map(|delivery| day_of(delivery.created_at)).collect();
         if overdue.is_empty() || !publish(overdue).await {
@@ -97,20 +73,4 @@ impl Database {
         transaction.commit().await?;
         Ok(ids.len())
     }
-}
-
-fn overdue(row: &Row) -> Result<Overdue, StoreError> {
-    let number = |column| u32::try_from(row.get::<_, i32>(column)).unwrap_or_default();
-    Ok(Overdue {
-        delivery: row.get::<_, uuid::Uuid>("id").into(),
-        created_at: row.get("created_at"),
-        account: row.get::<_, &str>("account").parse().map_err(|_| StoreError::UnknownValue("account"))?,
-        webhook: WebhookId(row.get("webhook_id")),
-        event_id: row.get("event_id"),
-        event_type: row.get("event_type"),
-        attempts: number("attempts"),
-        step: number("step"),
-        payload: row.get("payload"),
-        traceparent: row.get("traceparent"),
-    })
 }

@@ -244,7 +244,7 @@ async fn queue(transaction: &Transaction<'_>, taken: &Taken) -> Result<Vec<Relea
     Ok(released)
 }
 
-fn released(row: &Row) -> Result<Released, StoreError> {
+pub(crate) fn released(row: &Row) -> Result<Released, StoreError> {
     let number = |column| u32::try_from(row.get::<_, i32>(column)).unwrap_or_default();
     Ok(Released {
         delivery: row.get::<_, Uuid>("id").into(),

@@ -3,17 +3,13 @@
 
 use std::time::Duration;
 
-use broker::{Message, Publisher};
-use domain::Trigger;
+use broker::Publisher;
 use jiff::SignedDuration;
-use store::reconcile::Overdue;
 use store::{Database, StoreError};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use wire::DeliveryJob;
 
-use super::publish_all;
-use crate::enqueue::message;
+use super::{jobs, publish_all};
 
 /// A retry that is merely late is not made up for: a broker that is catching up delivers it.
 const OVERDUE: SignedDuration = SignedDuration::from_mins(5);
@@ -48,32 +44,11 @@ async fn make_up(database: &Database, publisher: &Publisher) -> Result<bool, Sto
     if requeued > 0 {
         info!(deliveries = requeued, "deliveries that no sender got are queued again");
     }
-    let retries = database.republish_overdue(OVERDUE, BATCH, |overdue| publish(publisher, overdue)).await?;
+    // A retry that was not lost after all is then there twice; the second finds its attempt made.
+    let publish = async |overdue| publish_all(publisher, &jobs(overdue)).await;
+    let retries = database.republish_overdue(OVERDUE, BATCH, publish).await?;
     if retries > 0 {
         info!(retries, "retries that the broker did not bring back are made up for");
     }
     Ok(retries > 0)
-}
-
-/// A retry that was not lost after all is then there twice; the second finds its attempt made.
-async fn publish(publisher: &Publisher, overdue: Vec<Overdue>) -> bool {
-    let messages: Vec<Message> = overdue.into_iter().map(|delivery| message(&retry(delivery))).collect();
-    publish_all(publisher, &messages).await
-}
-
-fn retry(overdue: Overdue) -> DeliveryJob {
-    DeliveryJob {
-        delivery: overdue.delivery,
-        webhook: overdue.webhook,
-        account: overdue.account,
-        event_id: overdue.event_id,
-        event_type: overdue.event_type,
-        accepted_at: overdue.created_at,
-        attempt: overdue.attempts + 1,
-        step: overdue.step + 1,
-        trigger: Trigger::Retry,
-        repeat: false,
-        payload: overdue.payload.into(),
-        traceparent: overdue.traceparent,
-    }
 }

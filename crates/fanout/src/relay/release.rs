@@ -2,16 +2,13 @@
 
 use std::time::Duration;
 
-use broker::Message;
 use domain::{RELEASE_INTERVAL, WebhookId};
 use futures_util::{StreamExt, stream};
 use store::StoreError;
 use store::release::{Release, Released};
 use tracing::{debug, warn};
-use wire::DeliveryJob;
 
-use super::{Relay, publish_all};
-use crate::enqueue::message;
+use super::{Relay, jobs, publish_all};
 
 /// Webhooks looked at in one round.
 const WEBHOOKS: i64 = 100;
@@ -69,7 +66,7 @@ impl Relay {
 
     async fn publish_in_parts(&self, released: Vec<Released>) -> bool {
         let part = released.len().div_ceil(PARTS);
-        let messages: Vec<Message> = released.into_iter().map(|delivery| message(&job(delivery))).collect();
+        let messages = jobs(released);
         for part in messages.chunks(part) {
             if !publish_all(&self.publisher, part).await {
                 return false;
@@ -87,22 +84,5 @@ impl Relay {
                 Err(error) => debug!(%error, "deliveries that wait without a release are not looked for"),
             }
         }
-    }
-}
-
-fn job(released: Released) -> DeliveryJob {
-    DeliveryJob {
-        delivery: released.delivery,
-        webhook: released.webhook,
-        account: released.account,
-        event_id: released.event_id,
-        event_type: released.event_type,
-        accepted_at: released.created_at,
-        attempt: released.attempts + 1,
-        step: released.step,
-        trigger: released.trigger,
-        repeat: false,
-        payload: released.payload.into(),
-        traceparent: released.traceparent,
     }
 }
