@@ -7,8 +7,11 @@ pub const RELEASE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The least that is tried: a webhook in trouble is asked once a second whether it is better.
 const LEAST: f64 = 1.0;
-/// Deliveries that only their receiver's slowness kept back are not paced beyond what it absorbs; this bounds a batch.
+/// Deliveries that only their receiver's slowness kept back are not paced beyond what it absorbs; this
+/// bounds what a relay does for one webhook.
 const MOST: f64 = 1_000.0;
+/// Released at once at most: they are in memory with their payloads, which may have 256 KiB each.
+const MOST_AT_ONCE: f64 = 100.0;
 /// Growth an interval: twofold in half a second.
 const GROWTH: f64 = 1.15;
 /// After trouble.
@@ -46,10 +49,11 @@ impl ReleasePace {
         self.0
     }
 
-    /// Deliveries to release at once, so that [`Self::until_next`] is about [`RELEASE_INTERVAL`].
-    pub fn batch(self) -> u32 {
-        // At most 100: the pace is clamped.
-        (self.0 * RELEASE_INTERVAL.as_secs_f64()).ceil().max(1.0) as u32
+    /// Deliveries to release at once, so that [`Self::until_next`] is about [`RELEASE_INTERVAL`]; more, up to a second's
+    /// worth, when the webhook's turn is `late`: many webhooks are released to at once.
+    pub fn batch(self, late: Duration) -> u32 {
+        let time = (RELEASE_INTERVAL + late).min(Duration::from_secs(1));
+        (self.0 * time.as_secs_f64()).ceil().clamp(1.0, MOST_AT_ONCE) as u32
     }
 
     /// How long that many releases last at this pace.
@@ -78,7 +82,7 @@ mod tests {
         let configured = ReleasePace::new(50.0);
         let (mut pace, mut time) = (ReleasePace::CAREFUL, Duration::ZERO);
         while pace != configured {
-            time += pace.until_next(pace.batch());
+            time += pace.until_next(pace.batch(Duration::ZERO));
             pace = pace.next(WELL, configured);
         }
         assert!(time < Duration::from_secs(5), "{time:?}");
@@ -93,7 +97,7 @@ mod tests {
         for _ in 0..20 {
             pace = pace.next(Absorption { returned: true, ..WELL }, configured);
         }
-        assert_eq!((pace.per_second(), pace.batch()), (1.0, 1));
+        assert_eq!((pace.per_second(), pace.batch(Duration::ZERO)), (1.0, 1));
         let failing = Absorption { failing: true, ..WELL };
         assert_eq!(configured.next(failing, configured).per_second(), 25.0);
         let fails_at_once = Absorption { spared: false, ..failing };
@@ -104,10 +108,12 @@ mod tests {
     fn the_pace_is_kept_whatever_the_batch() {
         for per_second in [1.0, 7.0, 50.0, 999.0] {
             let pace = ReleasePace::new(per_second);
-            let batch = pace.batch();
+            let batch = pace.batch(Duration::ZERO);
             let kept = f64::from(batch) / pace.until_next(batch).as_secs_f64();
             assert!((kept - per_second).abs() < 0.01, "{per_second} {kept}");
         }
         assert_eq!(ReleasePace::new(f64::NAN), ReleasePace::CAREFUL);
+        let late = [100, 900, 60_000].map(|ms| ReleasePace::new(50.0).batch(Duration::from_millis(ms)));
+        assert_eq!(late, [10, 50, 50], "what is late is made up for, a second's worth at a time");
     }
 }

@@ -4,6 +4,8 @@
 //! them waiting. The rows are removed before the jobs are published, so that a sender that puts one aside again at once
 //! waits for the commit and then finds room for its row.
 
+use std::time::Duration;
+
 use deadpool_postgres::Transaction;
 use domain::{Absorption, AccountName, DeliveryId, ReleasePace, Trigger, WebhookId};
 use jiff::Timestamp;
@@ -69,7 +71,7 @@ const FORGOTTEN: &str = "WITH RECURSIVE waiting AS (
     WHERE waiting.webhook_id IS NOT NULL AND w.paused_reason IS NULL
     ON CONFLICT DO NOTHING";
 
-const TURN: &str = "SELECT r.per_second, w.id IS NULL AS deleted, w.paused_reason IS NOT NULL AS paused,
+const TURN: &str = "SELECT r.per_second, extract(epoch FROM now() - r.next_at)::float8 AS late, w.id IS NULL AS deleted, w.paused_reason IS NOT NULL AS paused,
         coalesce(w.failed_attempts > 0, false) AS failing
     FROM releases r LEFT JOIN webhooks w ON w.id = r.webhook_id
     WHERE r.webhook_id = $1 AND r.next_at <= now() FOR UPDATE OF r SKIP LOCKED";
@@ -122,6 +124,7 @@ const MOVED_AT_ONCE: i64 = 1000;
 /// A turn of a webhook, locked.
 struct Turn {
     pace: ReleasePace,
+    late: Duration,
     deleted: bool,
     paused: bool,
     failing: bool,
@@ -182,7 +185,7 @@ impl Database {
             transaction.commit().await?;
             return Ok(Release::Released(0));
         }
-        let taken = take(&transaction, webhook, i64::from(turn.pace.batch())).await?;
+        let taken = take(&transaction, webhook, i64::from(turn.pace.batch(turn.late))).await?;
         if taken.ids.is_empty() {
             transaction.execute(ALL_RELEASED, &[&webhook.0]).await?;
             transaction.commit().await?;
@@ -207,6 +210,7 @@ async fn turn(transaction: &Transaction<'_>, webhook: WebhookId) -> Result<Optio
     let row = transaction.query_opt(&statement, &[&webhook.0]).await?;
     Ok(row.map(|row| Turn {
         pace: ReleasePace::new(row.get("per_second")),
+        late: Duration::try_from_secs_f64(row.get("late")).unwrap_or_default(),
         deleted: row.get("deleted"),
         paused: row.get("paused"),
         failing: row.get("failing"),
