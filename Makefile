@@ -10,10 +10,10 @@ STACK := cargo run --quiet --package testkit --bin stack --
 # Stopping must work while the sources do not compile.
 BUILT_STACK = $(firstword $(wildcard $(TARGET)/debug/stack $(TARGET)/release/stack))
 
-.PHONY: help dev stop demo test bench licences fmt
+.PHONY: help dev stop demo test bench screenshots licences fmt
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 dev: ## Start private RabbitMQ and PostgreSQL servers; their addresses are in .dev/env
 	@$(STACK) up
@@ -29,8 +29,9 @@ demo: ## Show an event's whole way, and stay until Ctrl-C (DEMO_EXIT=1: end when
 test: ## Check format and lints, and run all tests with servers of their own
 	cargo fmt --all --check
 	cargo build --workspace --all-targets
-	@$(TARGET)/debug/stack install
+	@$(TARGET)/debug/stack install --browser
 	@command -v python3 > /dev/null || apt-get install --yes --no-install-recommends python3
+	tests/browser/fetch-axe
 	deploy/check
 	cargo clippy --workspace --all-targets -- -D warnings
 	@trap '$(TARGET)/debug/stack down --tests' EXIT; $(TARGET)/debug/stack up --tests; cargo test --workspace
@@ -40,6 +41,11 @@ bench: ## Compare the product with the bare crates, as ratios, and time its core
 	@$(TARGET)/release/stack install
 	$(TARGET)/release/bench
 	cargo bench --package domain -- --quick
+
+screenshots: ## Take the pictures of the console in docs/img (DIR=…: of every page, into that directory)
+	cargo build --workspace --bins --examples
+	@$(TARGET)/debug/stack install --browser
+	@$(TARGET)/debug/examples/screenshots $(DIR)
 
 licences: .dev/tools/bin/cargo-deny ## Check licences, banned crates and sources of all dependencies
 	.dev/tools/bin/cargo-deny deny check licenses bans sources

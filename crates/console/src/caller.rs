@@ -6,9 +6,11 @@
 use std::time::Instant;
 
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use store::tokens::{Bearer, Role};
+use store::bearer::Bearer;
+use store::tokens::Role;
 
 use crate::problem::Problem;
 use crate::state::ApiState;
@@ -27,11 +29,11 @@ impl FromRequestParts<ApiState> for Reader {
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
         let none = "Send a token as `Authorization: Bearer <token>`";
-        let token = token(parts).ok_or_else(|| Problem::unauthorized(none, CHALLENGE))?;
+        let token = token(&parts.headers).ok_or_else(|| Problem::unauthorized(none, CHALLENGE))?;
         let bearer = state.database.bearer(token).await?;
         let unknown = "The token is not known, or has been revoked";
         let bearer = bearer.ok_or_else(|| Problem::unauthorized(unknown, INVALID_TOKEN))?;
-        state.request_limit.admit(Instant::now(), bearer.token).map_err(Problem::too_many_requests)?;
+        state.request_limit.admit(Instant::now(), bearer.key()).map_err(Problem::too_many_requests)?;
         Ok(Self(bearer))
     }
 }
@@ -49,8 +51,8 @@ impl FromRequestParts<ApiState> for Editor {
 }
 
 /// The token of the one `Authorization` header; of two, neither can be trusted.
-fn token(parts: &Parts) -> Option<&str> {
-    let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
+pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
+    let mut headers = headers.get_all(AUTHORIZATION).iter();
     let (Some(header), None) = (headers.next(), headers.next()) else { return None };
     let (scheme, token) = header.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("Bearer").then_some(token.trim())

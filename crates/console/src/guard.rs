@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use runtime::settings::Origin;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -26,28 +27,40 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// Names a request in the log. Ours alone: an id that a client chose could be made to collide.
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+type SafeHeaders = [(HeaderName, HeaderValue); 4];
+
 /// Answers hold customers' data and are no pages: nothing may store, guess, frame or run them.
-const SAFE_HEADERS: [(HeaderName, HeaderValue); 4] = [
+const SAFE_HEADERS: SafeHeaders = [
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
 ];
 
-/// Pages use nothing but our own stylesheet, script and images in their text, and send forms to us alone. Without a
-/// referrer from page to page, browsers would not say where a form comes from.
-const PAGE_HEADERS: [(HeaderName, HeaderValue); 4] = [
-    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    (
-        CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(
-            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; \
-             form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-        ),
-    ),
-    (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
-    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-];
+/// The same for pages. Without a referrer from page to page, browsers would not say where a form comes from.
+fn page_headers(frame_ancestors: &[Origin]) -> SafeHeaders {
+    [
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (CONTENT_SECURITY_POLICY, page_policy(frame_ancestors)),
+        (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ]
+}
+
+/// Pages use nothing but our own stylesheet, script and images in their text, send forms to us alone, and stand in
+/// nobody's frame but these.
+fn page_policy(frame_ancestors: &[Origin]) -> HeaderValue {
+    let mut ancestors: Vec<_> = frame_ancestors.iter().map(Origin::as_str).collect();
+    if ancestors.is_empty() {
+        ancestors.push("'none'");
+    }
+    let policy = format!(
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; \
+         form-action 'self'; base-uri 'none'; frame-ancestors {}",
+        ancestors.join(" ")
+    );
+    HeaderValue::try_from(policy).expect("an origin is visible ASCII")
+}
 
 /// What the guard works with.
 #[derive(Clone)]
@@ -57,6 +70,7 @@ pub(crate) struct Guard {
     timeout: Duration,
     /// How much longer what waits for a sender may take.
     test_patience: Duration,
+    page_headers: SafeHeaders,
 }
 
 impl Guard {
@@ -66,6 +80,7 @@ impl Guard {
             observer: Arc::clone(&state.observer),
             timeout: REQUEST_TIMEOUT,
             test_patience: state.tests.patience(),
+            page_headers: page_headers(&state.console.frame_ancestors),
         }
     }
 
@@ -97,7 +112,7 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
     if is_page {
         response = pages::page_instead(response, &guard.base_path, id);
     }
-    harden(response.headers_mut(), if is_page { PAGE_HEADERS } else { SAFE_HEADERS }, id);
+    harden(response.headers_mut(), if is_page { guard.page_headers } else { SAFE_HEADERS }, id);
     let status = response.status().into();
     guard.observer.served(&ServedRequest { method, route, status, duration: started.elapsed() });
     response
@@ -129,7 +144,7 @@ fn names_one_host(request: &Request) -> bool {
 }
 
 /// A handler that has set one of the headers knows better.
-fn harden(headers: &mut HeaderMap, safe: [(HeaderName, HeaderValue); 4], id: Uuid) {
+fn harden(headers: &mut HeaderMap, safe: SafeHeaders, id: Uuid) {
     for (name, value) in safe {
         headers.entry(name).or_insert(value);
     }

@@ -11,8 +11,8 @@ use axum::response::{IntoResponse, Response};
 use domain::WebhookId;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use store::bearer::Bearer;
 use store::idempotency::{KeyState, KeyedRequest, StoredAnswer};
-use store::tokens::Bearer;
 
 use crate::entity_tag::entity_tag;
 use crate::json_body::{self, JSON};

@@ -30,7 +30,7 @@ mod webhook_changes;
 mod webhook_form;
 mod webhooks;
 
-pub use observer::{RequestMethod, RequestObserver, ServedRequest, StatusClass};
+pub use observer::{RequestLabels, RequestMethod, RequestObserver, ServedRequest, StatusClass};
 pub use openapi::document as openapi_document;
 pub use pages::PageRoute;
 pub use request_limit::RequestLimit;

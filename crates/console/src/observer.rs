@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
-use runtime::metrics::Label;
+use runtime::metrics::{Label, Labels};
 
 use crate::route::Route;
 
@@ -24,6 +24,50 @@ pub struct ServedRequest {
     pub status: StatusClass,
     /// From the request's head to the answer's.
     pub duration: Duration,
+}
+
+impl ServedRequest {
+    /// What it is counted under. What its route does not take is counted with what no route takes.
+    pub fn labels(&self) -> RequestLabels {
+        let Self { method, route, status, .. } = *self;
+        if route.methods().contains(&method) {
+            RequestLabels { method, route, status }
+        } else {
+            RequestLabels { method: RequestMethod::Other, route: Route::Unmatched, status }
+        }
+    }
+}
+
+/// A method, a route that takes it, and the class of an answer's status. There are no others, or most series would be
+/// of pairs that never come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestLabels {
+    method: RequestMethod,
+    route: Route,
+    status: StatusClass,
+}
+
+impl RequestLabels {
+    fn all() -> impl Iterator<Item = Self> {
+        let pairs = Route::ALL.iter().flat_map(|route| route.methods().iter().map(move |method| (*method, *route)));
+        pairs.flat_map(|(method, route)| {
+            StatusClass::all().iter().map(move |status| Self { method, route, status: *status })
+        })
+    }
+}
+
+impl Labels for RequestLabels {
+    fn names() -> Vec<&'static str> {
+        vec![RequestMethod::NAME, Route::NAME, StatusClass::NAME]
+    }
+
+    fn combinations() -> Vec<Vec<&'static str>> {
+        Self::all().map(|labels| vec![labels.method.value(), labels.route.value(), labels.status.value()]).collect()
+    }
+
+    fn index(self) -> usize {
+        Self::all().position(|labels| labels == self).expect("all() gives every pair that labels() makes")
+    }
 }
 
 /// A request's method as a label: those that routes take, and `other`, because a client may send any word.
@@ -122,5 +166,35 @@ impl Label for StatusClass {
             Self::ClientError => "4xx",
             Self::ServerError => "5xx",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(method: RequestMethod, route: Route) -> RequestLabels {
+        ServedRequest { method, route, status: StatusClass::ClientError, duration: Duration::ZERO }.labels()
+    }
+
+    #[test]
+    fn every_request_is_counted_under_labels_that_exist() {
+        let all = RequestLabels::combinations();
+        for route in Route::ALL {
+            for method in RequestMethod::all() {
+                let [named_method, named_route, _] = all[labels(*method, *route).index()][..] else { unreachable!() };
+                let taken = route.methods().contains(method);
+                let expected = if taken { (method.value(), route.value()) } else { ("other", "unmatched") };
+                assert_eq!((named_method, named_route), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn what_never_comes_has_no_series() {
+        let pairs = Route::ALL.iter().map(|route| route.methods().len()).sum::<usize>();
+        assert_eq!(RequestLabels::combinations().len(), pairs * StatusClass::all().len());
+        assert!(pairs < 30, "{pairs}");
+        assert_eq!(labels(RequestMethod::Post, Route::Unmatched), labels(RequestMethod::Get, Route::WebhookPause));
     }
 }

@@ -28,6 +28,7 @@ pub(crate) mod shown_text;
 mod sign_in;
 mod sign_in_limit;
 mod spark;
+mod sso;
 mod state;
 mod submission;
 mod switch;

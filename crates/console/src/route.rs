@@ -5,6 +5,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, any, get, post};
 
 use crate::guard::{Guard, guard};
+use crate::observer::RequestMethod;
 use crate::pages::{self, PageRoute, PageState};
 use crate::problem::Problem;
 use crate::state::ApiState;
@@ -117,6 +118,34 @@ impl Route {
     pub(crate) fn of_template(template: &str) -> Self {
         let api = Self::ALL.iter().copied().find(|route| route.template() == template);
         api.or_else(|| PageRoute::is_template(template).then_some(Self::Console)).unwrap_or(Self::Unmatched)
+    }
+
+    /// The methods that it takes; a test asks each route whether that is so. `HEAD` goes with `GET`.
+    pub const fn methods(self) -> &'static [RequestMethod] {
+        use RequestMethod::{Delete, Get, Other, Patch, Post};
+        match self {
+            Self::Webhooks | Self::Console => &[Get, Post],
+            Self::Webhook => &[Get, Patch, Delete],
+            Self::EventTypes
+            | Self::WebhookDeliveries
+            | Self::WebhookSecret
+            | Self::WebhookRecovery
+            | Self::WebhookStats
+            | Self::WebhookAudit
+            | Self::Delivery
+            | Self::Notifications
+            | Self::OpenApi => &[Get],
+            Self::Test
+            | Self::WebhookTest
+            | Self::WebhookPause
+            | Self::WebhookResume
+            | Self::WebhookSecretRotate
+            | Self::WebhookRecover
+            | Self::DeliveryRetry
+            | Self::NotificationRead
+            | Self::NotificationsReadAll => &[Post],
+            Self::Unmatched => &[Other],
+        }
     }
 
     /// What answers it; `None` when there is nothing to answer.

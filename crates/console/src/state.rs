@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use domain::sso::IdentityProvider;
 use domain::{AddressPolicy, ReleasePace};
+use runtime::settings::Origin;
 use store::Database;
 use url::Url;
 
@@ -36,6 +38,10 @@ pub struct ApiState {
 pub struct ConsoleSettings {
     /// Scheme, host and port as browsers see them.
     pub public_url: Url,
+    /// Whose pages may show ours in a frame.
+    pub frame_ancestors: Vec<Origin>,
+    /// The CRM that may vouch for people; without one everybody needs an API token.
+    pub identity_provider: Option<Arc<IdentityProvider>>,
     /// How long the delivery log is kept, in days.
     pub retention_days: u16,
     /// Consecutive failed deliveries after which a webhook is paused; 0 for never.

@@ -12,8 +12,8 @@ use domain::{AccountName, SigningSecret, test_message};
 use runtime::TraceContext;
 use serde::Serialize;
 use store::Database;
+use store::bearer::Bearer;
 use store::test_requests::TestSubject;
-use store::tokens::Bearer;
 use store::webhooks::Webhook;
 use wire::{TestAttempt, TestRequest};
 
@@ -75,13 +75,13 @@ pub(crate) async fn test_webhook(
         Wanted::Saved(id) | Wanted::Form { webhook: Some(id), .. } => Tested::Webhook(*id),
         Wanted::Form { webhook: None, url, .. } => Tested::Form(&by.account, url),
     };
-    state.tests.limits.admit(Instant::now(), by.token, &tested).map_err(Problem::test_too_soon)?;
+    state.tests.limits.admit(Instant::now(), by.key(), &tested).map_err(Problem::test_too_soon)?;
     let subject = subject(&state.database, &by.account, wanted).await?;
     let test = state.database.add_test_request(&by.account, &subject, event_type).await?;
     let test = test.ok_or_else(Problem::not_found)?;
     let traceparent = TraceContext::generate().to_string();
     let webhook_id = webhook.map(|webhook| webhook.id.to_string());
-    tracing::info!(account = %by.account, token = %by.token, webhook_id, %test, traceparent, "test asked for");
+    tracing::info!(account = %by.account, by = %by.who, webhook_id, %test, traceparent, "test asked for");
     ask(state, TestRequest { test, account: by.account.clone(), traceparent: Some(traceparent) }).await
 }
 

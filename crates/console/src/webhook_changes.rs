@@ -1,10 +1,12 @@
-//! What can be done to webhooks and deliveries, for API and pages alike: store it, write down who did it, log it.
+//! What can be done to webhooks and deliveries, for API and pages alike: store it, and log it. The store writes down who
+//! did it, in the same transaction.
 
 use domain::{AuditAction, DeliveryId, SigningSecret, WebhookId};
 use jiff::Timestamp;
+use store::audit::Entry;
+use store::bearer::Bearer;
 use store::delivery_log::Delivery;
 use store::recover::{Recovery, Retry};
-use store::tokens::Bearer;
 use store::webhooks::{Edit, EditOutcome, Webhook};
 
 use crate::problem::{FieldError, Problem};
@@ -34,9 +36,9 @@ pub(crate) async fn add_as(
     form: WebhookForm,
 ) -> Result<(Webhook, SigningSecret), Problem> {
     let new = form.into_new(&state.policy).map_err(Problem::validation_failed)?;
-    let created = state.database.create_webhook_as(&by.account, id, &new, MAX_WEBHOOKS_PER_ACCOUNT).await?;
+    let created = state.database.create_webhook_as(by, id, &new, MAX_WEBHOOKS_PER_ACCOUNT).await?;
     let created = created.ok_or_else(|| Problem::webhook_limit(MAX_WEBHOOKS_PER_ACCOUNT))?;
-    note(state, by, created.id, AuditAction::Created, "").await;
+    log(by, created.id, AuditAction::Created);
     Ok((created, new.secret))
 }
 
@@ -51,17 +53,9 @@ pub(crate) async fn edit(
     edit: &Edit,
     if_version: Option<i64>,
 ) -> Result<Webhook, Problem> {
-    let edited = done(state.database.edit_webhook(&by.account, id, edit, if_version).await?)?;
-    note(state, by, id, AuditAction::Edited, &parts(edit)).await;
+    let edited = done(state.database.edit_webhook(by, id, edit, if_version).await?)?;
+    log(by, id, AuditAction::Edited);
     Ok(edited)
-}
-
-/// What an edit gives, in words.
-fn parts(edit: &Edit) -> String {
-    let name = edit.name.as_ref().map(|_| "name");
-    let url = edit.url.as_ref().map(|_| "URL");
-    let event_types = edit.event_types.map(|_| "events");
-    [name, url, event_types].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// Deletes a webhook; with `if_version`, only when nobody edited it since.
@@ -74,8 +68,8 @@ pub(crate) async fn delete(
     id: WebhookId,
     if_version: Option<i64>,
 ) -> Result<(), Problem> {
-    done(state.database.delete_webhook(&by.account, id, if_version).await?)?;
-    note(state, by, id, AuditAction::Deleted, "").await;
+    done(state.database.delete_webhook(by, id, if_version).await?)?;
+    log(by, id, AuditAction::Deleted);
     Ok(())
 }
 
@@ -92,10 +86,10 @@ fn done<T>(outcome: EditOutcome<T>) -> Result<T, Problem> {
 /// # Errors
 /// 404.
 pub(crate) async fn pause(state: &ApiState, by: &Bearer, id: WebhookId) -> Result<Webhook, Problem> {
-    let paused = state.database.pause_webhook(&by.account, id).await?;
+    let paused = state.database.pause_webhook(by, id).await?;
     let (webhook, changed) = paused.ok_or_else(Problem::not_found)?;
     if changed {
-        note(state, by, id, AuditAction::Paused, "").await;
+        log(by, id, AuditAction::Paused);
     }
     Ok(webhook)
 }
@@ -105,10 +99,10 @@ pub(crate) async fn pause(state: &ApiState, by: &Bearer, id: WebhookId) -> Resul
 /// # Errors
 /// 404.
 pub(crate) async fn resume(state: &ApiState, by: &Bearer, id: WebhookId) -> Result<Webhook, Problem> {
-    let resumed = state.database.resume_webhook(&by.account, id, state.release_pace).await?;
+    let resumed = state.database.resume_webhook(by, id, state.release_pace).await?;
     let (webhook, changed) = resumed.ok_or_else(Problem::not_found)?;
     if changed {
-        note(state, by, id, AuditAction::Resumed, "").await;
+        log(by, id, AuditAction::Resumed);
     }
     Ok(webhook)
 }
@@ -119,8 +113,8 @@ pub(crate) async fn resume(state: &ApiState, by: &Bearer, id: WebhookId) -> Resu
 /// 404.
 pub(crate) async fn reveal_secret(state: &ApiState, by: &Bearer, id: WebhookId) -> Result<SigningSecret, Problem> {
     let secret = state.database.current_secret(&by.account, id).await?.ok_or_else(Problem::not_found)?;
-    state.database.audit(by, id, AuditAction::SecretRevealed, "").await?;
-    tracing::info!(account = %by.account, token = %by.token, webhook = %id, "secret shown");
+    state.database.audit(Entry::new(by, id, AuditAction::SecretRevealed)).await?;
+    tracing::info!(account = %by.account, by = %by.who, webhook = %id, "secret shown");
     Ok(secret)
 }
 
@@ -145,9 +139,9 @@ pub(crate) async fn rotate_secret(
     secret: Input<String>,
 ) -> Result<Rotation, Problem> {
     let secret = checked_secret(secret).map_err(Problem::validation_failed)?;
-    let rotated = state.database.rotate_secret(&by.account, id, &secret).await?;
+    let rotated = state.database.rotate_secret(by, id, &secret).await?;
     let (webhook, previous_expires_at) = rotated.ok_or_else(Problem::not_found)?;
-    note(state, by, id, AuditAction::SecretRotated, "").await;
+    log(by, id, AuditAction::SecretRotated);
     Ok(Rotation { webhook, secret, previous_expires_at })
 }
 
@@ -156,9 +150,9 @@ pub(crate) async fn rotate_secret(
 /// # Errors
 /// 404, and 409 for a delivery that has not failed.
 pub(crate) async fn retry(state: &ApiState, by: &Bearer, id: DeliveryId) -> Result<Delivery, Problem> {
-    match state.database.retry_delivery(&by.account, id).await? {
+    match state.database.retry_delivery(by, id).await? {
         Retry::Accepted(delivery) => {
-            note(state, by, delivery.webhook, AuditAction::Retried, &id.to_string()).await;
+            log(by, delivery.webhook, AuditAction::Retried);
             Ok(*delivery)
         }
         Retry::NotFound => Err(Problem::not_found()),
@@ -209,10 +203,9 @@ pub(crate) async fn recoverable(
 /// # Errors
 /// 404, and 409 while the same webhook is being recovered.
 pub(crate) async fn recover(state: &ApiState, by: &Bearer, id: WebhookId, range: RecoverRange) -> Result<i64, Problem> {
-    match state.database.recover(&by.account, id, range.since, range.until).await? {
+    match state.database.recover(by, id, range.since, range.until).await? {
         Recovery::Accepted(count) => {
-            let detail = format!("{count} from {} to {}", range.since, range.until);
-            note(state, by, id, AuditAction::Recovered, &detail).await;
+            log(by, id, AuditAction::Recovered);
             Ok(count)
         }
         Recovery::NotFound => Err(Problem::not_found()),
@@ -220,11 +213,6 @@ pub(crate) async fn recover(state: &ApiState, by: &Bearer, id: WebhookId, range:
     }
 }
 
-/// Writes down what has been done. If that fails it stays done, and the log has it.
-async fn note(state: &ApiState, by: &Bearer, webhook: WebhookId, action: AuditAction, detail: &str) {
-    tracing::info!(account = %by.account, token = %by.token, %webhook, %action, "webhook changed");
-    if let Err(error) = state.database.audit(by, webhook, action, detail).await {
-        let error = &error as &dyn std::error::Error;
-        tracing::error!(error, account = %by.account, %webhook, %action, "an audit entry could not be written");
-    }
+fn log(by: &Bearer, webhook: WebhookId, action: AuditAction) {
+    tracing::info!(account = %by.account, by = %by.who, %webhook, %action, "webhook changed");
 }

@@ -79,7 +79,7 @@ mod tests {
     use serde::de::DeserializeOwned;
 
     use super::UnknownLabel;
-    use crate::{DeliveryState, Outcome, PausedReason, Trigger, WebhookStatus};
+    use crate::{DeliveryState, Outcome, PausedReason, Role, Trigger, WebhookStatus};
 
     fn check<T>(all: &[T], what: &str)
     where
@@ -100,6 +100,7 @@ mod tests {
         check(DeliveryState::ALL, "delivery state");
         check(Outcome::ALL, "outcome");
         check(PausedReason::ALL, "reason of a pause");
+        check(Role::ALL, "role");
         check(Trigger::ALL, "trigger");
         check(WebhookStatus::ALL, "webhook status");
     }

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use console::{
-    ApiState, ConsoleSettings, RequestLimit, RequestMethod, RequestObserver, Route, ServedRequest, StatusClass, Tests,
-    router, serve,
+    ApiState, ConsoleSettings, RequestLabels, RequestLimit, RequestObserver, ServedRequest, Tests, router, serve,
 };
 use runtime::metrics::{Family, Histogram};
 use runtime::{Metrics, Settings};
@@ -15,12 +14,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
 
-struct Requests(Family<(RequestMethod, Route, StatusClass), Histogram>);
+struct Requests(Family<RequestLabels, Histogram>);
 
 impl RequestObserver for Requests {
     fn served(&self, request: &ServedRequest) {
-        let labels = (request.method, request.route, request.status);
-        self.0.with(labels).observe(request.duration.as_secs_f64());
+        self.0.with(request.labels()).observe(request.duration.as_secs_f64());
     }
 }
 
@@ -49,6 +47,8 @@ pub async fn start(
         base_path: settings.http.base_path.prefix().to_owned(),
         console: ConsoleSettings {
             public_url: settings.http.public_url.clone(),
+            frame_ancestors: settings.http.frame_ancestors.clone(),
+            identity_provider: settings.sso.provider.clone().map(Arc::new),
             retention_days: settings.retention.days,
             auto_pause_after: settings.auto_pause.after,
         },

@@ -97,7 +97,8 @@ impl Housekeeping {
         let database = &self.database;
         let short_lived = database.forget_expired_secrets().await?
             + database.forget_old_test_requests().await?
-            + database.forget_old_idempotency_keys().await?;
+            + database.forget_old_idempotency_keys().await?
+            + database.forget_used_tickets().await?;
         if let Some(forgotten) = database.forget_past(Timestamp::now(), self.retention_days).await? {
             let days = forgotten.days.len();
             info!(days, rows = forgotten.rows + short_lived, "what is past is forgotten");

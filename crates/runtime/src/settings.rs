@@ -29,6 +29,7 @@ mod secrets;
 mod sender;
 mod shutdown;
 mod source;
+mod sso;
 mod telemetry;
 mod unknown;
 
@@ -42,7 +43,7 @@ pub use egress::{EgressSettings, ProxyAddress, RootsError};
 pub use encryption_key::EncryptionKey;
 pub use error::{Problem, SettingsError};
 pub use events::EventsSettings;
-pub use http::{BasePath, HttpSettings};
+pub use http::{BasePath, HttpSettings, Origin};
 pub use log::{LogFormat, LogSettings};
 pub use notify::{MailSettings, NotifySettings, SmtpCredentials, SmtpServer, SmtpTls};
 pub use release::ReleaseSettings;
@@ -50,6 +51,7 @@ pub use retention::RetentionSettings;
 pub use secrets::SecretsSettings;
 pub use sender::SenderSettings;
 pub use shutdown::ShutdownSettings;
+pub use sso::SsoSettings;
 pub use telemetry::TelemetrySettings;
 
 use crate::Program;
@@ -67,6 +69,8 @@ pub struct Settings {
     pub secrets: SecretsSettings,
     /// The admin API and console.
     pub http: HttpSettings,
+    /// Who may vouch for people at the console.
+    pub sso: SsoSettings,
     /// Metrics and health.
     pub telemetry: TelemetrySettings,
     /// The ladder of retries, and which outcomes are retried.
@@ -117,6 +121,7 @@ impl Settings {
         let database = DatabaseSettings::read(&mut reader);
         let secrets = SecretsSettings::read(&mut reader);
         let http = HttpSettings::read(&mut reader);
+        let sso = SsoSettings::read(&mut reader);
         let telemetry = TelemetrySettings::read(&mut reader, program);
         let retry = retry::read(&mut reader);
         let auto_pause = auto_pause::read(&mut reader);
@@ -136,6 +141,7 @@ impl Settings {
             database: database.expect(required),
             secrets: secrets.expect(required),
             http,
+            sso,
             telemetry,
             retry,
             auto_pause,

@@ -57,3 +57,29 @@ CREATE TABLE idempotency_keys (
     PRIMARY KEY (account, token_id, key)
 );
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
+
+-- People for whom a CRM vouches: they have no API token.
+
+ALTER TABLE console_sessions
+    ALTER COLUMN token_id DROP NOT NULL,
+    -- Who it is, in the CRM's terms; where they are, and what they may do. Of a token's session the token says it.
+    ADD COLUMN subject text,
+    ADD COLUMN account text,
+    ADD COLUMN role    text,
+    ADD CONSTRAINT session_is_a_tokens_or_a_persons CHECK (
+        (token_id IS NOT NULL AND subject IS NULL AND account IS NULL AND role IS NULL)
+        OR (token_id IS NULL AND subject IS NOT NULL AND account IS NOT NULL AND role IN ('admin', 'viewer')));
+
+ALTER TABLE audit_entries
+    ALTER COLUMN token_id DROP NOT NULL,
+    ADD COLUMN subject text,
+    ADD CONSTRAINT entry_says_who CHECK ((token_id IS NULL) <> (subject IS NULL));
+
+-- The CRM's signed tickets that were exchanged for a session, each once.
+CREATE TABLE sso_tokens_used (
+    -- Its claim `jti`.
+    id         text        PRIMARY KEY,
+    -- Since when it is refused for its age, so that it need not be remembered.
+    dead_since timestamptz NOT NULL
+);
+CREATE INDEX sso_tokens_used_by_age ON sso_tokens_used (dead_since);

@@ -2,12 +2,12 @@
 
 use domain::{AccountName, AuditAction, WebhookId};
 use jiff::Timestamp;
-use tokio_postgres::Row;
+use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
+use crate::bearer::{Bearer, Who};
 use crate::database::Database;
 use crate::error::StoreError;
-use crate::tokens::Bearer;
 
 /// One line of the trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,9 +16,9 @@ pub struct AuditEntry {
     pub id: Uuid,
     /// When it was done.
     pub at: Timestamp,
-    /// With which token.
-    pub token: Uuid,
-    /// What that token is for; empty for one that has no name.
+    /// Who did it.
+    pub by: Who,
+    /// What their token is for; empty for one that has no name, and for a person without one.
     pub token_name: String,
     /// What was done.
     pub action: AuditAction,
@@ -26,10 +26,39 @@ pub struct AuditEntry {
     pub detail: String,
 }
 
-const ADD: &str = "INSERT INTO audit_entries (id, account, webhook_id, token_id, action, detail)
-    VALUES ($1, $2, $3, $4, $5, $6)";
+/// A line to be written, in the transaction of what it tells wherever something is changed: then there is no change
+/// without its line, and no line without its change.
+#[derive(Debug, Clone)]
+pub struct Entry<'a> {
+    by: &'a Bearer,
+    webhook: WebhookId,
+    action: AuditAction,
+    detail: String,
+}
 
-const PAGE: &str = "SELECT a.id, a.at, a.token_id, coalesce(t.name, '') AS token_name, a.action, a.detail
+impl<'a> Entry<'a> {
+    /// Says that `by` does this to a webhook of their account.
+    pub fn new(by: &'a Bearer, webhook: WebhookId, action: AuditAction) -> Self {
+        Self { by, webhook, action, detail: String::new() }
+    }
+
+    /// Says what of it. Never holds a secret.
+    pub(crate) fn with_detail(self, detail: impl Into<String>) -> Self {
+        Self { detail: detail.into(), ..self }
+    }
+
+    pub(crate) async fn write(self, client: &impl GenericClient) -> Result<(), StoreError> {
+        let (id, account, action) = (Uuid::now_v7(), self.by.account.as_str(), self.action.as_str());
+        let (token, subject) = self.by.who.columns();
+        client.execute(ADD, &[&id, &account, &self.webhook.0, &token, &subject, &action, &self.detail]).await?;
+        Ok(())
+    }
+}
+
+const ADD: &str = "INSERT INTO audit_entries (id, account, webhook_id, token_id, subject, action, detail)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)";
+
+const PAGE: &str = "SELECT a.id, a.at, a.token_id, a.subject, coalesce(t.name, '') AS token_name, a.action, a.detail
     FROM audit_entries a LEFT JOIN api_tokens t ON t.id = a.token_id
     WHERE a.account = $1 AND a.webhook_id = $2
         AND (a.at, a.id) < (coalesce($3, 'infinity'::timestamptz),
@@ -37,22 +66,12 @@ const PAGE: &str = "SELECT a.id, a.at, a.token_id, coalesce(t.name, '') AS token
     ORDER BY a.at DESC, a.id DESC LIMIT $5";
 
 impl Database {
-    /// Writes down that `by` did something to a webhook. `detail` says what of it, and never holds a secret.
+    /// Writes down what changes nothing here, such as that a secret is shown.
     ///
     /// # Errors
     /// When the database is away or refuses.
-    pub async fn audit(
-        &self,
-        by: &Bearer,
-        webhook: WebhookId,
-        action: AuditAction,
-        detail: &str,
-    ) -> Result<(), StoreError> {
-        let connection = self.connection().await?;
-        let statement = connection.prepare_cached(ADD).await?;
-        let (id, account, action) = (Uuid::now_v7(), by.account.as_str(), action.as_str());
-        connection.execute(&statement, &[&id, &account, &webhook.0, &by.token, &action, &detail]).await?;
-        Ok(())
+    pub async fn audit(&self, entry: Entry<'_>) -> Result<(), StoreError> {
+        entry.write(&**self.connection().await?).await
     }
 
     /// A page of a webhook's trail, newest first, from the entry after `after`. A deleted webhook's is still there.
@@ -78,7 +97,7 @@ fn entry(row: &Row) -> Result<AuditEntry, StoreError> {
     Ok(AuditEntry {
         id: row.get("id"),
         at: row.get("at"),
-        token: row.get("token_id"),
+        by: Who::of(row),
         token_name: row.get("token_name"),
         action: row.get::<_, &str>("action").parse().map_err(|_| StoreError::UnknownValue("action"))?,
         detail: row.get("detail"),

@@ -5,9 +5,10 @@ mod newer;
 
 pub use extracts::Extract;
 
+use deadpool_postgres::Client;
 use domain::{AccountName, DeliveryId, DeliveryState, Outcome, Trigger, WebhookId};
 use jiff::Timestamp;
-use tokio_postgres::Row;
+use tokio_postgres::{Row, Statement};
 
 use crate::database::Database;
 use crate::error::StoreError;
@@ -93,13 +94,13 @@ pub struct Filter {
 
 /// Newest first. The order begins with the partition key, so that Postgres reads one day after the other and stops when
 /// the page is full. Limits that are not given become infinite instead of being skipped by an `OR`: only so are they
-/// conditions of the index, and days outside them left out, in a plan that is made once for all parameters.
+/// conditions of the index, and days outside them left out, in a plan that is made once for all parameters. What else
+/// narrows it is put in for `{narrowing}`.
 const PAGE: &str = "SELECT id, webhook_id, event_id, event_type, state, test, attempts, http_status, error,
         response_time_ms, created_at, updated_at, next_attempt_at
     FROM deliveries
     WHERE account = $1 AND webhook_id = $2
-        AND ($3::text IS NULL OR state = $3)
-        AND ($4::text IS NULL OR event_type = $4)
+        AND {narrowing}
         AND created_at >= coalesce($5, '-infinity'::timestamptz) AND created_on >= coalesce($6, '-infinity'::date)
         AND created_at < coalesce($7, 'infinity'::timestamptz) AND created_on <= coalesce($8, 'infinity'::date)
         AND (created_on, created_at, id) < (coalesce($11, 'infinity'::date), coalesce($9, 'infinity'::timestamptz),
@@ -127,7 +128,7 @@ impl Database {
         limit: i64,
     ) -> Result<Vec<Delivery>, StoreError> {
         let connection = self.connection().await?;
-        let statement = connection.prepare_cached(PAGE).await?;
+        let statement = prepare(&connection, PAGE, filter).await?;
         let state = filter.state.map(DeliveryState::as_str);
         let (since_day, until_day) = (filter.since.map(day_of), filter.until.map(day_of));
         let (after_at, after_id) = filter.after.map_or((None, None), |(at, id)| (Some(at), Some(id.as_uuid())));
@@ -167,6 +168,27 @@ impl Database {
         let attempts = connection.query(&attempts, &[&id.as_uuid(), &day_of(delivery.created_at)]).await?;
         let attempts = attempts.iter().map(attempt).collect::<Result<_, _>>()?;
         Ok(Some(DeliveryDetail { delivery, payload: row.get("payload"), attempts }))
+    }
+}
+
+/// A page's statement for this filter. Where state and type are both given, it depends on their values which of the two
+/// indexes is the better one: only a plan for these values can tell, and is made anew each time.
+async fn prepare(connection: &Client, page: &str, filter: &Filter) -> Result<Statement, StoreError> {
+    let page = page.replace("{narrowing}", narrowing(filter));
+    if filter.state.is_some() && filter.event_type.is_some() {
+        return Ok(connection.prepare(&page).await?);
+    }
+    Ok(connection.prepare_cached(&page).await?)
+}
+
+/// Parameters that are null say nothing about a column. An `OR` for both cases would keep a plan that is made once for
+/// all parameters from the indexes by state and by type.
+fn narrowing(filter: &Filter) -> &'static str {
+    match (filter.state.is_some(), filter.event_type.is_some()) {
+        (false, false) => "$3::text IS NULL AND $4::text IS NULL",
+        (true, false) => "state = $3 AND $4::text IS NULL",
+        (false, true) => "$3::text IS NULL AND event_type = $4",
+        (true, true) => "state = $3 AND event_type = $4",
     }
 }
 

@@ -2,9 +2,9 @@
 
 use domain::WebhookId;
 
+use crate::bearer::Bearer;
 use crate::database::Database;
 use crate::error::StoreError;
-use crate::tokens::Bearer;
 
 /// A request with a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl Database {
     /// When the database is away or refuses.
     pub async fn begin_keyed(&self, request: &KeyedRequest<'_>) -> Result<KeyState, StoreError> {
         let connection = self.connection().await?;
-        let (account, token, hash) = (request.by.account.as_str(), request.by.token, request.hash.as_slice());
+        let (account, token, hash) = (request.by.account.as_str(), request.by.key(), request.hash.as_slice());
         let id = WebhookId::generate();
         let begun = connection.query_opt(BEGIN, &[&account, &token, &request.key, &hash, &id.0]).await?;
         if let Some(row) = begun {
@@ -106,7 +106,7 @@ impl Database {
     ) -> Result<(), StoreError> {
         let connection = self.connection().await?;
         let (account, status) = (request.by.account.as_str(), status as i16);
-        connection.execute(ANSWER, &[&account, &request.by.token, &request.key, &status, &body]).await?;
+        connection.execute(ANSWER, &[&account, &request.by.key(), &request.key, &status, &body]).await?;
         Ok(())
     }
 
@@ -116,7 +116,7 @@ impl Database {
     /// When the database is away or refuses.
     pub async fn give_up_keyed(&self, request: &KeyedRequest<'_>) -> Result<(), StoreError> {
         let connection = self.connection().await?;
-        connection.execute(GIVE_UP, &[&request.by.account.as_str(), &request.by.token, &request.key]).await?;
+        connection.execute(GIVE_UP, &[&request.by.account.as_str(), &request.by.key(), &request.key]).await?;
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 
 pub mod audit;
 mod backlog;
+pub mod bearer;
 pub mod changes;
 mod counts;
 mod database;
@@ -24,6 +25,7 @@ pub mod release;
 mod retention;
 mod secret_keys;
 pub mod sessions;
+pub mod sso;
 pub mod stats;
 mod telemetry;
 pub mod test_log;

@@ -2,10 +2,12 @@
 
 mod marking;
 
-use domain::{AccountName, DeliveryId, WebhookId};
+use domain::{AccountName, AuditAction, DeliveryId, WebhookId};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::audit::Entry;
+use crate::bearer::Bearer;
 use crate::database::Database;
 use crate::delivery_log::{Delivery, delivery};
 use crate::error::StoreError;
@@ -78,17 +80,23 @@ const PROGRESS: &str = "SELECT requested_at, found,
     FROM recoveries WHERE account = $1 AND webhook_id = $2 AND finished_at IS NULL";
 
 impl Database {
-    /// Sends one of the account's failed deliveries again: one attempt, now.
+    /// Sends a failed delivery of `by`'s account again: one attempt, now.
     ///
     /// # Errors
     /// When the database is away or refuses.
-    pub async fn retry_delivery(&self, account: &AccountName, id: DeliveryId) -> Result<Retry, StoreError> {
-        let connection = self.connection().await?;
+    pub async fn retry_delivery(&self, by: &Bearer, id: DeliveryId) -> Result<Retry, StoreError> {
+        let account = &by.account;
+        let mut connection = self.connection().await?;
+        let transaction = connection.transaction().await?;
         let pace = domain::ReleasePace::START.per_second();
-        if let Some(row) = connection.query_opt(RETRY, &[&account.as_str(), &id.as_uuid(), &pace]).await? {
-            return Ok(Retry::Accepted(Box::new(delivery(&row)?)));
+        if let Some(row) = transaction.query_opt(RETRY, &[&account.as_str(), &id.as_uuid(), &pace]).await? {
+            let delivery = delivery(&row)?;
+            let entry = Entry::new(by, delivery.webhook, AuditAction::Retried).with_detail(id.to_string());
+            entry.write(&*transaction).await?;
+            transaction.commit().await?;
+            return Ok(Retry::Accepted(Box::new(delivery)));
         }
-        let exists: bool = connection.query_one(EXISTS, &[&account.as_str(), &id.as_uuid()]).await?.get(0);
+        let exists: bool = transaction.query_one(EXISTS, &[&account.as_str(), &id.as_uuid()]).await?.get(0);
         Ok(if exists { Retry::NotFailed } else { Retry::NotFound })
     }
 
@@ -117,20 +125,28 @@ impl Database {
     /// When the database is away or refuses.
     pub async fn recover(
         &self,
-        account: &AccountName,
+        by: &Bearer,
         webhook: WebhookId,
         since: Timestamp,
         until: Timestamp,
     ) -> Result<Recovery, StoreError> {
+        let account = &by.account;
         if !self.webhook_exists(account, webhook).await? {
             return Ok(Recovery::NotFound);
         }
         let found = self.recoverable(account, webhook, since, until).await?;
-        let connection = self.connection().await?;
-        let started = connection
+        let mut connection = self.connection().await?;
+        let transaction = connection.transaction().await?;
+        let started = transaction
             .execute(START, &[&Uuid::now_v7(), &account.as_str(), &webhook.0, &since, &until, &found])
             .await?;
-        Ok(if started > 0 { Recovery::Accepted(found) } else { Recovery::UnderWay })
+        if started == 0 {
+            return Ok(Recovery::UnderWay);
+        }
+        let detail = format!("{found} from {since} to {until}");
+        Entry::new(by, webhook, AuditAction::Recovered).with_detail(detail).write(&*transaction).await?;
+        transaction.commit().await?;
+        Ok(Recovery::Accepted(found))
     }
 
     /// How far the recovery of a webhook is; `None` when none is under way.

@@ -6,11 +6,13 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
+use tokio_postgres::GenericClient;
 use zeroize::Zeroizing;
 
+use crate::bearer::{Bearer, Who};
 use crate::database::Database;
 use crate::error::StoreError;
-use crate::tokens::{self, Bearer};
+use crate::tokens;
 
 const KEY_BYTES: usize = 32;
 
@@ -70,19 +72,22 @@ pub struct SessionLimits {
 /// Who has signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
-    /// As whom: the token that was used to sign in.
+    /// As whom: the bearer of the token that was used to sign in, or the person for whom the CRM vouched.
     pub bearer: Bearer,
-    /// What that token is for.
-    pub token_name: String,
+    /// What to call them: what the token is for, or the subject. May be empty.
+    pub name: String,
 }
 
 const FORGET: &str = "DELETE FROM console_sessions
     WHERE last_used_at <= now() - make_interval(secs => $1) OR created_at <= now() - make_interval(secs => $2)";
 
-const START: &str = "INSERT INTO console_sessions (hash, token_id) VALUES ($1, $2)";
+const START: &str = "INSERT INTO console_sessions (hash, token_id, subject, account, role) VALUES ($1, $2, $3, $4, $5)";
 
-const FIND: &str = "SELECT t.id, t.account, t.role, t.name, s.last_used_at < now() - interval '1 minute' AS stale
-    FROM console_sessions s JOIN api_tokens t ON t.id = s.token_id
+/// Of a token's session everything but the times is the token's, as it is now.
+const FIND: &str = "SELECT s.token_id, s.subject, coalesce(t.account, s.account) AS account,
+        coalesce(t.role, s.role) AS role, coalesce(t.name, s.subject) AS name,
+        s.last_used_at < now() - interval '1 minute' AS stale
+    FROM console_sessions s LEFT JOIN api_tokens t ON t.id = s.token_id
     WHERE s.hash = $1 AND t.revoked_at IS NULL
         AND s.last_used_at > now() - make_interval(secs => $2) AND s.created_at > now() - make_interval(secs => $3)";
 
@@ -92,16 +97,12 @@ const USED: &str = "WITH used AS (UPDATE console_sessions SET last_used_at = now
 const END: &str = "DELETE FROM console_sessions WHERE hash = $1";
 
 impl Database {
-    /// Starts a session of a token's bearer, and forgets those that have ended by themselves.
+    /// Starts a session, and forgets those that have ended by themselves.
     ///
     /// # Errors
     /// When the database is away or refuses.
     pub async fn start_session(&self, bearer: &Bearer, limits: SessionLimits) -> Result<SessionKey, StoreError> {
-        let key = SessionKey::generate();
-        let connection = self.connection().await?;
-        connection.execute(FORGET, &[&limits.idle.as_secs_f64(), &limits.absolute.as_secs_f64()]).await?;
-        connection.execute(START, &[&key.hash().as_slice(), &bearer.token]).await?;
-        Ok(key)
+        start(&**self.connection().await?, bearer, limits).await
     }
 
     /// The session of this key; `None` when it has ended, or its token was revoked. `used` says whether this look-up is
@@ -124,7 +125,8 @@ impl Database {
         if used && row.get("stale") {
             connection.execute(USED, &[&hash.as_slice()]).await?;
         }
-        Ok(Some(Session { bearer: tokens::bearer(&row)?, token_name: row.get("name") }))
+        let bearer = Bearer { who: Who::of(&row), account: tokens::account(&row)?, role: tokens::role(&row)? };
+        Ok(Some(Session { bearer, name: row.get("name") }))
     }
 
     /// Ends a session. One that has ended already stays so.
@@ -135,4 +137,19 @@ impl Database {
         self.connection().await?.execute(END, &[&key.hash().as_slice()]).await?;
         Ok(())
     }
+}
+
+/// A new session, whose account and role are the token's if there is one. Forgets those that have ended by themselves.
+pub(crate) async fn start(
+    client: &impl GenericClient,
+    bearer: &Bearer,
+    limits: SessionLimits,
+) -> Result<SessionKey, StoreError> {
+    let key = SessionKey::generate();
+    client.execute(FORGET, &[&limits.idle.as_secs_f64(), &limits.absolute.as_secs_f64()]).await?;
+    let (token, subject) = bearer.who.columns();
+    let account = subject.map(|_| bearer.account.as_str());
+    let role = subject.map(|_| bearer.role.as_str());
+    client.execute(START, &[&key.hash().as_slice(), &token, &subject, &account, &role]).await?;
+    Ok(key)
 }

@@ -5,60 +5,20 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::AccountName;
+pub use domain::Role;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio_postgres::Row;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::bearer::{Bearer, Who};
 use crate::database::Database;
 use crate::error::StoreError;
 
 /// By which scanners recognise a leaked token.
 const PREFIX: &str = "ewh_";
 const TOKEN_BYTES: usize = 32;
-
-/// What a token's bearer may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Everything within the account.
-    Admin,
-    /// Reads, and sees no secret.
-    Viewer,
-}
-
-impl Role {
-    /// As stored and as given on the command line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Admin => "admin",
-            Self::Viewer => "viewer",
-        }
-    }
-}
-
-impl std::str::FromStr for Role {
-    type Err = StoreError;
-
-    fn from_str(text: &str) -> Result<Self, StoreError> {
-        match text {
-            "admin" => Ok(Self::Admin),
-            "viewer" => Ok(Self::Viewer),
-            _ => Err(StoreError::UnknownValue("role")),
-        }
-    }
-}
-
-/// Who calls.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bearer {
-    /// The token's id, for the audit trail.
-    pub token: Uuid,
-    /// Tenant that the bearer acts for.
-    pub account: AccountName,
-    /// What the bearer may do.
-    pub role: Role,
-}
 
 /// A stored token, without what would let anybody use it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,11 +112,11 @@ impl Database {
         let connection = self.connection().await?;
         let statement = connection.prepare_cached(BEARER).await?;
         let Some(row) = connection.query_opt(&statement, &[&hash(text).as_slice()]).await? else { return Ok(None) };
-        let bearer = self::bearer(&row)?;
+        let id: Uuid = row.get("id");
         if row.get("stale") {
-            connection.execute(USED, &[&bearer.token]).await?;
+            connection.execute(USED, &[&id]).await?;
         }
-        Ok(Some(bearer))
+        Ok(Some(Bearer { who: Who::Token(id), account: account(&row)?, role: role(&row)? }))
     }
 }
 
@@ -164,17 +124,12 @@ fn hash(text: &str) -> [u8; 32] {
     Sha256::digest(text).into()
 }
 
-/// Of a row with the columns `id`, `account` and `role` of a token.
-pub(crate) fn bearer(row: &Row) -> Result<Bearer, StoreError> {
-    Ok(Bearer { token: row.get("id"), account: account(row)?, role: role(row)? })
-}
-
-fn account(row: &Row) -> Result<AccountName, StoreError> {
+pub(crate) fn account(row: &Row) -> Result<AccountName, StoreError> {
     row.get::<_, &str>("account").parse().map_err(|_| StoreError::UnknownValue("account"))
 }
 
-fn role(row: &Row) -> Result<Role, StoreError> {
-    row.get::<_, &str>("role").parse()
+pub(crate) fn role(row: &Row) -> Result<Role, StoreError> {
+    row.get::<_, &str>("role").parse().map_err(|_| StoreError::UnknownValue("role"))
 }
 
 fn token(row: &Row) -> Result<Token, StoreError> {

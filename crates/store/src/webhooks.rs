@@ -4,6 +4,7 @@ mod manage;
 mod pause;
 mod read;
 mod search;
+mod secret;
 
 pub use manage::{Edit, EditOutcome, NewWebhook};
 pub use read::{StatusCounts, Subscription, Target};

@@ -1,10 +1,11 @@
-//! Real servers, a real network and honest waiting for tests, the development stack and the demo.
+//! Real servers, a real browser, a real network and honest waiting for tests, the development stack and the demo.
 //!
 //! Nothing here ships: `fanout` and `sender` never depend on it. It owns private PostgreSQL and RabbitMQ servers
 //! ([`servers`]), the pair that all integration tests of one run share ([`shared_stack`]), a plain HTTP client for
 //! APIs under test ([`http`]) and waiting for conditions with a deadline ([`wait`]).
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod browser;
 pub mod certificates;
 mod checkout;
 pub mod http;

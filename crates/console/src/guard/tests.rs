@@ -43,6 +43,7 @@ async fn guarded() -> Guarded {
                 observer,
                 timeout: Duration::from_millis(300),
                 test_patience: Duration::from_secs(60),
+                page_headers: page_headers(&[]),
             },
             guard,
         ));

@@ -129,8 +129,9 @@ fn webhooks() -> Value {
         "AuditEntry": object(json!({
             "id": {"type": "string", "format": "uuid"},
             "at": time(),
-            "token_id": {"type": "string", "format": "uuid"},
+            "token_id": {"type": ["string", "null"], "format": "uuid"},
             "token_name": {"type": "string", "description": "What the token is for; may be empty"},
+            "subject": {"type": ["string", "null"], "description": "Who it was, if they had no token but signed in by the CRM"},
             "action": schema("AuditAction"),
             "detail": {"type": "string", "description": "What of it, in words; may be empty"},
         })),

@@ -24,9 +24,12 @@ impl SessionCookie {
             (true, false) => "__Secure-webhooks_session",
             (false, _) => "webhooks_session",
         };
+        // In a frame of another site, browsers send only such a cookie, and keep one for each site that frames us.
+        let framed = secure && !state.console.frame_ancestors.is_empty();
+        let same_site = if framed { "None; Partitioned" } else { "Lax" };
         let path = if state.base_path.is_empty() { "/" } else { &state.base_path };
         let secure = if secure { "; Secure" } else { "" };
-        Self { name, attributes: format!("; Path={path}; HttpOnly; SameSite=Lax{secure}") }
+        Self { name, attributes: format!("; Path={path}; HttpOnly; SameSite={same_site}{secure}") }
     }
 
     /// The key that the browser sent; of several cookies of this name none can be trusted.

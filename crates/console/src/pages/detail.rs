@@ -5,6 +5,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::{EventType, PausedReason, WebhookId};
+use store::bearer::Who;
 use store::delivery_log::Filter;
 use store::recover::RecoveryProgress;
 use store::stats::Window;
@@ -120,7 +121,10 @@ pub(super) async fn answer(
         badge: webhook.status().into(),
         pause: Pause::of(&webhook),
         failures: failures(&webhook, state.api.console.auto_pause_after),
-        held: count(webhook.held, "event is waiting", "events are waiting"),
+        held: match webhook.held {
+            0 => "No event is waiting".to_owned(),
+            held => count(held, "event is waiting", "events are waiting"),
+        },
         oldest_held: webhook.oldest_held_at.map(Moment::from),
         event_types: webhook.event_types.iter().collect(),
         created: webhook.created_at.into(),
@@ -142,7 +146,11 @@ async fn audit(state: &PageState, viewer: &SignedIn, id: WebhookId) -> Result<Ve
         at: entry.at.into(),
         action: words::action(entry.action),
         detail: entry.detail,
-        by: if entry.token_name.is_empty() { entry.token.to_string() } else { entry.token_name },
+        by: match entry.by {
+            Who::Person(subject) => subject,
+            Who::Token(id) if entry.token_name.is_empty() => id.to_string(),
+            Who::Token(_) => entry.token_name,
+        },
     };
     Ok(entries.into_iter().map(line).collect())
 }

@@ -29,7 +29,12 @@ impl PageError {
 
     /// 403 for a viewer that wants to change something.
     pub(super) fn viewer() -> Self {
-        let sentence = "You have signed in with a token that only reads. Sign in with an admin's to change something.";
+        let sentence = "You may look at everything here, and change nothing. Somebody with the role admin may.";
+        Self::Problem(Problem::forbidden(), Some(sentence))
+    }
+
+    /// 403 for somebody whom the CRM's ticket does not let in.
+    pub(super) fn ticket(sentence: &'static str) -> Self {
         Self::Problem(Problem::forbidden(), Some(sentence))
     }
 

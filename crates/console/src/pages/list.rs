@@ -147,6 +147,11 @@ impl ListPage {
         Badge::from(*status).word()
     }
 
+    /// Whether the account has no webhook at all, so that there is nothing to filter.
+    fn is_unused(&self) -> bool {
+        self.rows.is_empty() && !self.is_filtered() && !self.later
+    }
+
     fn is_filtered(&self) -> bool {
         self.status.is_some() || self.event_type.is_some() || !self.search.is_empty()
     }

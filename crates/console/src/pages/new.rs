@@ -20,7 +20,7 @@ use crate::webhook_changes;
 #[template(path = "webhook_form.html")]
 pub(super) struct FormPage {
     pub(super) shell: Shell,
-    /// `Add webhook`, or whose settings these are.
+    /// `Add Webhook`, or whose settings these are.
     pub(super) heading: String,
     /// Where the form goes.
     pub(super) action: String,
@@ -39,7 +39,7 @@ impl FormPage {
     /// The form for a new webhook.
     pub(super) fn adding(shell: Shell, form: WebhookFields) -> Self {
         Self {
-            heading: "Add webhook".to_owned(),
+            heading: "Add Webhook".to_owned(),
             action: format!("{}/new", shell.root),
             test_action: format!("{}/test", shell.root),
             cancel: shell.root.clone(),

@@ -9,7 +9,7 @@ use axum::routing::{MethodRouter, get, post};
 use super::failure::{AsPage, see_other};
 use super::state::PageState;
 use super::{LIST, SIGN_IN, assets, delete, delivery, detail, edit, list, log, new, notifications, recover, secret};
-use super::{sign_in, switch, test, verify};
+use super::{sign_in, sso, switch, test, verify};
 use crate::problem::Problem;
 
 /// A route of the console. What is not meant for its method is answered with 405.
@@ -19,6 +19,8 @@ pub enum PageRoute {
     SignIn,
     /// Signing out.
     SignOut,
+    /// Signing in with a ticket of the CRM.
+    Sso,
     /// Stylesheet and script.
     Asset,
     /// An account's webhooks.
@@ -66,6 +68,7 @@ impl PageRoute {
     pub const ALL: &'static [Self] = &[
         Self::SignIn,
         Self::SignOut,
+        Self::Sso,
         Self::Asset,
         Self::List,
         Self::New,
@@ -93,6 +96,7 @@ impl PageRoute {
         match self {
             Self::SignIn => SIGN_IN,
             Self::SignOut => "/sign-out",
+            Self::Sso => "/sso",
             Self::Asset => "/settings/integrations/webhooks/assets/{file}",
             Self::List => LIST,
             Self::New => "/settings/integrations/webhooks/new",
@@ -120,6 +124,7 @@ impl PageRoute {
         match self {
             Self::SignIn => get(sign_in::show).post(sign_in::sign_in),
             Self::SignOut => post(sign_in::sign_out),
+            Self::Sso => get(sso::by_header).post(sso::by_form),
             Self::Asset => get(assets::show),
             Self::List => get(list::show),
             Self::New => get(new::show).post(new::create),

@@ -7,8 +7,9 @@ use std::time::Duration;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
+use store::bearer::Bearer;
 use store::sessions::{Session, SessionKey, SessionLimits};
-use store::tokens::{Bearer, Role};
+use store::tokens::Role;
 
 use super::failure::PageError;
 use super::state::PageState;
@@ -24,8 +25,8 @@ const REFRESH: &str = "x-refresh";
 pub(super) struct SignedIn {
     /// As whom.
     pub(super) bearer: Bearer,
-    /// What the token is for that was used to sign in.
-    pub(super) token_name: String,
+    /// What to call them: what their token is for, or who they are in the CRM. May be empty.
+    pub(super) name: String,
     /// What every form of this session carries.
     pub(super) form_token: String,
     /// The session.
@@ -50,8 +51,8 @@ impl FromRequestParts<PageState> for SignedIn {
         };
         let key = state.cookie.read(&parts.headers).ok_or_else(wanted)?;
         let session = state.api.database.session(&key, LIMITS, !is_refresh(&parts.headers)).await?;
-        let Session { bearer, token_name } = session.ok_or_else(wanted)?;
-        Ok(Self { bearer, token_name, form_token: key.derive("form token"), key })
+        let Session { bearer, name } = session.ok_or_else(wanted)?;
+        Ok(Self { bearer, name, form_token: key.derive("form token"), key })
     }
 }
 

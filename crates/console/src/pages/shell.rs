@@ -22,8 +22,8 @@ pub(super) struct Shell {
     pub(super) admin: bool,
     /// Whose webhooks these are.
     pub(super) account: String,
-    /// What the token is for that was used to sign in.
-    pub(super) token_name: String,
+    /// What to call them; may be empty.
+    pub(super) name: String,
     /// Notifications that nobody has read.
     pub(super) unread: i64,
     /// What was just done, in words.
@@ -41,7 +41,7 @@ impl PageState {
             form_token: viewer.form_token.clone(),
             admin: viewer.is_admin(),
             account: viewer.bearer.account.to_string(),
-            token_name: viewer.token_name.clone(),
+            name: viewer.name.clone(),
             unread: self.api.database.unread_notifications(&viewer.bearer.account).await?,
             done: None,
             style: assets::style(),

@@ -25,13 +25,16 @@ struct SignInPage {
     next: String,
     error: Option<&'static str>,
     signed_out: bool,
+    /// Whether a CRM may vouch for people, who then have no token.
+    by_crm: bool,
 }
 
 impl SignInPage {
     fn new(state: &PageState, next: Option<&str>) -> Self {
         let next = next.and_then(|next| state.local_path(next)).unwrap_or_default().to_owned();
         let base = state.api.base_path.clone();
-        Self { base, style: assets::style(), script: assets::script(), next, error: None, signed_out: false }
+        let by_crm = state.api.console.identity_provider.is_some();
+        Self { base, style: assets::style(), script: assets::script(), next, error: None, signed_out: false, by_crm }
     }
 }
 
@@ -62,7 +65,7 @@ pub(super) async fn sign_in(State(state): State<PageState>, request: Request) ->
     };
     end_session(&state, &headers).await?;
     let key = state.api.database.start_session(&bearer, LIMITS).await?;
-    tracing::info!(account = %bearer.account, token = %bearer.token, "signed in to the console");
+    tracing::info!(account = %bearer.account, by = %bearer.who, "signed in to the console");
     let root = state.root();
     let next = fields.get("next").and_then(|next| state.local_path(next)).unwrap_or(&root);
     Ok(([(SET_COOKIE, state.cookie.set(&key))], see_other(next)).into_response())
@@ -75,7 +78,8 @@ pub(super) async fn sign_out(State(state): State<PageState>, submission: Submiss
     Ok(([(SET_COOKIE, state.cookie.clear())], see_other(&sign_in)).into_response())
 }
 
-async fn end_session(state: &PageState, headers: &HeaderMap) -> Result<(), PageError> {
+/// Ends the session that the browser had, if it had one.
+pub(super) async fn end_session(state: &PageState, headers: &HeaderMap) -> Result<(), PageError> {
     match state.cookie.read(headers) {
         Some(key) => Ok(state.api.database.end_session(&key).await?),
         None => Ok(()),

@@ -41,6 +41,11 @@ impl Fields {
         if !origin::is_own(request.headers(), &state.api.console.public_url) {
             return Err(PageError::foreign_form());
         }
+        Self::read_from_anywhere(request).await
+    }
+
+    /// Reads a form that any page on the web may have sent.
+    pub(super) async fn read_from_anywhere(request: Request) -> Result<Self, PageError> {
         let body = json_body::read(request, FORM).await?;
         Ok(Self(form_urlencoded::parse(&body).into_owned().collect()))
     }

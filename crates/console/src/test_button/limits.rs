@@ -42,7 +42,7 @@ struct Recent {
 }
 
 impl TestLimits {
-    /// Counts a test, by the person who holds this token.
+    /// Counts a test, by the person with this key.
     ///
     /// # Errors
     /// How long to wait; the test is then not counted.

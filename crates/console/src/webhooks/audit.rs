@@ -6,6 +6,7 @@ use domain::{AuditAction, WebhookId};
 use jiff::Timestamp;
 use serde::Serialize;
 use store::audit::AuditEntry;
+use store::bearer::Who;
 use uuid::Uuid;
 
 use crate::caller::Reader;
@@ -20,19 +21,27 @@ use crate::state::ApiState;
 pub(crate) struct AuditEntryRepresentation {
     id: Uuid,
     at: Timestamp,
-    token_id: Uuid,
+    /// Nothing for a person for whom a CRM vouched.
+    token_id: Option<Uuid>,
     token_name: String,
+    /// That person, in the CRM's terms.
+    subject: Option<String>,
     action: AuditAction,
     detail: String,
 }
 
 impl From<AuditEntry> for AuditEntryRepresentation {
     fn from(entry: AuditEntry) -> Self {
+        let (token_id, subject) = match entry.by {
+            Who::Token(id) => (Some(id), None),
+            Who::Person(subject) => (None, Some(subject)),
+        };
         Self {
             id: entry.id,
             at: entry.at,
-            token_id: entry.token,
+            token_id,
             token_name: entry.token_name,
+            subject,
             action: entry.action,
             detail: entry.detail,
         }

@@ -1,7 +1,7 @@
 //! Tokens, roles, and accounts that never see each other.
 
 use bytes::Bytes;
-use console::Route;
+use console::{RequestMethod, Route};
 use http::{Method, Request};
 use serde_json::{Value, json};
 use store::tokens::Role;
@@ -73,6 +73,19 @@ async fn objects(api: &Api) -> Objects {
     let notification = notify(api, ACCOUNT, id(&webhook), "a sentence").await;
     let paths = paths(id(&webhook), &record.delivery.to_string(), &notification.to_string());
     Objects { webhook, paths }
+}
+
+#[tokio::test]
+async fn each_route_takes_the_methods_that_it_names() {
+    let api = Api::start().await;
+    let client = api.anonymous();
+    for route in routes().chain([Route::OpenApi]) {
+        for method in &METHODS {
+            let answer = send(&client, method, &route.template().replace("{id}", "x")).await;
+            let taken = route.methods().contains(&RequestMethod::from(method));
+            assert_eq!(answer.status.as_u16() != 405, taken, "{method} {}", route.template());
+        }
+    }
 }
 
 #[tokio::test]

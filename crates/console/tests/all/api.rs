@@ -62,22 +62,34 @@ impl Api {
     }
 
     pub async fn start_with(database_url: &str, base_path: &str) -> Self {
-        Self::start_all(database_url, base_path, Arc::new(NoSender), 0).await
+        Self::start_all(database_url, base_path, Arc::new(NoSender), 0, console()).await
     }
 
     /// An API that answers each token so often.
     pub async fn start_limited(per_minute: u32) -> Self {
         let url = testkit::shared_stack().await.create_database().await.unwrap();
-        Self::start_all(&url, "", Arc::new(NoSender), per_minute).await
+        Self::start_all(&url, "", Arc::new(NoSender), per_minute, console()).await
     }
 
     /// An API whose tests are made by `tester`.
     pub async fn start_testing(tester: Arc<dyn Tester>) -> Self {
         let url = testkit::shared_stack().await.create_database().await.unwrap();
-        Self::start_all(&url, "", tester, 0).await
+        Self::start_all(&url, "", tester, 0, console()).await
     }
 
-    async fn start_all(database_url: &str, base_path: &str, tester: Arc<dyn Tester>, per_minute: u32) -> Self {
+    /// An API with these settings of the console.
+    pub async fn start_console(base_path: &str, console: ConsoleSettings) -> Self {
+        let url = testkit::shared_stack().await.create_database().await.unwrap();
+        Self::start_all(&url, base_path, Arc::new(NoSender), 0, console).await
+    }
+
+    async fn start_all(
+        database_url: &str,
+        base_path: &str,
+        tester: Arc<dyn Tester>,
+        per_minute: u32,
+        console: ConsoleSettings,
+    ) -> Self {
         let keys = SecretKeys::new(SecretKey::new(&[7; 32]), Vec::new());
         let database = Database::new(&database_url.parse().unwrap(), 4, RootCertStore::empty(), keys);
         database.migrate().await.unwrap();
@@ -87,11 +99,7 @@ impl Api {
             release_pace: ReleasePace::new(50.0),
             request_limit: RequestLimit::per_minute(per_minute),
             base_path: base_path.to_owned(),
-            console: ConsoleSettings {
-                public_url: "http://127.0.0.1:8080".parse().unwrap(),
-                retention_days: 30,
-                auto_pause_after: 10,
-            },
+            console,
             tests: Tests::by(tester),
             observer: Arc::new(Nobody),
         };
@@ -127,6 +135,17 @@ impl Api {
         let (client, connection) = tokio_postgres::connect(&self.database_url, tokio_postgres::NoTls).await.unwrap();
         tokio::spawn(connection);
         client
+    }
+}
+
+/// As the settings have it.
+pub fn console() -> ConsoleSettings {
+    ConsoleSettings {
+        public_url: "http://127.0.0.1:8080".parse().unwrap(),
+        frame_ancestors: Vec::new(),
+        identity_provider: None,
+        retention_days: 30,
+        auto_pause_after: 10,
     }
 }
 

@@ -6,5 +6,6 @@ mod form;
 mod hostile;
 mod log;
 mod session;
+mod sso;
 mod verify;
 mod webhook;

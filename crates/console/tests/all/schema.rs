@@ -44,7 +44,7 @@ fn check_object(
     members: &mut BTreeSet<String>,
 ) -> Result<(), String> {
     for name in schema["required"].as_array().into_iter().flatten() {
-        let name = name.as_str().unwrap();
+        let name = name.as_str().expect("names are text");
         object.get(name).ok_or(format!("{name} is missing"))?;
     }
     for (name, member) in schema["properties"].as_object().into_iter().flatten() {

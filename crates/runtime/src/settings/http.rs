@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::str::FromStr;
 
 use url::Url;
 
@@ -17,6 +18,8 @@ pub struct HttpSettings {
     pub public_url: Url,
     /// Where below the public URL everything is mounted.
     pub base_path: BasePath,
+    /// Whose pages may show the console in a frame.
+    pub frame_ancestors: Vec<Origin>,
 }
 
 impl HttpSettings {
@@ -24,7 +27,8 @@ impl HttpSettings {
         let listen = reader.value("http.listen", "127.0.0.1:8080", socket_address);
         let public_url = reader.value("http.public_url", &format!("http://{listen}"), public_url);
         let base_path = reader.value("http.base_path", "/", BasePath::parse);
-        Self { listen, public_url, base_path }
+        let frame_ancestors = reader.list("http.frame_ancestors", &[], str::parse::<Origin>);
+        Self { listen, public_url, base_path, frame_ancestors }
     }
 
     /// Whether browsers reach the console over TLS, so that cookies must be `Secure`.
@@ -47,6 +51,43 @@ fn public_url(text: &str) -> Result<Url, String> {
         return Err(format!("{refusal}: nothing may follow the host and port (a path belongs into http.base_path)"));
     }
     Ok(url)
+}
+
+/// Scheme, host and port, as they stand in a header: nothing in it needs escaping there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin(String);
+
+impl Origin {
+    /// The text, such as `https://crm.example.com`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Origin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refusal = || Err(format!("must be origins such as https://crm.example.com; {text:?} is none"));
+        let Ok(url) = Url::parse(text) else { return refusal() };
+        let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        let anonymous = url.username().is_empty() && url.password().is_none();
+        // URLs allow more in a host than a policy should be given, `*` and `;` among it.
+        let in_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte);
+        let plain = url.host_str().is_some_and(|host| host.bytes().all(in_host));
+        if matches!(url.scheme(), "http" | "https") && bare && anonymous && plain {
+            Ok(Self(url.origin().ascii_serialization()))
+        } else {
+            refusal()
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
 }
 
 /// An absolute path without a slash at its end: empty for the root, else such as `/apps/webhooks`. A route is appended

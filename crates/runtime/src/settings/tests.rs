@@ -4,6 +4,7 @@ mod precedence;
 mod redaction;
 mod refusals;
 mod sample;
+mod sso;
 
 use std::path::Path;
 

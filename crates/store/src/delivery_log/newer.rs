@@ -3,7 +3,7 @@
 use domain::{AccountName, DeliveryId, DeliveryState, WebhookId};
 use jiff::Timestamp;
 
-use super::{Delivery, Filter, delivery};
+use super::{Delivery, Filter, delivery, prepare};
 use crate::database::Database;
 use crate::error::StoreError;
 use crate::partitions::day_of;
@@ -13,8 +13,7 @@ const NEWER: &str = "SELECT id, webhook_id, event_id, event_type, state, test, a
         response_time_ms, created_at, updated_at, next_attempt_at
     FROM deliveries
     WHERE account = $1 AND webhook_id = $2
-        AND ($3::text IS NULL OR state = $3)
-        AND ($4::text IS NULL OR event_type = $4)
+        AND {narrowing}
         AND created_at >= coalesce($5, '-infinity'::timestamptz) AND created_on >= coalesce($6, '-infinity'::date)
         AND created_at < coalesce($7, 'infinity'::timestamptz) AND created_on <= coalesce($8, 'infinity'::date)
         AND (created_on, created_at, id) > ($9, $10, $11) AND created_on >= $9
@@ -35,7 +34,7 @@ impl Database {
         limit: i64,
     ) -> Result<Vec<Delivery>, StoreError> {
         let connection = self.connection().await?;
-        let statement = connection.prepare_cached(NEWER).await?;
+        let statement = prepare(&connection, NEWER, filter).await?;
         let state = filter.state.map(DeliveryState::as_str);
         let (since_day, until_day) = (filter.since.map(day_of), filter.until.map(day_of));
         let (at, id) = before;

@@ -1,11 +1,12 @@
 //! Adding, listing, editing and deleting, always within one account.
 
-use domain::{AccountName, EndpointUrl, EventTypeSet, SigningSecret, WebhookId};
+use domain::{AccountName, AuditAction, EndpointUrl, EventTypeSet, SigningSecret, WebhookId};
 use jiff::Timestamp;
-use tokio_postgres::{GenericClient, Transaction};
-use uuid::Uuid;
+use tokio_postgres::GenericClient;
 
 use super::{COLUMNS, Webhook, names, webhook};
+use crate::audit::Entry;
+use crate::bearer::Bearer;
 use crate::database::Database;
 use crate::error::StoreError;
 
@@ -33,6 +34,16 @@ pub struct Edit {
     pub event_types: Option<EventTypeSet>,
 }
 
+impl Edit {
+    /// What it changes, in words.
+    fn parts(&self) -> String {
+        let name = self.name.as_ref().map(|_| "name");
+        let url = self.url.as_ref().map(|_| "URL");
+        let event_types = self.event_types.map(|_| "events");
+        [name, url, event_types].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// What became of an edit or a deletion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EditOutcome<T> {
@@ -51,43 +62,27 @@ const COUNT: &str = "SELECT count(*) FROM webhooks WHERE account = $1";
 
 const CREATE: &str = "INSERT INTO webhooks (id, account, name, url, event_types) VALUES ($1, $2, $3, $4, $5)";
 
-const ADD_SECRET: &str = "INSERT INTO webhook_secrets (id, webhook_id, key_id, ciphertext) VALUES ($1, $2, $3, $4)";
-
-const CURRENT_SECRET: &str = "SELECT s.id, s.key_id, s.ciphertext
-    FROM webhook_secrets s JOIN webhooks w ON w.id = s.webhook_id
-    WHERE w.account = $1 AND w.id = $2 AND s.expires_at IS NULL";
-
 /// Counts the edit, whose trigger tells every process.
 const EDIT: &str = "UPDATE webhooks SET name = coalesce($3, name), url = coalesce($4, url),
         event_types = coalesce($5, event_types), version = version + 1, updated_at = now()
     WHERE account = $1 AND id = $2 AND ($6::bigint IS NULL OR version = $6)";
-
-/// The replaced secret signs beside the new one for a day; one that was replaced before goes on ending when it was to.
-const RETIRE_SECRET: &str = "UPDATE webhook_secrets SET expires_at = now() + interval '24 hours'
-    WHERE webhook_id = $1 AND expires_at IS NULL RETURNING expires_at";
-
-/// Counts the edit, so that two rotations at once come one after the other, and every process is told.
-const COUNT_ROTATION: &str = "UPDATE webhooks SET version = version + 1, updated_at = now()
-    WHERE account = $1 AND id = $2";
-
-const FORGET_EXPIRED_SECRETS: &str = "DELETE FROM webhook_secrets WHERE expires_at < now()";
 
 const DELETE: &str = "DELETE FROM webhooks WHERE account = $1 AND id = $2 AND ($3::bigint IS NULL OR version = $3)";
 
 const EXISTS: &str = "SELECT EXISTS (SELECT FROM webhooks WHERE account = $1 AND id = $2)";
 
 impl Database {
-    /// Adds a webhook with its secret; `None` when the account has `at_most` webhooks already.
+    /// Adds a webhook with its secret to `by`'s account; `None` when the account has `at_most` webhooks already.
     ///
     /// # Errors
     /// When the database is away or refuses.
     pub async fn create_webhook(
         &self,
-        account: &AccountName,
+        by: &Bearer,
         new: &NewWebhook,
         at_most: i64,
     ) -> Result<Option<Webhook>, StoreError> {
-        self.create_webhook_as(account, WebhookId::generate(), new, at_most).await
+        self.create_webhook_as(by, WebhookId::generate(), new, at_most).await
     }
 
     /// Like [`Database::create_webhook`], with an id chosen beforehand. When the account has that webhook, it is returned
@@ -97,11 +92,12 @@ impl Database {
     /// When the database is away or refuses.
     pub async fn create_webhook_as(
         &self,
-        account: &AccountName,
+        by: &Bearer,
         id: WebhookId,
         new: &NewWebhook,
         at_most: i64,
     ) -> Result<Option<Webhook>, StoreError> {
+        let account = &by.account;
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
         transaction.execute(LOCK_ACCOUNT, &[&account.as_str()]).await?;
@@ -114,21 +110,10 @@ impl Database {
         let (url, event_types) = (new.url.as_str(), names(new.event_types));
         transaction.execute(CREATE, &[&id.0, &account.as_str(), &new.name, &url, &event_types]).await?;
         self.add_secret(&transaction, id, &new.secret).await?;
+        Entry::new(by, id, AuditAction::Created).write(&*transaction).await?;
         let created = one_webhook(&*transaction, account, id).await?;
         transaction.commit().await?;
         Ok(created)
-    }
-
-    async fn add_secret(
-        &self,
-        transaction: &Transaction<'_>,
-        webhook: WebhookId,
-        secret: &SigningSecret,
-    ) -> Result<(), StoreError> {
-        let row = Uuid::now_v7();
-        let sealed = self.keys.seal(row, secret);
-        transaction.execute(ADD_SECRET, &[&row, &webhook.0, &sealed.key_id, &sealed.ciphertext]).await?;
-        Ok(())
     }
 
     /// The account's webhooks, oldest first, at most `limit` of them, from the one after `after`.
@@ -170,86 +155,50 @@ impl Database {
         Ok(self.connection().await?.query_one(EXISTS, &[&account.as_str(), &id.0]).await?.get(0))
     }
 
-    /// The secret the webhook signs with now.
-    ///
-    /// # Errors
-    /// When the database is away, or the secret does not decrypt.
-    pub async fn current_secret(
-        &self,
-        account: &AccountName,
-        id: WebhookId,
-    ) -> Result<Option<SigningSecret>, StoreError> {
-        let row = self.connection().await?.query_opt(CURRENT_SECRET, &[&account.as_str(), &id.0]).await?;
-        row.map(|row| self.keys.open(row.get("id"), row.get("key_id"), row.get("ciphertext"))).transpose()
-    }
-
-    /// Gives one of the account's webhooks another secret; the former one signs beside it for 24 hours, until the time
-    /// returned. `None` when there is no such webhook.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
-    pub async fn rotate_secret(
-        &self,
-        account: &AccountName,
-        id: WebhookId,
-        secret: &SigningSecret,
-    ) -> Result<Option<(Webhook, Timestamp)>, StoreError> {
-        let mut connection = self.connection().await?;
-        let transaction = connection.transaction().await?;
-        if transaction.execute(COUNT_ROTATION, &[&account.as_str(), &id.0]).await? == 0 {
-            return Ok(None);
-        }
-        let retired_until = transaction.query_one(RETIRE_SECRET, &[&id.0]).await?.get(0);
-        self.add_secret(&transaction, id, secret).await?;
-        let rotated = one_webhook(&*transaction, account, id).await?;
-        transaction.commit().await?;
-        Ok(rotated.map(|webhook| (webhook, retired_until)))
-    }
-
-    /// Removes secrets that no longer sign.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
-    pub async fn forget_expired_secrets(&self) -> Result<u64, StoreError> {
-        Ok(self.connection().await?.execute(FORGET_EXPIRED_SECRETS, &[]).await?)
-    }
-
-    /// Edits one of the account's webhooks; with `if_version`, only when nobody edited it since.
+    /// Edits a webhook of `by`'s account; with `if_version`, only when nobody edited it since.
     ///
     /// # Errors
     /// When the database is away or refuses.
     pub async fn edit_webhook(
         &self,
-        account: &AccountName,
+        by: &Bearer,
         id: WebhookId,
         edit: &Edit,
         if_version: Option<i64>,
     ) -> Result<EditOutcome<Webhook>, StoreError> {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
+        let account = &by.account;
         let (url, event_types) = (edit.url.as_ref().map(EndpointUrl::as_str), edit.event_types.map(names));
         let edited =
             transaction.execute(EDIT, &[&account.as_str(), &id.0, &edit.name, &url, &event_types, &if_version]).await?;
         let Some(now) = one_webhook(&*transaction, account, id).await? else { return Ok(EditOutcome::NotFound) };
+        if edited == 0 {
+            return Ok(EditOutcome::Stale);
+        }
+        Entry::new(by, id, AuditAction::Edited).with_detail(edit.parts()).write(&*transaction).await?;
         transaction.commit().await?;
-        Ok(if edited == 0 { EditOutcome::Stale } else { EditOutcome::Done(now) })
+        Ok(EditOutcome::Done(now))
     }
 
-    /// Deletes one of the account's webhooks with its secrets; its log stays until the retention ends.
+    /// Deletes a webhook of `by`'s account with its secrets; its log stays until the retention ends.
     ///
     /// # Errors
     /// When the database is away or refuses.
     pub async fn delete_webhook(
         &self,
-        account: &AccountName,
+        by: &Bearer,
         id: WebhookId,
         if_version: Option<i64>,
     ) -> Result<EditOutcome<()>, StoreError> {
-        let connection = self.connection().await?;
-        if connection.execute(DELETE, &[&account.as_str(), &id.0, &if_version]).await? > 0 {
+        let mut connection = self.connection().await?;
+        let transaction = connection.transaction().await?;
+        if transaction.execute(DELETE, &[&by.account.as_str(), &id.0, &if_version]).await? > 0 {
+            Entry::new(by, id, AuditAction::Deleted).write(&*transaction).await?;
+            transaction.commit().await?;
             return Ok(EditOutcome::Done(()));
         }
-        let exists: bool = connection.query_one(EXISTS, &[&account.as_str(), &id.0]).await?.get(0);
+        let exists: bool = transaction.query_one(EXISTS, &[&by.account.as_str(), &id.0]).await?.get(0);
         Ok(if exists { EditOutcome::Stale } else { EditOutcome::NotFound })
     }
 }

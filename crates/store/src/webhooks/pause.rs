@@ -1,9 +1,11 @@
 //! Pausing and resuming, always within one account.
 
-use domain::{AccountName, ReleasePace, WebhookId};
+use domain::{AuditAction, ReleasePace, WebhookId};
 
 use super::Webhook;
 use super::manage::one_webhook;
+use crate::audit::Entry;
+use crate::bearer::Bearer;
 use crate::database::Database;
 use crate::error::StoreError;
 
@@ -24,23 +26,24 @@ const RESUME: &str = "WITH paused AS (
     ON CONFLICT (webhook_id) DO UPDATE SET next_at = now(), per_second = excluded.per_second";
 
 impl Database {
-    /// Pauses one of the account's webhooks: nothing is sent to it any more. `None` when there is no such webhook. To
+    /// Pauses a webhook of `by`'s account: nothing is sent to it any more. `None` when there is no such webhook. To
     /// one that is paused already nothing happens. True when it was paused by this call.
     ///
     /// # Errors
     /// When the database is away or refuses.
-    pub async fn pause_webhook(
-        &self,
-        account: &AccountName,
-        id: WebhookId,
-    ) -> Result<Option<(Webhook, bool)>, StoreError> {
-        let connection = self.connection().await?;
-        let paused = connection.execute(PAUSE, &[&account.as_str(), &id.0]).await?;
-        let webhook = one_webhook(&**connection, account, id).await?;
+    pub async fn pause_webhook(&self, by: &Bearer, id: WebhookId) -> Result<Option<(Webhook, bool)>, StoreError> {
+        let mut connection = self.connection().await?;
+        let transaction = connection.transaction().await?;
+        let paused = transaction.execute(PAUSE, &[&by.account.as_str(), &id.0]).await?;
+        if paused > 0 {
+            Entry::new(by, id, AuditAction::Paused).write(&*transaction).await?;
+        }
+        let webhook = one_webhook(&*transaction, &by.account, id).await?;
+        transaction.commit().await?;
         Ok(webhook.map(|webhook| (webhook, paused > 0)))
     }
 
-    /// Resumes one of the account's webhooks: what was held is released, from the oldest on, at the configured pace
+    /// Resumes a webhook of `by`'s account: what was held is released, from the oldest on, at the configured pace
     /// `pace` if a person paused it. `None` when there is no such webhook. To one that is not paused nothing happens. True
     /// when it was resumed by this call.
     ///
@@ -48,14 +51,19 @@ impl Database {
     /// When the database is away or refuses.
     pub async fn resume_webhook(
         &self,
-        account: &AccountName,
+        by: &Bearer,
         id: WebhookId,
         pace: ReleasePace,
     ) -> Result<Option<(Webhook, bool)>, StoreError> {
-        let connection = self.connection().await?;
+        let mut connection = self.connection().await?;
+        let transaction = connection.transaction().await?;
         let (full, careful) = (pace.per_second(), ReleasePace::CAREFUL.per_second());
-        let resumed = connection.execute(RESUME, &[&account.as_str(), &id.0, &full, &careful]).await?;
-        let webhook = one_webhook(&**connection, account, id).await?;
+        let resumed = transaction.execute(RESUME, &[&by.account.as_str(), &id.0, &full, &careful]).await?;
+        if resumed > 0 {
+            Entry::new(by, id, AuditAction::Resumed).write(&*transaction).await?;
+        }
+        let webhook = one_webhook(&*transaction, &by.account, id).await?;
+        transaction.commit().await?;
         Ok(webhook.map(|webhook| (webhook, resumed > 0)))
     }
 }

@@ -9,7 +9,7 @@ use store::webhooks::Edit;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
-use crate::fixture::{account, migrated, webhook};
+use crate::fixture::{account, admin, migrated, webhook};
 
 /// By when every process sees a change.
 const PROMISED: Duration = Duration::from_secs(1);
@@ -49,14 +49,14 @@ async fn every_change_that_matters_is_told_within_a_second() {
     let id = webhook(&database, "acme", "ERP Sync").await;
     listener.hears_of(id).await;
     let edit = Edit { name: Some("Ledger".to_owned()), ..Edit::default() };
-    database.edit_webhook(&account("acme"), id, &edit, None).await.unwrap();
+    database.edit_webhook(&admin("acme"), id, &edit, None).await.unwrap();
     listener.hears_of(id).await;
     let pause = "UPDATE webhooks SET paused_reason = 'user', paused_at = now()";
     sql.execute(pause, &[]).await.unwrap();
     listener.hears_of(id).await;
     // A counter matters to nobody: the next change told is the deletion.
     sql.execute("UPDATE webhooks SET failed_attempts = failed_attempts + 1", &[]).await.unwrap();
-    database.delete_webhook(&account("acme"), id, None).await.unwrap();
+    database.delete_webhook(&admin("acme"), id, None).await.unwrap();
     listener.hears_of(id).await;
     assert!(timeout(2 * PROMISED, listener.0.recv()).await.is_err(), "nothing more happened");
 }

@@ -1,14 +1,16 @@
 //! A database for one test, and the values that tests are made of.
 
 use domain::{
-    AccountName, AddressPolicy, AutoPause, DeliveryId, DeliveryState, EndpointUrl, EventType, Next, Outcome,
+    AccountName, AddressPolicy, AutoPause, DeliveryId, DeliveryState, EndpointUrl, EventType, Next, Outcome, Role,
     SigningSecret, Trigger, WebhookId,
 };
 use jiff::Timestamp;
 use rustls::RootCertStore;
+use store::bearer::{Bearer, Who};
 use store::outcomes::{AttemptRecord, DeliveryRecord};
 use store::webhooks::NewWebhook;
 use store::{Database, SecretKey, SecretKeys};
+use uuid::Uuid;
 
 /// As the settings have it.
 pub const AUTO_PAUSE: AutoPause = AutoPause { after: 10 };
@@ -42,6 +44,11 @@ pub fn account(name: &str) -> AccountName {
     name.parse().unwrap()
 }
 
+/// Somebody who may do everything to an account.
+pub fn admin(name: &str) -> Bearer {
+    Bearer { who: Who::Token(Uuid::from_u128(1)), account: account(name), role: Role::Admin }
+}
+
 /// The present, as precise as the database keeps it.
 pub fn now() -> Timestamp {
     Timestamp::from_microsecond(Timestamp::now().as_microsecond()).unwrap()
@@ -63,7 +70,7 @@ pub fn new_webhook(name: &str) -> NewWebhook {
 
 /// Adds a webhook.
 pub async fn webhook(database: &Database, owner: &str, name: &str) -> WebhookId {
-    database.create_webhook(&account(owner), &new_webhook(name), 1_000).await.unwrap().unwrap().id
+    database.create_webhook(&admin(owner), &new_webhook(name), 1_000).await.unwrap().unwrap().id
 }
 
 /// A delivery for `acme` after its first attempt, which got 503.

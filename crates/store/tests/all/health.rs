@@ -5,7 +5,7 @@ use proptest::prelude::{Just, ProptestConfig, Strategy, prop_oneof, proptest};
 use store::Database;
 use store::outcomes::{AttemptRecord, DeliveryRecord, HealthChange};
 
-use crate::fixture::{AUTO_PAUSE, account, attempt, delivered, migrated, now, retrying, webhook};
+use crate::fixture::{AUTO_PAUSE, account, admin, attempt, delivered, migrated, now, retrying, webhook};
 
 /// A delivery whose first attempt failed for good.
 fn failed(webhook: WebhookId, event_id: &str, trigger: Trigger, next: Next) -> DeliveryRecord {
@@ -147,7 +147,7 @@ proptest! {
                     }
                     Step::Resume => {
                         let pace = domain::ReleasePace::new(50.0);
-                        database.resume_webhook(&account("acme"), erp, pace).await.unwrap().unwrap();
+                        database.resume_webhook(&admin("acme"), erp, pace).await.unwrap().unwrap();
                     }
                 }
             }

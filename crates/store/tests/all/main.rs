@@ -1,6 +1,7 @@
 //! The store on a real PostgreSQL.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion")]
 
+mod audit;
 mod changes;
 mod delivery_log;
 mod fixture;
@@ -13,6 +14,7 @@ mod release;
 mod retention;
 mod search;
 mod secrets;
+mod sso;
 mod statuses;
 mod subscriptions;
 mod tests_made;

@@ -10,7 +10,7 @@ use store::outcomes::{AttemptRecord, DeliveryRecord, SetAside};
 use store::recover::{Recovery, Retry};
 use store::release::{Release, Released};
 
-use crate::fixture::{AUTO_PAUSE, account, attempt, delivered, migrated, now, retrying, webhook};
+use crate::fixture::{AUTO_PAUSE, account, admin, attempt, delivered, migrated, now, retrying, webhook};
 
 const FAST: f64 = 1000.0;
 
@@ -83,12 +83,12 @@ async fn release_all(database: &Database, sql: &tokio_postgres::Client, webhook:
 async fn what_is_held_is_counted_once_and_released_in_the_order_of_its_creation() {
     let (database, sql) = migrated().await;
     let erp = webhook(&database, "acme", "ERP Sync").await;
-    database.pause_webhook(&account("acme"), erp).await.unwrap().unwrap();
+    database.pause_webhook(&admin("acme"), erp).await.unwrap().unwrap();
     let in_order = hold(&database, erp, 250).await;
     assert_eq!(held(&database, erp).await, 250);
     assert_eq!(release_all(&database, &sql, erp).await, [], "it is paused");
 
-    database.resume_webhook(&account("acme"), erp, pace()).await.unwrap().unwrap();
+    database.resume_webhook(&admin("acme"), erp, pace()).await.unwrap().unwrap();
     let released = release_all(&database, &sql, erp).await;
     assert_eq!(released.iter().map(|released| released.delivery).collect::<Vec<_>>(), in_order);
     assert!(released.iter().all(|it| it.trigger == Trigger::Resume && it.attempts == 0 && !it.payload.is_empty()));
@@ -152,11 +152,11 @@ async fn what_waits_when_a_webhook_is_paused_or_deleted_is_held_or_fails() {
     let record = set_aside(erp, "e", now(), DeliveryState::Queued);
     database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
     assert_eq!(held(&database, erp).await, 0);
-    database.pause_webhook(&account("acme"), erp).await.unwrap();
+    database.pause_webhook(&admin("acme"), erp).await.unwrap();
     assert_eq!(release_all(&database, &sql, erp).await, []);
     assert_eq!((held(&database, erp).await, state(&database, record.delivery).await), (1, DeliveryState::Held));
 
-    database.delete_webhook(&account("acme"), erp, None).await.unwrap();
+    database.delete_webhook(&admin("acme"), erp, None).await.unwrap();
     database.release_forgotten().await.unwrap();
     assert_eq!(release_all(&database, &sql, erp).await, []);
     let detail = database.delivery(&account("acme"), record.delivery).await.unwrap().unwrap();
@@ -169,10 +169,10 @@ async fn what_waits_when_a_webhook_is_paused_or_deleted_is_held_or_fails() {
 #[tokio::test]
 async fn a_failed_delivery_is_retried_by_hand_once() {
     let (database, sql) = migrated().await;
-    let (erp, acme) = (webhook(&database, "acme", "ERP Sync").await, account("acme"));
+    let (erp, acme) = (webhook(&database, "acme", "ERP Sync").await, admin("acme"));
     let record = failed(erp, "e", now());
     database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
-    assert_eq!(database.retry_delivery(&account("globex"), record.delivery).await.unwrap(), Retry::NotFound);
+    assert_eq!(database.retry_delivery(&admin("globex"), record.delivery).await.unwrap(), Retry::NotFound);
     let clicks = [database.retry_delivery(&acme, record.delivery), database.retry_delivery(&acme, record.delivery)];
     let answers = futures_util::future::join_all(clicks).await;
     let accepted = answers.iter().filter(|answer| matches!(answer, Ok(Retry::Accepted(_)))).count();
@@ -189,7 +189,7 @@ async fn a_failed_delivery_is_retried_by_hand_once() {
 #[tokio::test]
 async fn a_retry_by_hand_waits_for_the_resume_of_a_paused_webhook() {
     let (database, sql) = migrated().await;
-    let (erp, acme) = (webhook(&database, "acme", "ERP Sync").await, account("acme"));
+    let (erp, acme) = (webhook(&database, "acme", "ERP Sync").await, admin("acme"));
     let record = failed(erp, "e", now());
     database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
     database.pause_webhook(&acme, erp).await.unwrap();
@@ -202,16 +202,16 @@ async fn a_retry_by_hand_waits_for_the_resume_of_a_paused_webhook() {
 #[tokio::test]
 async fn a_recovery_sends_what_failed_within_its_time_with_a_fresh_ladder() {
     let (database, sql) = migrated().await;
-    let (erp, acme, begin) = (webhook(&database, "acme", "ERP Sync").await, account("acme"), now());
+    let (erp, acme, begin) = (webhook(&database, "acme", "ERP Sync").await, admin("acme"), now());
     let records: Vec<_> =
         (0..2500).map(|n| failed(erp, &format!("e{n}"), begin + i64::from(n).milliseconds())).collect();
     for batch in records.chunks(500) {
         database.record(batch, domain::AutoPause { after: 0 }).await.unwrap();
     }
     let (since, until) = (begin + 100.milliseconds(), begin + 2_400.milliseconds());
-    assert_eq!(database.recoverable(&acme, erp, since, until).await.unwrap(), 2_300);
+    assert_eq!(database.recoverable(&acme.account, erp, since, until).await.unwrap(), 2_300);
     assert_eq!(database.recoverable(&account("globex"), erp, since, until).await.unwrap(), 0);
-    assert_eq!(database.recover(&account("globex"), erp, since, until).await.unwrap(), Recovery::NotFound);
+    assert_eq!(database.recover(&admin("globex"), erp, since, until).await.unwrap(), Recovery::NotFound);
     assert_eq!(database.recover(&acme, erp, since, until).await.unwrap(), Recovery::Accepted(2_300));
     assert_eq!(database.recover(&acme, erp, since, until).await.unwrap(), Recovery::UnderWay);
     let mut marked = 0;
@@ -219,15 +219,15 @@ async fn a_recovery_sends_what_failed_within_its_time_with_a_fresh_ladder() {
         marked += step;
     }
     assert_eq!((marked, database.finish_recoveries().await.unwrap()), (2_300, 0));
-    assert_eq!(database.recovery_progress(&acme, erp).await.unwrap().unwrap().waiting, 2_300);
+    assert_eq!(database.recovery_progress(&acme.account, erp).await.unwrap().unwrap().waiting, 2_300);
     // The first of them succeeds: the release gets faster only then.
     sql.execute("UPDATE webhooks SET failed_attempts = 0", &[]).await.unwrap();
     let released = release_all(&database, &sql, erp).await;
     assert_eq!(released.len(), 2_300);
     assert!(released.iter().all(|it| (it.trigger, it.step, it.attempts) == (Trigger::Resume, 0, 4)));
     assert_eq!(database.finish_recoveries().await.unwrap(), 1);
-    assert_eq!(database.recovery_progress(&acme, erp).await.unwrap(), None);
-    assert_eq!(database.recoverable(&acme, erp, begin, until + 1.hour()).await.unwrap(), 200);
+    assert_eq!(database.recovery_progress(&acme.account, erp).await.unwrap(), None);
+    assert_eq!(database.recoverable(&acme.account, erp, begin, until + 1.hour()).await.unwrap(), 200);
 }
 
 #[tokio::test]

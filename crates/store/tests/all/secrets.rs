@@ -4,7 +4,7 @@ use domain::SigningSecret;
 use store::StoreError;
 use store::webhooks::NewWebhook;
 
-use crate::fixture::{account, empty_database, migrated, new_webhook, open};
+use crate::fixture::{account, admin, empty_database, migrated, new_webhook, open};
 
 const EVERY_ROW_AS_TEXT: &str = "SELECT id, encode(ciphertext, 'escape') || encode(ciphertext, 'hex') || s::text
     FROM webhook_secrets s UNION ALL SELECT id, w::text FROM webhooks w";
@@ -14,7 +14,7 @@ async fn no_column_holds_a_secret_in_the_clear() {
     let (database, sql) = migrated().await;
     let secret = "a secret that scans for text would find";
     let new = NewWebhook { secret: SigningSecret::parse(secret).unwrap(), ..new_webhook("ERP Sync") };
-    let id = database.create_webhook(&account("acme"), &new, 1).await.unwrap().unwrap().id;
+    let id = database.create_webhook(&admin("acme"), &new, 1).await.unwrap().unwrap().id;
     let rows = sql.query(EVERY_ROW_AS_TEXT, &[]).await.unwrap();
     let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(rows.len(), 2);
@@ -31,7 +31,7 @@ async fn a_secret_works_in_its_own_row_only() {
     let acme = account("acme");
     let mut ids = Vec::new();
     for name in ["left", "right"] {
-        ids.push(database.create_webhook(&acme, &new_webhook(name), 2).await.unwrap().unwrap().id);
+        ids.push(database.create_webhook(&admin("acme"), &new_webhook(name), 2).await.unwrap().unwrap().id);
     }
     let swap = "UPDATE webhook_secrets s SET ciphertext = o.ciphertext FROM webhook_secrets o WHERE o.id <> s.id";
     assert_eq!(sql.execute(swap, &[]).await.unwrap(), 2);
@@ -46,7 +46,7 @@ async fn another_key_reads_nothing() {
     let url = empty_database().await;
     let database = open(&url, 1);
     database.migrate().await.unwrap();
-    let id = database.create_webhook(&account("acme"), &new_webhook("ERP Sync"), 1).await.unwrap().unwrap().id;
+    let id = database.create_webhook(&admin("acme"), &new_webhook("ERP Sync"), 1).await.unwrap().unwrap().id;
     let other = open(&url, 2);
     assert!(matches!(other.target(id).await, Err(StoreError::Secret)));
     assert!(!other.has_all_keys().await.unwrap());
@@ -57,11 +57,35 @@ async fn another_key_reads_nothing() {
 async fn a_replaced_secret_signs_until_it_expires() {
     let (database, sql) = migrated().await;
     let new = new_webhook("ERP Sync");
-    let id = database.create_webhook(&account("acme"), &new, 1).await.unwrap().unwrap().id;
+    let id = database.create_webhook(&admin("acme"), &new, 1).await.unwrap().unwrap().id;
     let expire = "UPDATE webhook_secrets SET expires_at = now() + $1::text::interval";
     sql.execute(expire, &[&"1 hour"]).await.unwrap();
     assert_eq!(database.target(id).await.unwrap().unwrap().secrets.len(), 1);
     assert!(database.current_secret(&account("acme"), id).await.unwrap().is_none());
     sql.execute(expire, &[&"-1 hour"]).await.unwrap();
     assert!(database.target(id).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn at_most_three_replaced_secrets_go_on_signing() {
+    let (database, sql) = migrated().await;
+    let by = admin("acme");
+    let id = database.create_webhook(&by, &new_webhook("ERP Sync"), 1).await.unwrap().unwrap().id;
+    let other = database.create_webhook(&by, &new_webhook("Ledger"), 2).await.unwrap().unwrap().id;
+    database.rotate_secret(&by, other, &SigningSecret::generate()).await.unwrap().unwrap();
+    let mut given = Vec::new();
+    for _ in 0..6 {
+        let secret = SigningSecret::generate();
+        database.rotate_secret(&by, id, &secret).await.unwrap().unwrap();
+        given.push(secret.expose().to_owned());
+    }
+    let signing = database.target(id).await.unwrap().unwrap().secrets;
+    let mut signing: Vec<_> = signing.iter().map(|secret| secret.expose().to_owned()).collect();
+    signing.sort();
+    let mut newest = given.split_off(2);
+    newest.sort();
+    assert_eq!(signing, newest, "the one in use and three others");
+    assert_eq!(database.target(other).await.unwrap().unwrap().secrets.len(), 2, "another webhook keeps its own");
+    let kept: i64 = sql.query_one("SELECT count(*) FROM webhook_secrets", &[]).await.unwrap().get(0);
+    assert_eq!(kept, 4 + 2);
 }

@@ -10,7 +10,7 @@ use store::test_requests::TestSubject;
 use store::{Database, StoreError};
 use uuid::Uuid;
 
-use crate::fixture::{account, connect, empty_database, migrated, now, open, url, webhook};
+use crate::fixture::{account, admin, connect, empty_database, migrated, now, open, url, webhook};
 
 fn event_type() -> EventType {
     EventType::parse("deal.won").unwrap()
@@ -60,7 +60,7 @@ async fn a_saved_webhook_is_read_when_it_is_tested() {
     assert_eq!(taken.secrets[0].expose(), secret.expose());
 
     let test = add(&database, &TestSubject::Saved(id)).await;
-    database.delete_webhook(&account("acme"), id, None).await.unwrap();
+    database.delete_webhook(&admin("acme"), id, None).await.unwrap();
     assert!(database.take_test_request(&account("acme"), test).await.unwrap().is_none());
 }
 
@@ -137,7 +137,7 @@ async fn tests_are_in_the_log_and_count_for_nothing() {
     }
     let (begin, end) = (Timestamp::UNIX_EPOCH, last.at.checked_add(SignedDuration::from_secs(1)).unwrap());
     assert_eq!(database.recoverable(&acme, id, begin, end).await.unwrap(), 0);
-    assert!(matches!(database.retry_delivery(&acme, last.delivery).await.unwrap(), Retry::NotFailed));
+    assert!(matches!(database.retry_delivery(&admin("acme"), last.delivery).await.unwrap(), Retry::NotFailed));
     assert_eq!(database.deliveries(&acme, id, &Filter::default(), 100).await.unwrap().len(), 12);
     let detail = database.delivery(&acme, last.delivery).await.unwrap().unwrap();
     let delivery = &detail.delivery;

@@ -1,5 +1,6 @@
 //! API tokens.
 
+use store::bearer::Who;
 use store::tokens::Role;
 use uuid::Uuid;
 
@@ -12,13 +13,14 @@ async fn a_token_names_its_bearer_until_it_is_revoked() {
     let bearer = database.bearer(text.expose()).await.unwrap().unwrap();
     assert_eq!((bearer.account, bearer.role), (account("acme"), Role::Viewer));
     let listed = database.tokens().await.unwrap();
-    assert_eq!((listed.len(), listed[0].id, listed[0].name.as_str()), (1, bearer.token, "for a test"));
+    let id = listed[0].id;
+    assert_eq!((listed.len(), &bearer.who, listed[0].name.as_str()), (1, &Who::Token(id), "for a test"));
     assert!(listed[0].last_used_at.is_some() && listed[0].revoked_at.is_none());
 
-    assert!(database.revoke_token(bearer.token).await.unwrap());
+    assert!(database.revoke_token(id).await.unwrap());
     assert_eq!(database.bearer(text.expose()).await.unwrap(), None);
     let revoked_at = database.tokens().await.unwrap()[0].revoked_at;
-    assert!(revoked_at.is_some() && database.revoke_token(bearer.token).await.unwrap());
+    assert!(revoked_at.is_some() && database.revoke_token(id).await.unwrap());
     assert_eq!(database.tokens().await.unwrap()[0].revoked_at, revoked_at);
     assert!(!database.revoke_token(Uuid::nil()).await.unwrap());
 }

@@ -3,13 +3,13 @@
 use domain::{EventType, EventTypeSet, WebhookStatus};
 use store::webhooks::{Edit, EditOutcome};
 
-use crate::fixture::{account, migrated, new_webhook, url, webhook};
+use crate::fixture::{account, admin, migrated, new_webhook, url, webhook};
 
 #[tokio::test]
 async fn a_webhook_is_what_was_added() {
     let (database, _sql) = migrated().await;
     let new = new_webhook("ERP Sync");
-    let created = database.create_webhook(&account("acme"), &new, 1).await.unwrap().unwrap();
+    let created = database.create_webhook(&admin("acme"), &new, 1).await.unwrap().unwrap();
     assert_eq!((created.name.as_str(), created.url.as_str()), ("ERP Sync", "https://erp.example.com/hook"));
     assert_eq!((created.event_types, created.version, created.held), (new.event_types, 1, 0));
     assert_eq!((created.status(), created.paused_at), (WebhookStatus::Active, None));
@@ -29,15 +29,15 @@ async fn accounts_do_not_see_each_other() {
     assert!(!database.webhook_exists(&other, id).await.unwrap());
     assert!(database.current_secret(&other, id).await.unwrap().is_none());
     assert_eq!(database.webhooks(&other, None, 10).await.unwrap(), []);
-    assert_eq!(database.edit_webhook(&other, id, &edit, None).await.unwrap(), EditOutcome::NotFound);
-    assert_eq!(database.delete_webhook(&other, id, None).await.unwrap(), EditOutcome::NotFound);
+    assert_eq!(database.edit_webhook(&admin("globex"), id, &edit, None).await.unwrap(), EditOutcome::NotFound);
+    assert_eq!(database.delete_webhook(&admin("globex"), id, None).await.unwrap(), EditOutcome::NotFound);
     assert_eq!(database.webhook(&account("acme"), id).await.unwrap().unwrap().version, 1);
 }
 
 #[tokio::test]
 async fn an_edit_changes_what_it_names_and_counts() {
     let (database, _sql) = migrated().await;
-    let (acme, id) = (account("acme"), webhook(&database, "acme", "ERP Sync").await);
+    let (acme, id) = (admin("acme"), webhook(&database, "acme", "ERP Sync").await);
     let edit = Edit { url: Some(url("https://new.example.com/")), ..Edit::default() };
     let EditOutcome::Done(edited) = database.edit_webhook(&acme, id, &edit, Some(1)).await.unwrap() else { panic!() };
     assert_eq!(
@@ -55,7 +55,7 @@ async fn an_edit_changes_what_it_names_and_counts() {
 #[tokio::test]
 async fn a_deleted_webhook_is_gone_with_its_secrets() {
     let (database, sql) = migrated().await;
-    let (acme, id) = (account("acme"), webhook(&database, "acme", "ERP Sync").await);
+    let (acme, id) = (admin("acme"), webhook(&database, "acme", "ERP Sync").await);
     assert_eq!(database.delete_webhook(&acme, id, Some(7)).await.unwrap(), EditOutcome::Stale);
     assert_eq!(database.delete_webhook(&acme, id, Some(1)).await.unwrap(), EditOutcome::Done(()));
     assert_eq!(database.delete_webhook(&acme, id, None).await.unwrap(), EditOutcome::NotFound);
@@ -84,9 +84,9 @@ async fn pages_go_from_the_oldest_on() {
 #[tokio::test]
 async fn a_limit_holds_even_for_webhooks_added_at_once() {
     let (database, _sql) = migrated().await;
-    let (acme, new) = (account("acme"), new_webhook("ERP Sync"));
+    let (acme, new) = (admin("acme"), new_webhook("ERP Sync"));
     let adding = (0..12).map(|_| database.create_webhook(&acme, &new, 5));
     let added = futures_util::future::join_all(adding).await;
     assert_eq!(added.into_iter().filter(|added| added.as_ref().unwrap().is_some()).count(), 5);
-    assert!(database.create_webhook(&account("globex"), &new, 5).await.unwrap().is_some());
+    assert!(database.create_webhook(&admin("globex"), &new, 5).await.unwrap().is_some());
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
-use testkit::servers::{Durability, Lifetime};
+use testkit::servers::{Durability, Lifetime, ServerError};
 use testkit::stack::{self, Stack};
 
 /// Private PostgreSQL and RabbitMQ servers for development and tests.
@@ -22,7 +22,11 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Install the servers' packages where they are missing
-    Install,
+    Install {
+        /// And what tests in a browser need
+        #[arg(long)]
+        browser: bool,
+    },
     /// Start both servers, or find them running, and write their addresses to <directory>/env
     Up(Which),
     /// Stop everything that was started below the directory
@@ -52,7 +56,7 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let directory = arguments.directory.unwrap_or_else(testkit::dev_directory);
     match arguments.command {
-        Command::Install => stack::install::install(|said| println!("{said}"))?,
+        Command::Install { browser } => install(browser)?,
         Command::Up(Which { tests: true }) => drop(stack::start_for_tests(&directory).await?),
         Command::Up(Which { tests: false }) => up(&directory).await?,
         Command::Down(which) => stack::down(&which.within(directory)).context("something is still running")?,
@@ -63,6 +67,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+fn install(browser: bool) -> Result<(), ServerError> {
+    let tell = |said: &str| println!("{said}");
+    stack::install::install(tell)?;
+    if browser { stack::install::install_browser(tell) } else { Ok(()) }
 }
 
 impl Which {

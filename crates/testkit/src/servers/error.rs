@@ -24,6 +24,13 @@ pub enum ServerError {
         /// `PostgreSQL` or `RabbitMQ`.
         what: &'static str,
     },
+    /// The browser, or one of its fonts, is nowhere on this machine.
+    #[error(
+        "the browser of the tests is not installed; `make test` installs it, or ask an administrator to run: apt-get \
+         install -y --no-install-recommends {}",
+        super::packages::BROWSER_PACKAGES.join(" ")
+    )]
+    NoBrowser,
     /// A program of the server could not be run, or failed.
     #[error("{program} failed: {detail}")]
     Program {

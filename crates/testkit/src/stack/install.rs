@@ -1,15 +1,18 @@
-//! Installs the servers' packages where they are missing.
+//! Installs the packages of the servers, and of the browser of the tests, where they are missing.
 //!
 //! Root installs them with `apt-get`; their system services are neither started nor enabled. Everybody else gets them
-//! downloaded and unpacked below `.dev/packages/`, which needs no rights and changes nothing outside the checkout.
+//! downloaded and unpacked below `.dev/`, which needs no rights and changes nothing outside the checkout.
 
 mod system;
 mod unpacked;
 
+use std::path::Path;
 use std::process::Command;
 
 use super::environment::Given;
-use crate::servers::{Programs, ServerError, is_root};
+use crate::servers::{
+    APT_PACKAGES, BROWSER_PACKAGES, Programs, ServerError, is_root, unpacked_browser_directory, unpacked_directory,
+};
 
 /// Makes sure that the programs of both servers are there; `tell` hears what is done, in sentences for people.
 ///
@@ -27,19 +30,38 @@ pub fn install_unless_given(tell: impl FnMut(&str)) -> Result<(), ServerError> {
     install_missing(&Given::by_environment(), tell)
 }
 
-fn install_missing(given: &Given, mut tell: impl FnMut(&str)) -> Result<(), ServerError> {
+/// Makes sure that the browser of the tests is there, and its fonts; `tell` hears what is done.
+///
+/// # Errors
+/// See [`install`].
+pub fn install_browser(tell: impl FnMut(&str)) -> Result<(), ServerError> {
+    if Programs::browser().is_ok() {
+        return Ok(());
+    }
+    get("Chromium for tests", &BROWSER_PACKAGES, &unpacked_browser_directory(), tell)?;
+    Programs::browser().map(drop)
+}
+
+fn install_missing(given: &Given, tell: impl FnMut(&str)) -> Result<(), ServerError> {
     if missing(given).is_none() {
         return Ok(());
     }
-    if is_root() {
-        tell("Installing PostgreSQL and RabbitMQ with apt-get; this takes a minute or two.");
-        system::install()?;
-        tell("Installed. Their system services were neither started nor enabled.");
-    } else {
-        tell("Downloading PostgreSQL and RabbitMQ into .dev/packages; this takes a minute or two.");
-        unpacked::install()?;
-    }
+    get("PostgreSQL and RabbitMQ", &APT_PACKAGES, &unpacked_directory(), tell)?;
     missing(given).map_or(Ok(()), Err)
+}
+
+/// Installs packages as root; as anybody else unpacks them below `directory`.
+fn get(what: &str, packages: &[&str], directory: &Path, mut tell: impl FnMut(&str)) -> Result<(), ServerError> {
+    if is_root() {
+        tell(&format!("Installing {what} with apt-get; this takes a minute or two."));
+        system::install(packages)?;
+        tell("Installed. No system service was started or enabled.");
+    } else {
+        let directory_name = directory.file_name().unwrap_or_default().display();
+        tell(&format!("Downloading {what} into .dev/{directory_name}; this takes a minute or two."));
+        unpacked::install(packages, directory)?;
+    }
+    Ok(())
 }
 
 /// Why the servers that are not given cannot be started yet, if they cannot.

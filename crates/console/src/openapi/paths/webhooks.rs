@@ -95,7 +95,10 @@ fn secrets() -> Vec<Described> {
         .id("WebhookId")
         .answer(200, "The secret", schema("ShownSecret"));
     let rotate = Operation::changing(TAG, "rotateSecret", "Replaces the secret")
-        .about("By a generated one, unless the body has one. The former secret signs beside it for 24 hours.")
+        .about(
+            "By a generated one, unless the body has one. The former secret signs beside it for 24 hours; of several \
+             former ones, the newest three do.",
+        )
         .id("WebhookId")
         .optional_body("NewSecret")
         .answer(200, "The new secret", schema("RotatedSecret"))

@@ -76,7 +76,7 @@ async fn a_form_with_mistakes_comes_back_as_it_was_typed() {
     let answer = browser.post(&format!("{LIST}/new"), &fields).await;
     assert_eq!(answer.status, 422);
     let page = answer.text();
-    assert!(page.contains("<title>Error: Add webhook - Webhooks - EasyCRM</title>"));
+    assert!(page.contains("<title>Error: Add Webhook - Webhooks - EasyCRM</title>"));
     assert_eq!(page.matches("Webhook URL must use HTTPS").count(), 2, "in the summary and at the field");
     assert!(page.contains("<a href=\"#url\">Webhook URL must use HTTPS</a>"));
     assert!(page.contains("A custom secret must have 16 to 128 characters"));

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::run;
-use crate::servers::{APT_PACKAGES, ServerError};
+use crate::servers::ServerError;
 
 /// What `invoke-rc.d` and `deb-systemd-invoke` ask before a package's script may start a service: 101 forbids
 /// (invoke-rc.d(8), "policy-rc.d").
@@ -14,13 +14,13 @@ const POLICY: &str = "/usr/sbin/policy-rc.d";
 /// What the packages would start at the next boot.
 const SERVICES: [&str; 2] = ["postgresql", "rabbitmq-server"];
 
-pub(super) fn install() -> Result<(), ServerError> {
+pub(super) fn install(packages: &[&str]) -> Result<(), ServerError> {
     let brought: Vec<&str> = SERVICES.into_iter().filter(|service| !is_known(service)).collect();
     let policy = NoStart::begin();
     // A list that cannot be fetched need not be one that is needed: the installation itself decides.
     let updated = run(apt_get().args(["--quiet", "update"]));
     let mut install = apt_get();
-    install.args(["--quiet", "--yes", "--no-install-recommends", "install"]).args(APT_PACKAGES);
+    install.args(["--quiet", "--yes", "--no-install-recommends", "install"]).args(packages);
     run(&mut install).map_err(|error| updated.err().unwrap_or(error))?;
     drop(policy);
     brought.into_iter().for_each(disable);

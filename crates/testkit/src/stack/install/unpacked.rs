@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::run;
-use crate::servers::{APT_PACKAGES, ServerError, open_plain_directory, unpacked_directory};
+use crate::servers::{ServerError, open_plain_directory};
 
-pub(super) fn install() -> Result<(), ServerError> {
-    let directory = open_plain_directory(&unpacked_directory())?;
-    download(&directory)?;
+pub(super) fn install(packages: &[&str], directory: &Path) -> Result<(), ServerError> {
+    let directory = open_plain_directory(directory)?;
+    download(packages, &directory)?;
     let draft = directory.join("root.new");
     let _ = fs::remove_dir_all(&draft);
     for package in downloaded(&directory) {
@@ -31,7 +31,7 @@ pub(super) fn install() -> Result<(), ServerError> {
     finish().map_err(|source| ServerError::File { path: root.clone(), source })
 }
 
-fn download(directory: &Path) -> Result<(), ServerError> {
+fn download(packages: &[&str], directory: &Path) -> Result<(), ServerError> {
     for needed in ["lists/partial", "cache/archives/partial"] {
         let path = directory.join(needed);
         fs::create_dir_all(&path).map_err(|source| ServerError::File { path, source })?;
@@ -46,7 +46,7 @@ fn download(directory: &Path) -> Result<(), ServerError> {
         command
     };
     run(apt_get().arg("update"))?;
-    run(apt_get().args(["install", "--download-only", "--yes", "--no-install-recommends"]).args(APT_PACKAGES))
+    run(apt_get().args(["install", "--download-only", "--yes", "--no-install-recommends"]).args(packages))
 }
 
 fn downloaded(directory: &Path) -> Vec<PathBuf> {

@@ -1,0 +1,86 @@
+//! Signing in with a ticket, by which the CRM vouches for a person: a form that a page of the CRM sends, or a header that
+//! its proxy adds. A ticket never stands in an address, where logs and histories would keep it.
+
+use axum::extract::{RawQuery, Request, State};
+use axum::http::HeaderMap;
+use axum::http::header::SET_COOKIE;
+use axum::response::{IntoResponse, Response};
+use domain::sso::{IdentityProvider, Refusal};
+use jiff::Timestamp;
+
+use super::failure::{PageError, see_other};
+use super::page_query::PageQuery;
+use super::session::LIMITS;
+use super::sign_in::end_session;
+use super::state::PageState;
+use super::submission::Fields;
+use crate::caller;
+
+const EXPIRED: &str = "The sign-in link has expired. Open the page again from your CRM.";
+const USED: &str = "The sign-in link has been used already. Open the page again from your CRM.";
+const MISSING: &str = "Nothing here says who you are. Open the page again from your CRM.";
+const NO_ROLE: &str = "Your CRM does not say which account you belong to, or what you may do. Tell its administrator.";
+const INVALID: &str = "Your CRM could not sign you in here. Open the page again from there; if that does not help, tell \
+                       its administrator.";
+
+/// `POST /sso`: the ticket in the field `token`, and where to go in `next`. The one form that other origins may send.
+///
+/// It needs no cookie, so nobody's session can be abused by it. What is left is that a page signs somebody in as
+/// somebody else, who then sees what they type (login CSRF). For that it needs a ticket of the CRM in somebody else's
+/// name which nobody has used, and it has the minutes until that expires; and each page says whose it is.
+pub(super) async fn by_form(State(state): State<PageState>, request: Request) -> Result<Response, PageError> {
+    let provider = provider(&state)?;
+    let headers = request.headers().clone();
+    let fields = Fields::read_from_anywhere(request).await?;
+    let ticket = fields.get("token").map(str::trim).filter(|ticket| !ticket.is_empty());
+    exchange(&state, provider, &headers, ticket, fields.get("next")).await
+}
+
+/// `GET /sso?next=…`: the ticket as the bearer token that a proxy adds. No page of another origin can.
+pub(super) async fn by_header(
+    State(state): State<PageState>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
+    let query = PageQuery::parse(query.as_deref());
+    exchange(&state, provider(&state)?, &headers, caller::token(&headers), query.get("next")).await
+}
+
+/// 404 where nobody may vouch for anybody.
+fn provider(state: &PageState) -> Result<&IdentityProvider, PageError> {
+    state.api.console.identity_provider.as_deref().ok_or_else(PageError::not_found)
+}
+
+/// A ticket for a session. The session that the browser had before ends.
+async fn exchange(
+    state: &PageState,
+    provider: &IdentityProvider,
+    headers: &HeaderMap,
+    ticket: Option<&str>,
+    next: Option<&str>,
+) -> Result<Response, PageError> {
+    let ticket = ticket.ok_or_else(|| PageError::ticket(MISSING))?;
+    let ticket = provider.check(ticket, Timestamp::now()).map_err(refused)?;
+    let database = &state.api.database;
+    let (account, subject) = (&ticket.account, &ticket.subject);
+    let Some(key) = database.start_session_by_ticket(&ticket, LIMITS).await? else {
+        tracing::warn!(%account, ?subject, reason = "it was used before", "a sign-in by the CRM is refused");
+        return Err(PageError::ticket(USED));
+    };
+    end_session(state, headers).await?;
+    tracing::info!(%account, ?subject, role = %ticket.role, "signed in to the console by the CRM");
+    let root = state.root();
+    let next = next.and_then(|next| state.local_path(next)).unwrap_or(&root);
+    Ok(([(SET_COOKIE, state.cookie.set(&key))], see_other(next)).into_response())
+}
+
+/// People learn what they can do; why it is, is for the log.
+fn refused(refusal: Refusal) -> PageError {
+    // Anybody can send anything here: that is no warning.
+    tracing::info!(reason = %refusal, "a sign-in by the CRM is refused");
+    PageError::ticket(match refusal {
+        Refusal::Expired => EXPIRED,
+        Refusal::Claim("account" | "role") => NO_ROLE,
+        _ => INVALID,
+    })
+}

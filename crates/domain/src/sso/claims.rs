@@ -1,0 +1,90 @@
+//! What a ticket claims, and whether it holds (RFC 7519 §4.1).
+
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::{IdentityProvider, Refusal, Ticket};
+
+/// A ticket may be good for so long, in seconds.
+const LONGEST_LIFE: f64 = 5.0 * 60.0;
+/// By how much the CRM's clock and ours may differ, in seconds.
+const LEEWAY: f64 = 30.0;
+/// Of a text that is stored.
+const MAX_CHARACTERS: usize = 255;
+
+/// A claim of another type than it must have makes the whole ticket unreadable, and a claim that is there twice, too.
+#[derive(Deserialize)]
+pub(super) struct Claims {
+    iss: Option<String>,
+    aud: Option<Audience>,
+    exp: Option<f64>,
+    nbf: Option<f64>,
+    iat: Option<f64>,
+    jti: Option<String>,
+    sub: Option<String>,
+    account: Option<String>,
+    role: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Audience {
+    fn names(&self, audience: &str) -> bool {
+        match self {
+            Self::One(one) => one == audience,
+            Self::Several(several) => several.iter().any(|one| one == audience),
+        }
+    }
+}
+
+impl Claims {
+    pub(super) fn check(self, provider: &IdentityProvider, now: Timestamp) -> Result<Ticket, Refusal> {
+        if self.iss.as_ref() != Some(&provider.issuer) {
+            return Err(Refusal::Issuer);
+        }
+        if !self.aud.as_ref().is_some_and(|given| given.names(&provider.audience)) {
+            return Err(Refusal::Audience);
+        }
+        let dead_since = self.check_time(now)?;
+        Ok(Ticket {
+            id: text(self.jti, "jti")?,
+            dead_since,
+            subject: text(self.sub, "sub")?,
+            account: parsed(self.account, "account")?,
+            role: parsed(self.role, "role")?,
+        })
+    }
+
+    /// When its time is certainly over.
+    fn check_time(&self, now: Timestamp) -> Result<Timestamp, Refusal> {
+        let (now, expires) = (now.as_duration().as_secs_f64(), self.exp.ok_or(Refusal::Claim("exp"))?);
+        if expires <= now - LEEWAY {
+            return Err(Refusal::Expired);
+        }
+        if expires > now + LONGEST_LIFE + LEEWAY {
+            return Err(Refusal::TooLong);
+        }
+        if [self.nbf, self.iat].into_iter().flatten().any(|from| from > now + LEEWAY) {
+            return Err(Refusal::NotYet);
+        }
+        Timestamp::from_second((expires + LEEWAY).ceil() as i64).map_err(|_| Refusal::Claim("exp"))
+    }
+}
+
+/// A text of some length, in which nothing is invisible.
+fn text(claim: Option<String>, name: &'static str) -> Result<String, Refusal> {
+    let usable =
+        |text: &String| (1..=MAX_CHARACTERS).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    claim.filter(usable).ok_or(Refusal::Claim(name))
+}
+
+fn parsed<T: FromStr>(claim: Option<String>, name: &'static str) -> Result<T, Refusal> {
+    claim.and_then(|text| text.parse().ok()).ok_or(Refusal::Claim(name))
+}

@@ -1,0 +1,53 @@
+//! A headless Chromium for tests: where its programs are, and with which files it starts.
+//!
+//! It is driven over a pair of pipes instead of a port, so that nobody else can reach it and it ends with its owner,
+//! however that ends.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::servers::{Programs, ServerError};
+
+/// The program, in Debian's package of the same name: Chromium without anything of a desktop.
+const PROGRAM: &str = "chromium-headless-shell";
+/// Gives Chromium the pipes where it looks for them: requests on descriptor 3, answers on 4.
+const WITH_PIPES: &str = r#"exec "$@" 3<&0 4>&1 </dev/null >/dev/null"#;
+
+/// A command that starts the browser with an empty profile in `profile`, and speaks the DevTools protocol on standard
+/// input and output: JSON texts, each with a zero byte behind it.
+///
+/// # Errors
+/// The browser is not installed, or the profile cannot be written.
+pub fn command(profile: &Path) -> Result<Command, ServerError> {
+    let programs = Programs::browser()?;
+    let fonts = profile.join("fonts.conf");
+    let described = fonts_of(programs.root(), profile);
+    fs::write(&fonts, described).map_err(|source| ServerError::File { path: fonts.clone(), source })?;
+    let mut command = programs.shell_command(WITH_PIPES, PROGRAM);
+    command
+        .env("FONTCONFIG_FILE", fonts)
+        .env("HOME", profile)
+        .arg("--remote-debugging-pipe")
+        .arg(format!("--user-data-dir={}", profile.display()))
+        .args(["--no-first-run", "--no-proxy-server", "--disable-background-networking", "--disable-component-update"])
+        // A container's shared memory is small; screenshots must not depend on the machine's graphics.
+        .args(["--disable-dev-shm-usage", "--disable-gpu", "--font-render-hinting=none", "--hide-scrollbars"])
+        // Chromium's own sandbox runs neither as root nor in most containers. It visits our pages only.
+        .arg("--no-sandbox");
+    Ok(command)
+}
+
+/// The same fonts on every machine, so that layouts and screenshots are the same, too.
+fn fonts_of(root: &Path, profile: &Path) -> String {
+    let alias = |family: &str, font: &str| {
+        format!("<alias binding=\"same\"><family>{family}</family><prefer><family>{font}</family></prefer></alias>\n")
+    };
+    let aliases = [("system-ui", "Inter"), ("sans-serif", "Inter"), ("monospace", "DejaVu Sans Mono")];
+    let aliases: String = aliases.into_iter().map(|(family, font)| alias(family, font)).collect();
+    format!(
+        "<?xml version=\"1.0\"?>\n<fontconfig>\n<dir>{}</dir>\n<cachedir>{}</cachedir>\n{aliases}</fontconfig>\n",
+        root.join("usr/share/fonts").display(),
+        profile.join("fonts").display()
+    )
+}
