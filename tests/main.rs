@@ -1,6 +1,7 @@
 //! What the system promises to CRM services, receivers, administrators and operators, with the real programs.
 
 mod absence;
+mod api_fuzz;
 mod auto_pause;
 mod bad_events;
 mod edits;

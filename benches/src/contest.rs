@@ -14,7 +14,7 @@ use crate::part::Part;
 use crate::pipeline::{Hop, Pipeline};
 use crate::processes::{Processes, peak_memory_bytes};
 use crate::publish::{Publish, Published};
-use crate::receiver::{Expect, Received};
+use crate::receiver::{Expect, Question, Received};
 use crate::settings::Settings;
 use crate::stage::Stage;
 use crate::{bare, product};
@@ -142,11 +142,11 @@ async fn play(stage: &mut Stage, side: &mut Side, workload: Workload, next_run: 
     side.deliveries += u64::from(workload.deliveries());
     let before = cpu_seconds(stage, &side.pipeline);
     let within = workload.deadline();
-    let () = stage.receiver.ask(&Expect { run, events, webhooks }, within).await?;
+    let () = stage.receiver.ask(&Question::Expect(Expect { run, events, webhooks }), within).await?;
     let publish = Publish {
         amqp_url: stage.stack.amqp_url().to_owned(),
         exchange: side.pipeline.exchange.to_owned(),
-        account: product::ACCOUNT.to_owned(),
+        accounts: vec![product::ACCOUNT.to_owned()],
         run,
         events,
         per_second,

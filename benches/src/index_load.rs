@@ -12,8 +12,8 @@ use store::Database;
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 
+use crate::installation;
 use crate::pair::Pair;
-use crate::product;
 use crate::settings::Settings;
 use crate::stage::Stage;
 
@@ -47,7 +47,7 @@ pub struct IndexLoad {
 /// When the database refuses.
 pub async fn run(stage: &Stage, settings: &Settings, types: u32) -> anyhow::Result<IndexLoad> {
     let url = stage.stack.create_database().await?;
-    let database = product::database(&url, stage.stack.secrets_key())?;
+    let database = installation::database(&url, stage.stack.secrets_key())?;
     database.migrate().await?;
     let (client, connection) = tokio_postgres::connect(&url, NoTls).await?;
     // Its error also reaches the next statement of the client.

@@ -4,13 +4,20 @@
 //!
 //! What is compared and how: `contest`. The two competitors: `product` and `bare`. What they share: `stage`. Every part
 //! is a process of its own, as in production; the parts of the benchmark itself are this program with a hidden command.
+//!
+//! Where there is nothing bare to compare with, the product is compared with itself: beside troublesome webhooks and
+//! alone (`isolation`), with many held deliveries and with none (`held`), with a month's log (`log`).
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod bare;
 mod clock;
 mod contest;
 mod event;
+mod held;
 mod index_load;
+mod installation;
+mod isolation;
+mod log;
 mod machine;
 mod pair;
 mod part;
@@ -18,6 +25,7 @@ mod pipeline;
 mod processes;
 mod product;
 mod publish;
+mod quantile;
 mod receiver;
 mod report;
 mod run;
@@ -34,9 +42,11 @@ use crate::settings::Settings;
 
 /// Measures the product against the bare crates and prints ratios.
 ///
-/// BENCH_ONLY=throughput|fanout10|latency|index runs one section. BENCH_EVENTS (20000) is the number of deliveries of a
-/// round, BENCH_ROUNDS (5) the number of rounds, BENCH_SECONDS (30) the length of a latency round, BENCH_SENDERS (1) the
-/// number of sender processes, BENCH_BARE_ROWS (1) the most rows that the bare second hop writes at once.
+/// BENCH_ONLY=throughput|fanout10|latency|index|isolation|held|log runs one section. BENCH_EVENTS (20000) is the number
+/// of deliveries of a round, BENCH_ROUNDS (5; of isolation 2) the number of rounds, BENCH_SECONDS (30; of isolation 60)
+/// the length of a round of latency or isolation, BENCH_SENDERS (1; of isolation always 2) the number of sender
+/// processes, BENCH_BARE_ROWS (1) the most rows that the bare second hop writes at once, BENCH_LOG_ROWS (5000000) the
+/// number of deliveries in the log.
 #[derive(Parser)]
 #[command(name = "bench", version = runtime::VERSION)]
 struct Cli {

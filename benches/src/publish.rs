@@ -24,8 +24,8 @@ pub struct Publish {
     pub amqp_url: String,
     /// Where to.
     pub exchange: String,
-    /// Tenant of the events.
-    pub account: String,
+    /// Tenants of the events, in turn.
+    pub accounts: Vec<String>,
     /// Number of the run.
     pub run: u32,
     /// How many.
@@ -48,6 +48,7 @@ pub struct Published {
 pub async fn run() -> anyhow::Result<()> {
     let mut owner = Owner::new();
     let job: Publish = owner.job().await?;
+    ensure!(!job.accounts.is_empty(), "the events need an account");
     let connection = Connection::connect(&job.amqp_url, ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
@@ -69,7 +70,8 @@ pub async fn run() -> anyhow::Result<()> {
 
 async fn publish(channel: &Channel, job: &Publish, number: u32) -> anyhow::Result<()> {
     let stamp = Stamp { run: job.run, number, published_ns: now_ns() };
-    let body = event(&job.account, stamp);
+    let account = &job.accounts[number as usize % job.accounts.len()];
+    let body = event(account, stamp);
     let properties = BasicProperties::default().with_delivery_mode(2).with_content_type("application/json".into());
     let (exchange, key) = (job.exchange.as_str().into(), event_type().name().into());
     let confirm = channel.basic_publish(exchange, key, BasicPublishOptions::default(), body.as_bytes(), properties);

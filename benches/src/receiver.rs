@@ -1,6 +1,8 @@
 //! The receiver: an HTTPS server that counts distinct deliveries and answers 200, as cheaply as hyper and rustls allow,
-//! because it runs on the cores that are being measured.
+//! because it runs on the cores that are being measured. By their paths it plays receivers that never answer, and some
+//! that always fail; what these get is no delivery.
 
+mod conduct;
 mod tally;
 
 use std::convert::Infallible;
@@ -11,7 +13,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use serde::{Deserialize, Serialize};
@@ -22,20 +24,29 @@ use crate::clock::now_ns;
 use crate::event::Stamp;
 use crate::part::Owner;
 
+pub use conduct::Conduct;
 use tally::Tally;
-pub use tally::{Expect, Received};
+pub use tally::{Counts, Expect, Received};
 
 /// How to reach the receiver.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Address {
-    /// `https://127.0.0.1:<port>`; a number follows as the path, one for each webhook.
+    /// `https://127.0.0.1:<port>`; the path of a [`Conduct`] follows.
     pub url: String,
     /// Its certificate, which is its own authority, in PEM form.
     pub certificate: String,
 }
 
-/// The part. Its job is empty and answered by its [`Address`]; each [`Expect`] is answered at once, and by [`Received`]
-/// when all has arrived.
+/// What the receiver is asked.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub enum Question {
+    /// To count a run, and nothing else, from now on. Answered at once, and by [`Received`] when all has arrived.
+    Expect(Expect),
+    /// For the [`Counts`] of the run so far.
+    Count,
+}
+
+/// The part. Its job is empty and answered by its [`Address`]; then come [`Question`]s.
 ///
 /// # Errors
 /// When it cannot listen.
@@ -47,16 +58,24 @@ pub async fn run() -> anyhow::Result<()> {
     owner.answer(&Address { url: format!("https://{}", listener.local_addr()?), certificate })?;
     let tally = Arc::new(Tally::default());
     tokio::spawn(accept(listener, acceptor, Arc::clone(&tally)));
-    while let Some(expect) = owner.question::<Expect>().await? {
-        tally.expect(expect);
-        owner.answer(&())?;
+    let mut awaited = false;
+    loop {
         tokio::select! {
-            received = tally.complete() => owner.answer(&received)?,
-            // Nothing is asked before that is answered: the owner has gone.
-            gone = owner.question::<Expect>() => return gone.map(drop),
+            received = tally.complete(), if awaited => {
+                awaited = false;
+                owner.answer(&received)?;
+            }
+            question = owner.question() => match question? {
+                Some(Question::Expect(expect)) => {
+                    tally.expect(expect);
+                    awaited = true;
+                    owner.answer(&())?;
+                }
+                Some(Question::Count) => owner.answer(&tally.counts())?,
+                None => return Ok(()),
+            },
         }
     }
-    Ok(())
 }
 
 fn identity() -> anyhow::Result<(TlsAcceptor, String)> {
@@ -83,11 +102,22 @@ async fn serve(stream: TcpStream, acceptor: TlsAcceptor, tally: Arc<Tally>) -> a
 }
 
 async fn receive(request: Request<Incoming>, tally: &Tally) -> Result<Response<Empty<Bytes>>, Infallible> {
-    let webhook = request.uri().path().trim_start_matches('/').parse().ok();
+    let conduct = Conduct::of(request.uri().path());
     // A body that breaks off counts as no delivery.
     let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    if let (Some(webhook), Some(stamp)) = (webhook, Stamp::find(&body)) {
-        tally.count(stamp, webhook, now_ns());
+    let mut answer = Response::new(Empty::new());
+    match (conduct, Stamp::find(&body)) {
+        (Some(Conduct::Answers(webhook)), Some(stamp)) => tally.count(stamp, webhook, now_ns()),
+        (Some(Conduct::Hangs(_)), _) => {
+            tally.count_unanswered();
+            // Until the client closes the connection.
+            std::future::pending::<()>().await;
+        }
+        (Some(Conduct::Fails), _) => {
+            tally.count_failed();
+            *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        }
+        _ => {}
     }
-    Ok(Response::new(Empty::new()))
+    Ok(answer)
 }

@@ -1,5 +1,7 @@
 //! The figures as a table: ratios first, each with its spread, the bars beside them. It does not judge.
 
+mod life;
+
 use std::fmt::{self, Write as _};
 
 use crate::contest::{Consumer, Round, Rounds};
@@ -11,6 +13,8 @@ use crate::pipeline::Hop;
 use crate::settings::Settings;
 
 const HEADINGS: [&str; 5] = ["", "product ÷ bare", "bar", "product", "bare"];
+const LIFE_HEADINGS: [&str; 5] = ["", "ratio", "bar", "measured", "compared with"];
+const LOG_HEADINGS: [&str; 5] = ["", "p50 ÷ bare", "bar", "p99, ms", "p50, ms"];
 const THROUGHPUT_BAR: &str = "≥ 0.8";
 const P99_BAR: &str = "≤ 3";
 const NO_BAR: &str = "";
@@ -20,6 +24,8 @@ pub struct Report {
     introduction: String,
     results: Vec<[String; 5]>,
     costs: Vec<[String; 5]>,
+    life: Vec<[String; 5]>,
+    log: Vec<[String; 5]>,
     notes: Vec<String>,
 }
 
@@ -33,7 +39,8 @@ impl Report {
              {senders} sender process(es), bare COPY of at most {bare_rows} row(s).\n\
              Median (smallest to largest round); a ratio is of medians, its spread that of the rounds pair by pair.\n"
         );
-        Self { introduction, results: Vec::new(), costs: Vec::new(), notes: Vec::new() }
+        let (results, costs, life, log) = Default::default();
+        Self { introduction, results, costs, life, log, notes: Vec::new() }
     }
 
     /// A workload as fast as it goes.
@@ -128,17 +135,23 @@ fn number(value: f64) -> String {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\n{}", self.introduction)?;
-        for table in [&self.results, &self.costs] {
+        let tables = [
+            (HEADINGS, &self.results),
+            (HEADINGS, &self.costs),
+            (LIFE_HEADINGS, &self.life),
+            (LOG_HEADINGS, &self.log),
+        ];
+        for (headings, table) in tables {
             if !table.is_empty() {
-                writeln!(f, "{}", table_text(table))?;
+                writeln!(f, "{}", table_text(headings, table))?;
             }
         }
         self.notes.iter().try_for_each(|note| writeln!(f, "{note}"))
     }
 }
 
-fn table_text(rows: &[[String; 5]]) -> String {
-    let headings = HEADINGS.map(str::to_owned);
+fn table_text(headings: [&str; 5], rows: &[[String; 5]]) -> String {
+    let headings = headings.map(str::to_owned);
     let rows = || std::iter::once(&headings).chain(rows);
     let widths: [usize; 5] =
         std::array::from_fn(|column| rows().map(|row| row[column].chars().count()).max().unwrap_or_default());
@@ -168,7 +181,7 @@ mod tests {
 
     #[test]
     fn columns_stand_below_each_other() {
-        let text = table_text(&[row("a".into(), &Pair { bare: vec![2.0], product: vec![1.0] }, "")]);
+        let text = table_text(HEADINGS, &[row("a".into(), &Pair { bare: vec![2.0], product: vec![1.0] }, "")]);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0].find("product ÷"), lines[1].find("0.500"));
     }

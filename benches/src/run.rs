@@ -1,7 +1,10 @@
 //! The sections, one after the other, and the report.
 
 use crate::contest::{self, Workload};
+use crate::held;
 use crate::index_load;
+use crate::isolation;
+use crate::log;
 use crate::machine::Machine;
 use crate::report::Report;
 use crate::settings::{Section, Settings};
@@ -43,6 +46,21 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
             report.index(&index_load::run(&stage, settings, types).await?);
         }
     }
+    life(&mut report, &mut stage, settings, &mut next_run).await?;
     print!("{report}");
+    Ok(())
+}
+
+/// The sections that have nothing bare to be compared with.
+async fn life(report: &mut Report, stage: &mut Stage, settings: &Settings, next_run: &mut u32) -> anyhow::Result<()> {
+    if settings.wants(Section::Isolation) {
+        report.isolation(&isolation::run(stage, settings, next_run).await?);
+    }
+    if settings.wants(Section::Held) {
+        report.held(&held::run(stage, settings, next_run).await?);
+    }
+    if settings.wants(Section::Log) {
+        report.log(&log::run(stage, settings).await?);
+    }
     Ok(())
 }

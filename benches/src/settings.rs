@@ -13,6 +13,12 @@ pub struct Settings {
     pub rounds: usize,
     /// Seconds of a latency round.
     pub seconds: u32,
+    /// Rounds of each kind of the isolation section.
+    pub isolation_rounds: usize,
+    /// Seconds of an isolation round.
+    pub isolation_seconds: u32,
+    /// Deliveries of the log section.
+    pub log_rows: u32,
     /// Sender processes, and processes of the bare second hop.
     pub senders: usize,
     /// Most rows that the bare second hop writes at once. With 1, the default, it batches none.
@@ -32,15 +38,26 @@ pub enum Section {
     Latency,
     /// From the database to the matching index.
     Index,
+    /// A webhook beside others that hang or fail.
+    Isolation,
+    /// Many held deliveries, and their release.
+    Held,
+    /// The delivery log of a month.
+    Log,
 }
 
 impl Section {
+    const NAMES: &str = "throughput, fanout10, latency, index, isolation, held, log";
+
     fn parse(text: &str) -> Option<Self> {
         match text {
             "throughput" => Some(Self::Throughput),
             "fanout10" => Some(Self::Fanout10),
             "latency" => Some(Self::Latency),
             "index" => Some(Self::Index),
+            "isolation" => Some(Self::Isolation),
+            "held" => Some(Self::Held),
+            "log" => Some(Self::Log),
             _ => None,
         }
     }
@@ -55,7 +72,7 @@ impl Settings {
         let only = match given("BENCH_ONLY") {
             Some(text) => Some(
                 Section::parse(&text)
-                    .with_context(|| format!("BENCH_ONLY is {text:?}, not throughput, fanout10, latency or index"))?,
+                    .with_context(|| format!("BENCH_ONLY is {text:?}, not one of {}", Section::NAMES))?,
             ),
             None => None,
         };
@@ -69,6 +86,9 @@ impl Settings {
             events: number("BENCH_EVENTS", 20_000)?,
             rounds: number("BENCH_ROUNDS", 5)?.try_into()?,
             seconds: number("BENCH_SECONDS", 30)?,
+            isolation_rounds: number("BENCH_ROUNDS", 2)?.try_into()?,
+            isolation_seconds: number("BENCH_SECONDS", 60)?,
+            log_rows: number("BENCH_LOG_ROWS", 5_000_000)?,
             senders: number("BENCH_SENDERS", 1)?.try_into()?,
             bare_rows: number("BENCH_BARE_ROWS", 1)?.try_into()?,
             only,

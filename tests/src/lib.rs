@@ -7,6 +7,7 @@
 //! the programs' crates: a renamed one must fail a test.
 
 mod api;
+pub mod browser;
 mod crm;
 mod database;
 mod deployment;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use crate::event::Stamp;
+use crate::quantile::quantile;
 
 /// What will arrive.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
@@ -31,6 +32,19 @@ pub struct Received {
     pub p99_ns: u64,
 }
 
+/// What has come so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Distinct deliveries.
+    pub arrived: u32,
+    /// Deliveries that arrived again.
+    pub repeats: u32,
+    /// Requests, of any run, that got no answer.
+    pub unanswered: u32,
+    /// Requests, of any run, that were answered with a failure.
+    pub failed: u32,
+}
+
 /// Counts one run at a time.
 #[derive(Default)]
 pub struct Tally {
@@ -45,6 +59,8 @@ struct Run {
     arrived: Vec<bool>,
     latencies_ns: Vec<u64>,
     repeats: u32,
+    unanswered: u32,
+    failed: u32,
     last_ns: u64,
 }
 
@@ -72,6 +88,23 @@ impl Tally {
         if self.lock().count(stamp, webhook, now_ns) {
             self.completed.notify_one();
         }
+    }
+
+    /// Counts a request that gets no answer.
+    pub fn count_unanswered(&self) {
+        self.lock().unanswered += 1;
+    }
+
+    /// Counts a request that is answered with a failure.
+    pub fn count_failed(&self) {
+        self.lock().failed += 1;
+    }
+
+    /// What has come so far.
+    pub fn counts(&self) -> Counts {
+        let run = self.lock();
+        let arrived = u32::try_from(run.latencies_ns.len()).unwrap_or(u32::MAX);
+        Counts { arrived, repeats: run.repeats, unanswered: run.unanswered, failed: run.failed }
     }
 
     fn lock(&self) -> MutexGuard<'_, Run> {
@@ -109,12 +142,6 @@ impl Run {
     }
 }
 
-/// The smallest value that at least this share of the sorted values does not exceed; 0 without values.
-fn quantile(sorted: &[u64], share: f64) -> u64 {
-    let rank = (sorted.len() as f64 * share).ceil() as usize;
-    sorted.get(rank.saturating_sub(1)).copied().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,13 +167,8 @@ mod tests {
         }
         assert_eq!(tally.lock().received(), None);
         tally.count(stamp(2, 1), 0, 140);
+        tally.count_failed();
+        assert_eq!(tally.counts(), Counts { arrived: 4, repeats: 1, unanswered: 0, failed: 1 });
         assert_eq!(tally.complete().await, Received { last_ns: 140, repeats: 1, p50_ns: 20, p99_ns: 40 });
-    }
-
-    #[test]
-    fn a_quantile_is_one_of_the_values() {
-        let values: Vec<u64> = (1..=100).collect();
-        assert_eq!([0.5, 0.99, 1.0].map(|share| quantile(&values, share)), [50, 99, 100]);
-        assert_eq!(quantile(&[], 0.5), 0);
     }
 }
