@@ -19,6 +19,7 @@ use crate::json_body::{self, JSON};
 use crate::problem::Problem;
 use crate::route::Route;
 use crate::state::ApiState;
+use crate::webhook_changes;
 use crate::webhooks::CreatedWebhook;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -128,7 +129,11 @@ async fn begun(
     respond(state, request.by, answer?).await
 }
 
+/// A secret that is shown again is shown only when that has been written down.
 async fn replay(state: &ApiState, by: &Bearer, answer: StoredAnswer) -> Result<Response, Problem> {
+    if answer.body.is_none() {
+        webhook_changes::reveal_secret(state, by, answer.webhook).await?;
+    }
     let answer = answer.body.map_or(Answer::Created(answer.webhook), Answer::Accepted);
     let mut response = respond(state, by, answer).await?;
     response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));

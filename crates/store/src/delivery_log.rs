@@ -52,7 +52,7 @@ pub struct DeliveryDetail {
     pub delivery: Delivery,
     /// The exact bytes posted and signed.
     pub payload: Vec<u8>,
-    /// Its attempts, first to last.
+    /// Its attempts, first to last; of more than a hundred, the last hundred.
     pub attempts: Vec<Attempt>,
 }
 
@@ -112,8 +112,11 @@ const ONE: &str = "SELECT id, webhook_id, event_id, event_type, state, test, att
         response_time_ms, created_at, updated_at, next_attempt_at, payload
     FROM deliveries WHERE account = $1 AND id = $2 ORDER BY created_on DESC LIMIT 1";
 
-const ATTEMPTS: &str = "SELECT number, trigger, at, outcome, http_status, response_time_ms, error, response_excerpt
-    FROM attempts WHERE delivery_id = $1 AND created_on = $2 ORDER BY number";
+/// Of a delivery that was retried by hand for ever, the last hundred.
+const ATTEMPTS: &str = "SELECT * FROM (
+        SELECT number, trigger, at, outcome, http_status, response_time_ms, error, response_excerpt
+        FROM attempts WHERE delivery_id = $1 AND created_on = $2 ORDER BY number DESC LIMIT 100) AS latest
+    ORDER BY number";
 
 impl Database {
     /// A page of a webhook's log, newest first.

@@ -71,7 +71,8 @@ const FORGOTTEN: &str = "WITH RECURSIVE waiting AS (
     WHERE waiting.webhook_id IS NOT NULL AND w.paused_reason IS NULL
     ON CONFLICT DO NOTHING";
 
-const TURN: &str = "SELECT r.per_second, extract(epoch FROM now() - r.next_at)::float8 AS late, w.id IS NULL AS deleted, w.paused_reason IS NOT NULL AS paused,
+const TURN: &str = "SELECT r.per_second, extract(epoch FROM now() - r.next_at)::float8 AS late,
+        w.id IS NULL AS deleted, w.paused_reason IS NOT NULL AS paused,
         coalesce(w.failed_attempts > 0, false) AS failing
     FROM releases r LEFT JOIN webhooks w ON w.id = r.webhook_id
     WHERE r.webhook_id = $1 AND r.next_at <= now() FOR UPDATE OF r SKIP LOCKED";
@@ -94,7 +95,10 @@ const QUEUE: &str = "UPDATE deliveries d SET state = 'queued', updated_at = now(
     RETURNING d.id, d.created_at, d.account, d.webhook_id, d.event_id, d.event_type, d.attempts, d.step, d.payload,
         d.traceparent, taken.trigger";
 
-const NEXT_TURN: &str = "UPDATE releases SET per_second = $2, next_at = now() + make_interval(secs => $3)
+/// Counted from when this turn was due, so that the pace is kept on average; not from longer ago than a second, or what
+/// was missed would come at once.
+const NEXT_TURN: &str = "UPDATE releases SET per_second = $2,
+        next_at = greatest(next_at, now() - interval '1 second') + make_interval(secs => $3)
     WHERE webhook_id = $1";
 
 const ALL_RELEASED: &str = "DELETE FROM releases WHERE webhook_id = $1";

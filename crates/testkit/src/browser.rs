@@ -4,13 +4,11 @@
 //! however that ends.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::servers::{Programs, ServerError};
+use crate::servers::{Programs, ServerError, font_directories};
 
-/// The program, in Debian's package of the same name: Chromium without anything of a desktop.
-const PROGRAM: &str = "chromium-headless-shell";
 /// Gives Chromium the pipes where it looks for them: requests on descriptor 3, answers on 4.
 const WITH_PIPES: &str = r#"exec "$@" 3<&0 4>&1 </dev/null >/dev/null"#;
 
@@ -20,15 +18,15 @@ const WITH_PIPES: &str = r#"exec "$@" 3<&0 4>&1 </dev/null >/dev/null"#;
 /// # Errors
 /// The browser is not installed, or the profile cannot be written.
 pub fn command(profile: &Path) -> Result<Command, ServerError> {
-    let programs = Programs::browser()?;
+    let (programs, program) = Programs::browser()?;
     let fonts = profile.join("fonts.conf");
-    let described = fonts_of(programs.root(), profile);
-    fs::write(&fonts, described).map_err(|source| ServerError::File { path: fonts.clone(), source })?;
-    let mut command = programs.shell_command(WITH_PIPES, PROGRAM);
+    fs::write(&fonts, fonts_described(&font_directories(), profile))
+        .map_err(|source| ServerError::File { path: fonts.clone(), source })?;
+    let mut command = programs.shell_command(WITH_PIPES, program);
     command
         .env("FONTCONFIG_FILE", fonts)
         .env("HOME", profile)
-        .arg("--remote-debugging-pipe")
+        .args(["--headless", "--remote-debugging-pipe"])
         .arg(format!("--user-data-dir={}", profile.display()))
         .args(["--no-first-run", "--no-proxy-server", "--disable-background-networking", "--disable-component-update"])
         // A container's shared memory is small; screenshots must not depend on the machine's graphics.
@@ -39,15 +37,16 @@ pub fn command(profile: &Path) -> Result<Command, ServerError> {
 }
 
 /// The same fonts on every machine, so that layouts and screenshots are the same, too.
-fn fonts_of(root: &Path, profile: &Path) -> String {
-    let alias = |family: &str, font: &str| {
+fn fonts_described(directories: &[PathBuf], profile: &Path) -> String {
+    let directories: String = directories.iter().map(|fonts| format!("<dir>{}</dir>\n", fonts.display())).collect();
+    let alias = |(family, font): (&str, &str)| {
         format!("<alias binding=\"same\"><family>{family}</family><prefer><family>{font}</family></prefer></alias>\n")
     };
     let aliases = [("system-ui", "Inter"), ("sans-serif", "Inter"), ("monospace", "DejaVu Sans Mono")];
-    let aliases: String = aliases.into_iter().map(|(family, font)| alias(family, font)).collect();
+    let aliases: String = aliases.into_iter().map(alias).collect();
+    let cache = profile.join("fonts");
+    let cache = cache.display();
     format!(
-        "<?xml version=\"1.0\"?>\n<fontconfig>\n<dir>{}</dir>\n<cachedir>{}</cachedir>\n{aliases}</fontconfig>\n",
-        root.join("usr/share/fonts").display(),
-        profile.join("fonts").display()
+        "<?xml version=\"1.0\"?>\n<fontconfig>\n{directories}<cachedir>{cache}</cachedir>\n{aliases}</fontconfig>\n"
     )
 }

@@ -33,7 +33,9 @@ pub(crate) use account::is_root;
 pub(crate) use database::create_database;
 pub(crate) use lifetime::open_lock;
 pub(crate) use management::Management;
-pub(crate) use packages::{APT_PACKAGES, BROWSER_PACKAGES, Programs, unpacked_browser_directory, unpacked_directory};
+pub(crate) use packages::{
+    APT_PACKAGES, BROWSER_PACKAGES, Programs, font_directories, unpacked_browser_directory, unpacked_directory,
+};
 pub(crate) use ports::random_bytes;
 pub(crate) use process::Family;
 pub(crate) use record::write_private;

@@ -57,9 +57,12 @@ pub(super) async fn show(
 
 /// The payload, or its beginning if the whole is too long.
 fn payload(bytes: &[u8], budget: &mut Budget) -> Payload {
-    let whole = Payload::new(bytes, bytes.len());
-    if budget.spend(whole.shown_bytes()) {
-        return whole;
+    // A longer one is not even laid out: indented, it may become many times as long.
+    if bytes.len() <= PAGE_BUDGET {
+        let whole = Payload::new(bytes, bytes.len());
+        if budget.spend(whole.shown_bytes()) {
+            return whole;
+        }
     }
     let beginning = Payload::new(&bytes[..bytes.len().min(BEGINNING_BYTES)], bytes.len());
     budget.spend(beginning.shown_bytes());

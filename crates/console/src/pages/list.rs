@@ -20,6 +20,8 @@ use super::state::PageState;
 use super::words::{Badge, count};
 use crate::page::Cursor;
 
+/// Of a URL, behind its host's name; its page has the whole.
+const MAX_URL_CHARACTERS: usize = 200;
 /// Webhooks of a page.
 const PAGE: usize = 25;
 /// Longer searches find nothing that a shorter one would not.
@@ -54,6 +56,11 @@ struct Row {
     held: i64,
 }
 
+/// What is looked for. No name holds a NUL, and the database takes none.
+fn searched(text: &str) -> String {
+    text.chars().filter(|character| *character != '\0').take(MAX_SEARCH_CHARACTERS).collect()
+}
+
 /// `GET …`
 pub(super) async fn show(
     State(state): State<PageState>,
@@ -67,7 +74,7 @@ pub(super) async fn show(
     let filter = WebhookFilter {
         status: query.read("status", |text| text.parse().ok())?,
         event_type: query.event_type()?,
-        text: query.get("search").map(|text| text.chars().take(MAX_SEARCH_CHARACTERS).collect()),
+        text: query.get("search").map(searched),
         after: after.map(|cursor| (cursor.at, WebhookId(cursor.id))),
     };
     let mut webhooks = database.find_webhooks(account, &filter, PAGE as i64 + 1).await?;
@@ -106,7 +113,7 @@ impl Row {
             id: webhook.id,
             name: webhook.name.clone(),
             host: host(&webhook.url),
-            url: webhook.url.clone(),
+            url: webhook.url.chars().take(MAX_URL_CHARACTERS).collect(),
             badge: webhook.status().into(),
             paused: webhook.status() == WebhookStatus::Paused,
             note: (failures > 0).then(|| format!("{} in a row", count(failures, "failure", "failures"))),

@@ -5,7 +5,11 @@
 
 use axum::http::HeaderMap;
 use axum::http::header::{HOST, ORIGIN};
+use domain::sso::IdentityProvider;
+use runtime::settings::Origin;
 use url::Url;
+
+use crate::state::ConsoleSettings;
 
 /// The decision. `Sec-Fetch-Site` says it outright; browsers send it over TLS and on the loopback. Otherwise the page's
 /// origin has to be the public one, or that of the host which the browser asked.
@@ -18,6 +22,16 @@ pub(super) fn is_own(headers: &HeaderMap, public_url: &Url) -> bool {
     let Ok(origin) = Url::parse(origin) else { return false };
     let asked = text(HOST.as_str()).and_then(|host| Url::parse(&format!("{}://{host}", origin.scheme())).ok());
     origin.origin() == public_url.origin() || asked.is_some_and(|asked| asked.origin() == origin.origin())
+}
+
+/// Whether a ticket was sent from a page of the CRM: of the issuer, if that is a URL, of those that may frame the
+/// console, or of the console itself. Programs that are no browsers say nothing.
+pub(super) fn may_send_ticket(headers: &HeaderMap, console: &ConsoleSettings, provider: &IdentityProvider) -> bool {
+    let Some(origin) = headers.get(ORIGIN) else { return true };
+    let Some(origin) = origin.to_str().ok().and_then(|text| Url::parse(text).ok()) else { return false };
+    let crm = console.frame_ancestors.iter().map(Origin::as_str).chain([provider.issuer.as_str()]);
+    let mut trusted = crm.filter_map(|text| Url::parse(text).ok()).chain([console.public_url.clone()]);
+    origin.origin().is_tuple() && trusted.any(|trusted| trusted.origin() == origin.origin())
 }
 
 #[cfg(test)]

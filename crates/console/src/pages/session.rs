@@ -2,7 +2,7 @@
 //!
 //! As in the API, a handler that asks for one of these has an account to query with; one that does not has none.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -13,6 +13,7 @@ use store::tokens::Role;
 
 use super::failure::PageError;
 use super::state::PageState;
+use crate::problem::Problem;
 
 /// When people have to sign in again.
 pub(super) const LIMITS: SessionLimits =
@@ -52,6 +53,7 @@ impl FromRequestParts<PageState> for SignedIn {
         let key = state.cookie.read(&parts.headers).ok_or_else(wanted)?;
         let session = state.api.database.session(&key, LIMITS, !is_refresh(&parts.headers)).await?;
         let Session { bearer, name } = session.ok_or_else(wanted)?;
+        state.api.request_limit.admit(Instant::now(), bearer.key()).map_err(Problem::too_many_requests)?;
         Ok(Self { bearer, name, form_token: key.derive("form token"), key })
     }
 }

@@ -51,15 +51,16 @@ pub(super) async fn sign_in(State(state): State<PageState>, request: Request) ->
     let fields = Fields::read(request, &state).await?;
     let refuse =
         |status, error| page(status, &SignInPage { error: Some(error), ..SignInPage::new(&state, fields.get("next")) });
-    let now = Instant::now();
-    if !state.sign_in_limit.allows(now) {
-        return refuse(StatusCode::TOO_MANY_REQUESTS, "Too many failed attempts. Wait a minute, then try again.");
-    }
     let token = fields.text("token").trim();
     if token.is_empty() {
         return refuse(StatusCode::UNPROCESSABLE_ENTITY, "Paste an API token");
     }
     let Some(bearer) = state.api.database.bearer(token).await? else {
+        // After the look, not before it: those who guess must not keep out those who know.
+        let now = Instant::now();
+        if !state.sign_in_limit.allows(now) {
+            return refuse(StatusCode::TOO_MANY_REQUESTS, "Too many failed attempts. Wait a minute, then try again.");
+        }
         state.sign_in_limit.failed(now);
         return refuse(StatusCode::UNPROCESSABLE_ENTITY, "This token is not known, or has been revoked");
     };

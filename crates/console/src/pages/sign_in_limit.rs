@@ -1,4 +1,4 @@
-//! How often somebody may fail to sign in. Tokens cannot be guessed; this keeps those who try from the database.
+//! How often somebody may fail to sign in. Tokens cannot be guessed; this tells those who try that it is noticed.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};

@@ -3,12 +3,13 @@
 
 use axum::extract::{RawQuery, Request, State};
 use axum::http::HeaderMap;
-use axum::http::header::SET_COOKIE;
+use axum::http::header::{ORIGIN, SET_COOKIE};
 use axum::response::{IntoResponse, Response};
 use domain::sso::{IdentityProvider, Refusal};
 use jiff::Timestamp;
 
 use super::failure::{PageError, see_other};
+use super::origin;
 use super::page_query::PageQuery;
 use super::session::LIMITS;
 use super::sign_in::end_session;
@@ -23,14 +24,19 @@ const NO_ROLE: &str = "Your CRM does not say which account you belong to, or wha
 const INVALID: &str = "Your CRM could not sign you in here. Open the page again from there; if that does not help, tell \
                        its administrator.";
 
-/// `POST /sso`: the ticket in the field `token`, and where to go in `next`. The one form that other origins may send.
+/// `POST /sso`: the ticket in the field `token`, and where to go in `next`. The one form that other origins may send:
+/// the CRM's, and no others.
 ///
-/// It needs no cookie, so nobody's session can be abused by it. What is left is that a page signs somebody in as
-/// somebody else, who then sees what they type (login CSRF). For that it needs a ticket of the CRM in somebody else's
-/// name which nobody has used, and it has the minutes until that expires; and each page says whose it is.
+/// It needs no cookie, so nobody's session can be abused by it. But any page could sign somebody in with a ticket of its
+/// author's own, who then sees what they type (login CSRF): so browsers, which say where a form comes from, must say
+/// the CRM.
 pub(super) async fn by_form(State(state): State<PageState>, request: Request) -> Result<Response, PageError> {
     let provider = provider(&state)?;
     let headers = request.headers().clone();
+    if !origin::may_send_ticket(&headers, &state.api.console, provider) {
+        tracing::warn!(origin = ?headers.get(ORIGIN), "a ticket is refused: its page is neither of sso.issuer nor of http.frame_ancestors");
+        return Err(PageError::ticket(INVALID));
+    }
     let fields = Fields::read_from_anywhere(request).await?;
     let ticket = fields.get("token").map(str::trim).filter(|ticket| !ticket.is_empty());
     exchange(&state, provider, &headers, ticket, fields.get("next")).await

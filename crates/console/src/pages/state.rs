@@ -54,7 +54,11 @@ impl PageState {
         let rest = text.strip_prefix(&self.root())?;
         let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
         let (path, _) = rest.split_once('?').unwrap_or((rest, ""));
-        let climbs = path.split('/').any(|segment| matches!(segment, "." | "..")) || path.contains("//");
+        // Browsers take an encoded dot for a dot.
+        let climbs = path.contains("%2e")
+            || path.contains("%2E")
+            || path.split('/').any(|segment| matches!(segment, "." | ".."))
+            || path.contains("//");
         (plain && !climbs && (path.is_empty() || path.starts_with('/'))).then_some(text)
     }
 }

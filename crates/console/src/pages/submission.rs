@@ -9,9 +9,15 @@ use super::origin;
 use super::session::SignedIn;
 use super::state::PageState;
 use crate::json_body;
+use crate::problem::Problem;
 
 /// How browsers send forms without files.
 const FORM: &[&str] = &["application/x-www-form-urlencoded"];
+
+/// The largest form of ours, with everything a person may type in it, has a tenth of this.
+const MAX_BYTES: usize = 64 * 1024;
+/// And of this.
+const MAX_FIELDS: usize = 256;
 
 /// The name of the field with the session's form token.
 pub(super) const FORM_TOKEN: &str = "form_token";
@@ -47,7 +53,10 @@ impl Fields {
     /// Reads a form that any page on the web may have sent.
     pub(super) async fn read_from_anywhere(request: Request) -> Result<Self, PageError> {
         let body = json_body::read(request, FORM).await?;
-        Ok(Self(form_urlencoded::parse(&body).into_owned().collect()))
+        if body.len() > MAX_BYTES {
+            return Err(Problem::content_too_large(MAX_BYTES).into());
+        }
+        Ok(Self(form_urlencoded::parse(&body).into_owned().take(MAX_FIELDS).collect()))
     }
 }
 

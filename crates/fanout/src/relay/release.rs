@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{RELEASE_INTERVAL, WebhookId};
+use domain::WebhookId;
 use futures_util::{StreamExt, stream};
 use store::StoreError;
 use store::release::{Release, Released};
@@ -10,6 +10,8 @@ use tracing::{debug, warn};
 
 use super::{Relay, jobs, publish_all};
 
+/// How often is looked for webhooks whose turn has come: often enough for a pace of ten batches a second.
+const EVERY: Duration = Duration::from_millis(50);
 /// Webhooks looked at in one round.
 const WEBHOOKS: i64 = 100;
 /// Webhooks released to at once, each with a connection of its own.
@@ -34,7 +36,7 @@ impl Relay {
             }
             failing = round.is_err();
             let pause = match round {
-                Ok(()) => RELEASE_INTERVAL,
+                Ok(()) => EVERY,
                 Err(_) => AGAIN,
             };
             if !self.pause(pause).await {

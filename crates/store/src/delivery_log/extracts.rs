@@ -17,7 +17,7 @@ pub struct Extract {
     pub payload: Vec<u8>,
     /// The length of the whole, in bytes.
     pub payload_bytes: usize,
-    /// The attempts, first to last.
+    /// The attempts, first to last; of more than ten, the last ten.
     pub attempts: Vec<Attempt>,
 }
 
@@ -28,8 +28,9 @@ const PAYLOADS: &str = "SELECT d.id, substring(d.payload FOR $4) AS payload, oct
 
 const ATTEMPTS: &str = "SELECT a.delivery_id, a.number, a.trigger, a.at, a.outcome, a.http_status, a.response_time_ms,
         a.error, substring(a.response_excerpt FOR $3) AS response_excerpt
-    FROM attempts a JOIN unnest($1::uuid[], $2::date[]) AS line (id, created_on)
-        ON a.delivery_id = line.id AND a.created_on = line.created_on
+    FROM unnest($1::uuid[], $2::date[]) AS line (id, created_on) CROSS JOIN LATERAL (
+        SELECT * FROM attempts WHERE delivery_id = line.id AND created_on = line.created_on
+        ORDER BY number DESC LIMIT 10) AS a
     ORDER BY a.delivery_id, a.number";
 
 impl Database {

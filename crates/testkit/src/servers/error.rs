@@ -27,7 +27,7 @@ pub enum ServerError {
     /// The browser, or one of its fonts, is nowhere on this machine.
     #[error(
         "the browser of the tests is not installed; `make test` installs it, or ask an administrator to run: apt-get \
-         install -y --no-install-recommends {}",
+         install -y --no-install-recommends {} (on Ubuntu: Google Chrome and the fonts)",
         super::packages::BROWSER_PACKAGES.join(" ")
     )]
     NoBrowser,

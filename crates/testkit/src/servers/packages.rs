@@ -10,8 +10,17 @@ use super::account::Account;
 
 /// The Debian packages the servers come from.
 pub(crate) const APT_PACKAGES: [&str; 2] = ["postgresql", "rabbitmq-server"];
-/// The Debian packages that tests in a browser need: Chromium without a desktop, and the fonts of the pages.
+/// The Debian packages that tests in a browser need: a browser, and the fonts of the pages.
 pub(crate) const BROWSER_PACKAGES: [&str; 3] = ["chromium-headless-shell", "fonts-inter", "fonts-dejavu-core"];
+/// What can be used as the browser: the first one is Chromium without anything of a desktop. The last is for Ubuntu, where
+/// Chromium is no package.
+const BROWSERS: [(&str, &str); 3] = [
+    ("usr/lib/chromium", "chromium-headless-shell"),
+    ("usr/lib/chromium", "chromium"),
+    ("opt/google/chrome", "chrome"),
+];
+/// What the fonts' packages bring, below a directory of fonts.
+const FONTS: [&str; 2] = ["opentype/inter", "truetype/dejavu/DejaVuSansMono.ttf"];
 /// What an administrator would run; names [`APT_PACKAGES`].
 pub(super) const INSTALL_COMMAND: &str = "apt-get install -y --no-install-recommends postgresql rabbitmq-server";
 /// Where programs of the system are; a server's environment has nothing else from its caller.
@@ -38,14 +47,15 @@ impl Programs {
         Self::find(rabbit).ok_or(ServerError::NotInstalled { what: "RabbitMQ" })
     }
 
-    /// The system's headless Chromium with its fonts, or failing that the unpacked ones.
-    pub(crate) fn browser() -> Result<Self, ServerError> {
-        let browser = |root: &Path| {
-            let program = root.join("usr/lib/chromium/chromium-headless-shell");
-            let fonts = ["truetype/dejavu", "opentype/inter"].map(|fonts| root.join("usr/share/fonts").join(fonts));
-            (program.exists() && fonts.iter().all(|fonts| fonts.exists())).then(|| root.join("usr/lib/chromium"))
-        };
-        Self::find_in(&unpacked_browser_directory(), browser).ok_or(ServerError::NoBrowser)
+    /// The system's browser, or failing that the unpacked one; and the program's name.
+    pub(crate) fn browser() -> Result<(Self, &'static str), ServerError> {
+        let unpacked = unpacked_browser_directory();
+        let has_fonts = FONTS.iter().all(|font| font_directories().iter().any(|fonts| fonts.join(font).exists()));
+        let found = BROWSERS.into_iter().find_map(|(directory, program)| {
+            let below = |root: &Path| Some(root.join(directory)).filter(|directory| directory.join(program).exists());
+            Some((Self::find_in(&unpacked, below)?, program))
+        });
+        found.filter(|_| has_fonts).ok_or(ServerError::NoBrowser)
     }
 
     fn find(directory_below: impl Fn(&Path) -> Option<PathBuf>) -> Option<Self> {
@@ -53,13 +63,7 @@ impl Programs {
     }
 
     fn find_in(unpacked: &Path, directory_below: impl Fn(&Path) -> Option<PathBuf>) -> Option<Self> {
-        let roots = [Some("/".into()), unpacked.join("data/root").canonicalize().ok()];
-        roots.into_iter().flatten().find_map(|root| Some(Self { directory: directory_below(&root)?, root }))
-    }
-
-    /// `/`, or the tree that packages were unpacked to.
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
+        roots(unpacked).find_map(|root| Some(Self { directory: directory_below(&root)?, root }))
     }
 
     /// A program, to be run as `account` in an environment of its own.
@@ -91,6 +95,16 @@ impl Programs {
                 .env("ERL_LIBS", in_root("usr/lib/erlang/lib"));
         }
     }
+}
+
+/// The system, and the tree that packages were unpacked to.
+fn roots(unpacked: &Path) -> impl Iterator<Item = PathBuf> {
+    [Some("/".into()), unpacked.join("data/root").canonicalize().ok()].into_iter().flatten()
+}
+
+/// Where fonts for the browser are; one of them may be the system's and another unpacked.
+pub(crate) fn font_directories() -> Vec<PathBuf> {
+    roots(&unpacked_browser_directory()).map(|root| root.join("usr/share/fonts")).collect()
 }
 
 /// Where packages are unpacked for a user who may not install them.

@@ -62,7 +62,7 @@ async fn who_guesses_has_to_wait() {
     }
     assert_eq!((answers[59], answers[60]), (422, 429));
     let token = api.token(ACCOUNT, Role::Admin).await;
-    assert_eq!(browser.sign_in(&token).await.status, 429);
+    assert_eq!(browser.sign_in(&token).await.status, 303, "who knows does not");
 }
 
 #[tokio::test]
@@ -113,6 +113,7 @@ async fn signing_in_leads_nowhere_else() {
         "/apps/crm/../evil",
         "/apps/crm/settings/integrations/webhooks/../../../../evil",
         "/apps/crm/settings/integrations/webhooks.evil",
+        "/apps/crm/settings/integrations/webhooks/%2e%2E/%2e%2e/%2e%2e/%2e%2e/logout",
         "/apps/crm/settings/integrations/webhooks\\@evil.example",
         "/apps/crm/settings/integrations/webhooks\r\nset-cookie: a=b",
         "/settings/integrations/webhooks",
