@@ -19,8 +19,8 @@ const NARROW: u32 = 360;
 async fn check(page: &Page, path: &str) -> anyhow::Result<()> {
     page.look_like(NARROW, 740, Scheme::Light).await?;
     page.open(path).await?;
-    let small = page.bytes();
-    ensure!(small < MAX_PAGE_BYTES, "{path} takes {small} bytes");
+    let bytes = page.bytes();
+    ensure!(bytes < MAX_PAGE_BYTES, "{path} takes {bytes} bytes");
     for details in ["false", "true"] {
         page.evaluate(&format!("document.querySelectorAll('details').forEach((it) => {{ it.open = {details}; }})"))
             .await?;

@@ -14,6 +14,7 @@ use domain::ReleasePace;
 use futures_util::future::join_all;
 use store::Database;
 use store::release::Released;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wire::DeliveryJob;
@@ -80,6 +81,6 @@ fn jobs(deliveries: Vec<Released>) -> Vec<Message> {
 /// Publishes in the given order; true when the broker has them all.
 async fn publish_all(publisher: &Publisher, messages: &[Message]) -> bool {
     let confirmed = join_all(messages.iter().map(|message| publisher.publish(message)));
-    let confirmed = tokio::time::timeout(CONFIRMED_WITHIN, confirmed).await;
+    let confirmed = timeout(CONFIRMED_WITHIN, confirmed).await;
     confirmed.is_ok_and(|confirmed| confirmed.iter().all(Result::is_ok))
 }

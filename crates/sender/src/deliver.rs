@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use broker::{Publisher, PublisherClosed};
 use domain::{DeliveryState, Next, RetryPolicy, Trigger};
@@ -257,14 +257,17 @@ impl Deliverer {
         if self.waiting_for_database.fetch_add(1, Ordering::AcqRel) == 0 {
             warn!(error = %error.borrow(), "deliveries wait for the database");
         }
+        let since = Instant::now();
         let answered = loop {
             tokio::select! {
                 () = self.stop.cancelled() => break Err(HandedBack),
                 () = tokio::time::sleep(DATABASE_PAUSE) => {}
             }
             if let Ok(answer) = ask().await {
+                self.recorder.database_waited_for(None);
                 break Ok(answer);
             }
+            self.recorder.database_waited_for(Some(since));
         };
         self.waiting_for_database.fetch_sub(1, Ordering::AcqRel);
         answered

@@ -13,6 +13,8 @@ use crate::metrics::{ReasonLabel, SenderMetrics};
 
 /// Largest batch: one statement, one round trip. 1,000 records of 1 KiB are a megabyte.
 const BATCH: usize = 1000;
+/// The most bytes of payloads in a batch: a statement has at most a gigabyte, and half a minute.
+const BATCH_BYTES: usize = 16 * 1024 * 1024;
 /// First and longest pause before a batch is written again.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -24,7 +26,7 @@ const STALLED_AFTER: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub struct Recorder {
     queue: mpsc::Sender<Pending>,
-    stalled: watch::Receiver<bool>,
+    stall: Arc<watch::Sender<bool>>,
 }
 
 struct Pending {
@@ -41,9 +43,9 @@ impl Recorder {
     /// Starts the writer; it ends when every clone is dropped and everything is written.
     pub fn start(database: Database, auto_pause: AutoPause, metrics: Arc<SenderMetrics>) -> Self {
         let (queue, pending) = mpsc::channel(2 * BATCH);
-        let (stall, stalled) = watch::channel(false);
-        tokio::spawn(Writer { database, auto_pause, metrics, stall }.run(pending));
-        Self { queue, stalled }
+        let stall = Arc::new(watch::Sender::new(false));
+        tokio::spawn(Writer { database, auto_pause, metrics, stall: Arc::clone(&stall) }.run(pending));
+        Self { queue, stall }
     }
 
     /// Returns once the record is committed, however long the database is away.
@@ -59,23 +61,36 @@ impl Recorder {
 
     /// True while the database has been away for so long that jobs are better left in their queue.
     pub fn stalled(&self) -> watch::Receiver<bool> {
-        self.stalled.clone()
+        self.stall.subscribe()
     }
+
+    /// Whoever else waits for the database tells how long it has: from a minute on jobs are left in their queue, until
+    /// it answers.
+    pub fn database_waited_for(&self, since: Option<Instant>) {
+        set(&self.stall, since.is_some_and(|since| since.elapsed() >= STALLED_AFTER));
+    }
+}
+
+fn set(stall: &watch::Sender<bool>, stalls: bool) {
+    stall.send_if_modified(|stalled| std::mem::replace(stalled, stalls) != stalls);
 }
 
 struct Writer {
     database: Database,
     auto_pause: AutoPause,
     metrics: Arc<SenderMetrics>,
-    stall: watch::Sender<bool>,
+    stall: Arc<watch::Sender<bool>>,
 }
 
 impl Writer {
     async fn run(self, mut pending: mpsc::Receiver<Pending>) {
         let mut batch = Vec::with_capacity(BATCH);
         while pending.recv_many(&mut batch, BATCH).await > 0 {
-            let (records, waiting): (Vec<_>, Vec<_>) = batch.drain(..).map(|p| (p.record, p.written)).unzip();
-            self.write(&records, waiting).await;
+            while !batch.is_empty() {
+                let (records, waiting): (Vec<_>, Vec<_>) =
+                    batch.drain(..portion(&batch)).map(|p| (p.record, p.written)).unzip();
+                self.write(&records, waiting).await;
+            }
         }
     }
 
@@ -105,6 +120,8 @@ impl Writer {
         loop {
             let result = self.database.record(records, self.auto_pause).await;
             match &result {
+                // Too much at once, perhaps: each half is tried by itself.
+                Err(error) if error.is_timeout() && records.len() > 1 => return result.map(drop),
                 Err(error) if error.is_unavailable() => {
                     if pause == FIRST_PAUSE {
                         warn!(%error, records = records.len(), "outcomes wait for the database");
@@ -114,16 +131,15 @@ impl Writer {
                     if pause > FIRST_PAUSE {
                         info!(records = records.len(), "the database answers again");
                     }
-                    self.stall.send_replace(false);
+                    set(&self.stall, false);
                     self.metrics.batch_records.observe(records.len() as f64);
                     self.metrics.batch_duration.observe(begun.elapsed().as_secs_f64());
                     return result.map(|changes| self.tell(&changes));
                 }
             }
-            self.stall.send_if_modified(|stalled| {
-                let stalls = begun.elapsed() >= STALLED_AFTER;
-                std::mem::replace(stalled, *stalled || stalls) != *stalled
-            });
+            if begun.elapsed() >= STALLED_AFTER {
+                set(&self.stall, true);
+            }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
@@ -141,4 +157,14 @@ impl Writer {
             }
         }
     }
+}
+
+/// How many of the first go into one batch.
+fn portion(pending: &[Pending]) -> usize {
+    let mut bytes = 0;
+    let fits = |pending: &&Pending| {
+        bytes += pending.record.payload.len();
+        bytes <= BATCH_BYTES
+    };
+    pending.iter().take_while(fits).count().max(1)
 }

@@ -10,7 +10,7 @@ use tracing::warn;
 use wire::DeliveryJob;
 
 use crate::deliver::Deliverer;
-use crate::in_flight::InFlight;
+use crate::in_flight::{AttemptKey, InFlight};
 use crate::reject_job::unreadable;
 
 /// Jobs taken and not yet acknowledged, for so many requests in flight: while one is under way another's outcome is
@@ -62,15 +62,15 @@ impl JobLoop {
     }
 
     fn deliver(&self, job: DeliveryJob, incoming: Incoming) {
-        let (id, redelivered) = (job.delivery, incoming.redelivered);
-        if !self.in_flight.begin(id, incoming.acknowledgement) {
+        let (key, redelivered) = (AttemptKey::from(&job), incoming.redelivered);
+        if !self.in_flight.begin(key, incoming.acknowledgement) {
             return;
         }
         let (deliverer, in_flight) = (Arc::clone(&self.deliverer), Arc::clone(&self.in_flight));
         self.tracker.spawn(async move {
             match deliverer.deliver(job, redelivered).await {
-                Ok(()) => in_flight.done(id),
-                Err(_) => in_flight.abandon(id),
+                Ok(()) => in_flight.done(key),
+                Err(_) => in_flight.abandon(key),
             }
         });
     }

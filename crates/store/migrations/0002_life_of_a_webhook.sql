@@ -2,7 +2,7 @@
 
 -- What the relay has yet to hand to the broker: one narrow row a delivery. The log keeps the payload.
 CREATE TABLE waiting_deliveries (
-    delivery_id uuid        PRIMARY KEY,
+    delivery_id uuid        NOT NULL,
     created_on  date        NOT NULL,
     created_at  timestamptz NOT NULL,
     webhook_id  uuid        NOT NULL,
@@ -13,9 +13,11 @@ CREATE TABLE waiting_deliveries (
     -- Was released before, and a sender brought it back because the webhook was at its limit.
     returned    boolean     NOT NULL DEFAULT false,
     recovery_id uuid,
+    PRIMARY KEY (delivery_id, created_on),
     CONSTRAINT waits_for_an_attempt CHECK (trigger IN ('manual', 'resume'))
 );
 CREATE INDEX waiting_by_webhook ON waiting_deliveries (webhook_id, created_at, delivery_id);
+CREATE INDEX waiting_for_their_turn ON waiting_deliveries (webhook_id) WHERE NOT held;
 CREATE INDEX waiting_manual ON waiting_deliveries (webhook_id, created_at, delivery_id) WHERE trigger = 'manual' AND NOT held;
 CREATE INDEX waiting_recovery ON waiting_deliveries (recovery_id) WHERE recovery_id IS NOT NULL;
 
@@ -79,6 +81,7 @@ CREATE TABLE recoveries (
     reached_at   timestamptz NOT NULL,
     reached_id   uuid        NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
     all_marked   boolean     NOT NULL DEFAULT false,
+    tried_at     timestamptz NOT NULL DEFAULT now(),
     finished_at  timestamptz
 );
 CREATE UNIQUE INDEX one_recovery_at_a_time ON recoveries (webhook_id) WHERE finished_at IS NULL;
@@ -122,8 +125,10 @@ CREATE INDEX attempt_counts_by_hour ON attempt_counts (hour);
 -- Filtered pages of the log, and what a recovery reads.
 CREATE INDEX deliveries_by_state ON deliveries (webhook_id, state, created_on, created_at, id);
 CREATE INDEX deliveries_by_event_type ON deliveries (webhook_id, event_type, created_on, created_at, id);
--- Deliveries on their way through the broker, to find those that it lost.
-CREATE INDEX deliveries_queued ON deliveries (updated_at) WHERE state = 'queued';
+-- Whether a delivery that is held or queued is in the list of what waits. The others are on their way through the broker,
+-- and may be lost there.
+ALTER TABLE deliveries ADD COLUMN waiting boolean NOT NULL DEFAULT false;
+CREATE INDEX deliveries_on_their_way ON deliveries (updated_at) WHERE state = 'queued' AND NOT waiting;
 DROP INDEX deliveries_waiting;
 
 -- Rows that live for seconds or minutes must not bloat what counts and releases read.

@@ -25,6 +25,12 @@ impl StoreError {
         matches!(self, Self::Unavailable(_))
     }
 
+    /// True when the server gave the statement up because it took too long.
+    pub fn is_timeout(&self) -> bool {
+        let Self::Unavailable(source) = self else { return false };
+        source.downcast_ref::<tokio_postgres::Error>().and_then(|error| error.code()) == Some(&SqlState::QUERY_CANCELED)
+    }
+
     /// True when a row has no partition to go to.
     pub(crate) fn is_missing_partition(&self) -> bool {
         matches!(self, Self::Refused(error)

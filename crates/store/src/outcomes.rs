@@ -87,8 +87,8 @@ pub struct AttemptRecord {
 /// or to an earlier attempt; an attempt seen before stays as it was first told, and is counted once. What is set aside
 /// keeps the end of its last attempt.
 ///
-/// Answers with the places in the batch of what was not known before and bears on a webhook's health: failures, and
-/// successes of webhooks that are not well.
+/// Answers with the places in the batch of what was not known before and bears on a webhook's health: everything of
+/// webhooks that were not well, or of which something failed in this batch.
 const RECORD: &str = "
     WITH given AS (
         SELECT * FROM unnest($1::uuid[], $2::date[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[],
@@ -99,10 +99,10 @@ const RECORD: &str = "
             trigger, at, outcome, http_status, response_time_ms, attempt_error, response_excerpt, place)
     ), recorded AS (
         INSERT INTO deliveries AS d (id, created_on, account, webhook_id, event_id, event_type, state, attempts, step,
-            http_status, error, response_time_ms, payload, traceparent, created_at, updated_at, next_attempt_at)
+            http_status, error, response_time_ms, payload, traceparent, created_at, updated_at, next_attempt_at, waiting)
         SELECT id, created_on, account, webhook_id, event_id, event_type, state, attempts, step,
             http_status, coalesce(attempt_error, error), response_time_ms, payload, traceparent, created_at,
-            now(), next_attempt_at
+            now(), next_attempt_at, state IN ('held', 'queued')
         FROM given
         ON CONFLICT (id, created_on) DO UPDATE SET state = excluded.state,
             attempts = greatest(d.attempts, excluded.attempts), step = excluded.step,
@@ -110,7 +110,7 @@ const RECORD: &str = "
                 ELSE excluded.http_status END,
             error = CASE WHEN excluded.state IN ('held', 'queued') THEN d.error ELSE excluded.error END,
             response_time_ms = coalesce(excluded.response_time_ms, d.response_time_ms),
-            updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at
+            updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at, waiting = excluded.waiting
         WHERE d.state <> 'delivered' AND (d.attempts < excluded.attempts OR excluded.state = 'delivered'
             OR (d.attempts = excluded.attempts AND excluded.response_time_ms IS NULL))
         RETURNING id
@@ -123,13 +123,16 @@ const RECORD: &str = "
         ON CONFLICT DO NOTHING
     ), counted AS (
         INSERT INTO attempt_counts (webhook_id, hour, delivered, failed, retried, response_time_ms)
-        SELECT webhook_id, date_trunc('hour', at), count(*) FILTER (WHERE state = 'delivered'),
+        SELECT webhook_id, date_trunc('hour', at, 'UTC'), count(*) FILTER (WHERE state = 'delivered'),
             count(*) FILTER (WHERE state = 'failed'), count(*) FILTER (WHERE state = 'retrying'),
             sum(response_time_ms)
         FROM given JOIN recorded USING (id) WHERE trigger IS NOT NULL GROUP BY 1, 2
     )
-    SELECT place FROM given JOIN recorded USING (id) JOIN webhooks w ON w.id = webhook_id
-    WHERE outcome <> 'success' OR (outcome = 'success' AND (w.consecutive_failures > 0 OR w.failed_attempts > 0))
+    SELECT place FROM (
+        SELECT place, webhook_id, bool_or(outcome <> 'success') OVER (PARTITION BY webhook_id) AS fails
+        FROM given JOIN recorded USING (id) WHERE outcome IS NOT NULL) AS ended
+    JOIN webhooks w ON w.id = webhook_id
+    WHERE fails OR w.consecutive_failures > 0 OR w.failed_attempts > 0
     ORDER BY place";
 
 /// The log's knowledge of a delivery.
@@ -149,7 +152,7 @@ pub struct Known {
 
 /// Without a day every partition is asked, newest first.
 const LOOK_UP: &str = "SELECT state, attempts, step, created_at, next_attempt_at FROM deliveries
-    WHERE id = $1 AND ($2::date IS NULL OR created_on = $2) ORDER BY created_on DESC LIMIT 1";
+    WHERE id = $1 AND created_on BETWEEN coalesce($2, '-infinity'::date) AND coalesce($2, 'infinity'::date) ORDER BY created_on DESC LIMIT 1";
 
 impl Database {
     /// Writes a batch: the log, what is left to the relay, and what it means for the health of webhooks, which

@@ -14,22 +14,26 @@ const CLAIM: &str =
     FROM deliveries WHERE state = 'retrying' AND next_attempt_at < now() - make_interval(secs => $1)
     ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED";
 
-/// Due now, so that they are not taken for overdue again before the retry had its time.
-const PUBLISHED: &str = "UPDATE deliveries SET next_attempt_at = now()
+/// Overdue again after as long again as nothing has come of it: while senders are away or behind, the broker keeps what it
+/// was given, and must not be given the same every few minutes.
+const PUBLISHED: &str = "UPDATE deliveries SET next_attempt_at = now() + (now() - updated_at)
     WHERE (id, created_on) IN (SELECT * FROM unnest($1::uuid[], $2::date[]))";
 
 /// On its way to a sender for so long that the broker may have lost it, and nothing in Postgres would send it. Back to
 /// the relay; a job that was not lost after all finds its attempt made.
+///
+/// As above, one that has been on its way for long is given more time.
 const REQUEUE: &str = "WITH lost AS (
         SELECT id, created_on, created_at, webhook_id FROM deliveries d
-        WHERE state = 'queued' AND updated_at < now() - make_interval(secs => $1)
-            AND NOT EXISTS (SELECT FROM waiting_deliveries w WHERE w.delivery_id = d.id)
+        WHERE state = 'queued' AND NOT waiting AND updated_at < now() - make_interval(secs => $1)
+            AND updated_at < now() - least(updated_at - created_at, interval '6 hours')
         ORDER BY updated_at LIMIT $2 FOR UPDATE SKIP LOCKED
     ), touched AS (
-        UPDATE deliveries d SET updated_at = now() FROM lost WHERE d.id = lost.id AND d.created_on = lost.created_on
+        UPDATE deliveries d SET updated_at = now(), waiting = true FROM lost
+        WHERE d.id = lost.id AND d.created_on = lost.created_on
     ), released AS (
         INSERT INTO releases (webhook_id, per_second) SELECT DISTINCT webhook_id, $3::float8 FROM lost
-        ON CONFLICT DO NOTHING
+        ORDER BY webhook_id ON CONFLICT DO NOTHING
     )
     INSERT INTO waiting_deliveries (delivery_id, created_on, created_at, webhook_id, trigger, held)
     SELECT id, created_on, created_at, webhook_id, 'resume', false FROM lost ON CONFLICT DO NOTHING";

@@ -49,7 +49,7 @@ pub struct RecoveryProgress {
 /// While the webhook is paused nothing is sent: the delivery is held, and attempted once when the webhook is resumed. An
 /// event that came again on another day has a row on each, of which the newest is the delivery.
 const RETRY: &str = "WITH retried AS (
-        UPDATE deliveries d SET state = CASE WHEN w.paused_reason IS NULL THEN 'queued' ELSE 'held' END,
+        UPDATE deliveries d SET state = CASE WHEN w.paused_reason IS NULL THEN 'queued' ELSE 'held' END, waiting = true,
             updated_at = now()
         FROM webhooks w
         WHERE d.account = $1 AND d.id = $2 AND d.state = 'failed' AND NOT d.test

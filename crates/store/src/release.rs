@@ -77,19 +77,21 @@ const TURN: &str = "SELECT r.per_second, extract(epoch FROM now() - r.next_at)::
     FROM releases r LEFT JOIN webhooks w ON w.id = r.webhook_id
     WHERE r.webhook_id = $1 AND r.next_at <= now() FOR UPDATE OF r SKIP LOCKED";
 
-/// What people asked for goes first.
-const TAKE_MANUAL: &str = "DELETE FROM waiting_deliveries WHERE delivery_id IN (
-        SELECT delivery_id FROM waiting_deliveries WHERE webhook_id = $1 AND trigger = 'manual' AND NOT held
-        ORDER BY created_at, delivery_id LIMIT $2 FOR UPDATE SKIP LOCKED)
+/// What people asked for goes first. Of an array, not of a subquery: that could be run again for every row, and skip
+/// each time what was removed already, until nothing is left.
+const TAKE_MANUAL: &str = "DELETE FROM waiting_deliveries WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM waiting_deliveries WHERE webhook_id = $1 AND trigger = 'manual' AND NOT held
+        ORDER BY created_at, delivery_id LIMIT $2 FOR UPDATE SKIP LOCKED))
     RETURNING delivery_id, created_on, trigger, held OR recovery_id IS NOT NULL AS spared, returned";
 
-const TAKE: &str = "DELETE FROM waiting_deliveries WHERE delivery_id IN (
-        SELECT delivery_id FROM waiting_deliveries WHERE webhook_id = $1
-        ORDER BY created_at, delivery_id LIMIT $2 FOR UPDATE SKIP LOCKED)
+const TAKE: &str = "DELETE FROM waiting_deliveries WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM waiting_deliveries WHERE webhook_id = $1
+        ORDER BY created_at, delivery_id LIMIT $2 FOR UPDATE SKIP LOCKED))
     RETURNING delivery_id, created_on, trigger, held OR recovery_id IS NOT NULL AS spared, returned";
 
 /// What the log does not show as waiting (any more) is not sent.
-const QUEUE: &str = "UPDATE deliveries d SET state = 'queued', updated_at = now(), next_attempt_at = NULL
+const QUEUE: &str =
+    "UPDATE deliveries d SET state = 'queued', waiting = false, updated_at = now(), next_attempt_at = NULL
     FROM unnest($1::uuid[], $2::date[], $3::text[]) AS taken (id, created_on, trigger)
     WHERE d.id = taken.id AND d.created_on = taken.created_on AND d.state IN ('held', 'queued')
     RETURNING d.id, d.created_at, d.account, d.webhook_id, d.event_id, d.event_type, d.attempts, d.step, d.payload,
@@ -101,6 +103,9 @@ const NEXT_TURN: &str = "UPDATE releases SET per_second = $2,
         next_at = greatest(next_at, now() - interval '1 second') + make_interval(secs => $3)
     WHERE webhook_id = $1";
 
+/// After an error: others come first, and this one is tried again.
+const POSTPONE: &str = "UPDATE releases SET next_at = now() + interval '10 seconds' WHERE webhook_id = $1";
+
 const ALL_RELEASED: &str = "DELETE FROM releases WHERE webhook_id = $1";
 
 /// What waits for its turn when the webhook is paused is held from then on, like everything else.
@@ -111,15 +116,16 @@ const HOLD: &str = "WITH hold AS (
         UPDATE deliveries d SET state = 'held', updated_at = now() FROM hold
         WHERE d.id = hold.delivery_id AND d.created_on = hold.created_on AND d.state = 'queued'
     )
-    UPDATE waiting_deliveries w SET held = true FROM hold WHERE w.delivery_id = hold.delivery_id";
+    UPDATE waiting_deliveries w SET held = true FROM hold
+    WHERE w.delivery_id = hold.delivery_id AND w.created_on = hold.created_on";
 
 /// Their webhook is gone.
 const FAIL: &str = "WITH failed AS (
-        DELETE FROM waiting_deliveries WHERE delivery_id IN (
-            SELECT delivery_id FROM waiting_deliveries WHERE webhook_id = $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
+        DELETE FROM waiting_deliveries WHERE ctid = ANY (ARRAY(
+            SELECT ctid FROM waiting_deliveries WHERE webhook_id = $1 LIMIT $2 FOR UPDATE SKIP LOCKED))
         RETURNING delivery_id, created_on
     )
-    UPDATE deliveries d SET state = 'failed', error = 'webhook deleted', updated_at = now() FROM failed
+    UPDATE deliveries d SET state = 'failed', waiting = false, error = 'webhook deleted', updated_at = now() FROM failed
     WHERE d.id = failed.delivery_id AND d.created_on = failed.created_on AND d.state IN ('held', 'queued')";
 
 /// Rows held or failed in one transaction.
@@ -154,6 +160,15 @@ impl Database {
         let statement = connection.prepare_cached(DUE).await?;
         let rows = connection.query(&statement, &[&limit]).await?;
         Ok(rows.iter().map(|row| WebhookId(row.get(0))).collect())
+    }
+
+    /// Lets a webhook wait for ten seconds, because releasing to it failed.
+    ///
+    /// # Errors
+    /// When the database is away or refuses.
+    pub async fn postpone_release(&self, webhook: WebhookId) -> Result<(), StoreError> {
+        self.connection().await?.execute(POSTPONE, &[&webhook.0]).await?;
+        Ok(())
     }
 
     /// Asks for the release of what waits for webhooks that are not paused, and that nobody asked for. Returns for how

@@ -33,8 +33,8 @@ const SESSION: &str = "SET lock_timeout = '5s'; SET statement_timeout = '60s'; S
 const BATCH: i64 = 5_000;
 
 /// What the relay is at is left to it.
-const WAITING: &str = "DELETE FROM waiting_deliveries WHERE delivery_id IN (
-        SELECT delivery_id FROM waiting_deliveries WHERE created_on < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)";
+const WAITING: &str = "DELETE FROM waiting_deliveries WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM waiting_deliveries WHERE created_on < $1 LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
 const NOTIFICATIONS: &str = "DELETE FROM notifications WHERE id IN (
         SELECT id FROM notifications WHERE created_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)";

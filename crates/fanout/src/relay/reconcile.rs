@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use broker::Publisher;
 use jiff::SignedDuration;
-use store::{Database, StoreError};
+use store::Database;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -23,14 +23,10 @@ const BATCH: i64 = 500;
 /// Runs until `stop`, in every process.
 pub async fn run(database: Database, publisher: Publisher, stop: CancellationToken) {
     loop {
-        let pause = match make_up(&database, &publisher).await {
-            Ok(true) => Duration::ZERO,
-            Ok(false) => EVERY,
-            Err(error) => {
-                warn!(error = &error as &dyn std::error::Error, "overdue deliveries cannot be looked for");
-                EVERY
-            }
-        };
+        // Each by itself: that one of them fails must not keep the other from being done.
+        let more = retries(&database, &publisher).await;
+        lost(&database).await;
+        let pause = if more { Duration::ZERO } else { EVERY };
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
@@ -38,17 +34,27 @@ pub async fn run(database: Database, publisher: Publisher, stop: CancellationTok
     }
 }
 
-/// True when there is more to be made up for.
-async fn make_up(database: &Database, publisher: &Publisher) -> Result<bool, StoreError> {
-    let requeued = database.requeue_lost(LOST, BATCH).await?;
-    if requeued > 0 {
-        info!(deliveries = requeued, "deliveries that no sender got are queued again");
-    }
+/// True when there are more to be made up for.
+async fn retries(database: &Database, publisher: &Publisher) -> bool {
     // A retry that was not lost after all is then there twice; the second finds its attempt made.
     let publish = async |overdue| publish_all(publisher, &jobs(overdue)).await;
-    let retries = database.republish_overdue(OVERDUE, BATCH, publish).await?;
-    if retries > 0 {
-        info!(retries, "retries that the broker did not bring back are made up for");
+    match database.republish_overdue(OVERDUE, BATCH, publish).await {
+        Ok(0) => false,
+        Ok(retries) => {
+            info!(retries, "retries that the broker did not bring back are made up for");
+            true
+        }
+        Err(error) => {
+            warn!(error = &error as &dyn std::error::Error, "overdue retries cannot be looked for");
+            false
+        }
     }
-    Ok(retries > 0)
+}
+
+async fn lost(database: &Database) {
+    match database.requeue_lost(LOST, BATCH).await {
+        Ok(0) => {}
+        Ok(deliveries) => info!(deliveries, "deliveries that no sender got are queued again"),
+        Err(error) => warn!(error = &error as &dyn std::error::Error, "lost deliveries cannot be looked for"),
+    }
 }

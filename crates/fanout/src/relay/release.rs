@@ -6,7 +6,8 @@ use domain::WebhookId;
 use futures_util::{StreamExt, stream};
 use store::StoreError;
 use store::release::{Release, Released};
-use tracing::{debug, warn};
+use tokio::time::timeout;
+use tracing::{debug, error, warn};
 
 use super::{Relay, jobs, publish_all};
 
@@ -18,6 +19,9 @@ const WEBHOOKS: i64 = 100;
 const AT_ONCE: usize = 4;
 /// A batch goes out in so many parts, each when the one before is confirmed, so that senders take them in their order.
 const PARTS: usize = 10;
+/// For all parts together: the log's rows are locked until then, and a sender that has the first part's jobs already
+/// waits for them with its outcomes.
+const PUBLISHED_WITHIN: Duration = Duration::from_secs(3);
 /// How often is looked for what nobody asked to release.
 const FORGOTTEN: Duration = Duration::from_secs(2);
 /// After a failure.
@@ -46,13 +50,23 @@ impl Relay {
     }
 
     async fn release_due(&self) -> Result<(), StoreError> {
+        // Nothing is locked for a broker that is away.
+        if self.publisher.connected().await.is_err() {
+            return Ok(());
+        }
         let due = self.database.due_releases(WEBHOOKS).await?;
         let mut releases = stream::iter(due).map(|webhook| self.release_to(webhook)).buffer_unordered(AT_ONCE);
         while let Some(released) = releases.next().await {
-            match released? {
-                Release::Released(count) => self.metrics.released.inc_by(count as u64),
-                Release::NotNow => {}
-                Release::NotPublished => {
+            match released {
+                Ok(Release::Released(count)) => self.metrics.released.inc_by(count as u64),
+                Ok(Release::NotNow) => {}
+                Err((_, error)) if error.is_unavailable() => return Err(error),
+                Err((webhook, error)) => {
+                    // One webhook's trouble is not the others'.
+                    error!(%webhook, error = &error as &dyn std::error::Error, "waiting deliveries cannot be released");
+                    self.database.postpone_release(webhook).await?;
+                }
+                Ok(Release::NotPublished) => {
                     debug!("the broker does not take released deliveries; they wait on");
                     self.pause(AGAIN).await;
                     return Ok(());
@@ -62,8 +76,10 @@ impl Relay {
         Ok(())
     }
 
-    async fn release_to(&self, webhook: WebhookId) -> Result<Release, StoreError> {
-        self.database.release(webhook, self.pace, |released| self.publish_in_parts(released)).await
+    async fn release_to(&self, webhook: WebhookId) -> Result<Release, (WebhookId, StoreError)> {
+        let publish =
+            async |released| timeout(PUBLISHED_WITHIN, self.publish_in_parts(released)).await.unwrap_or(false);
+        self.database.release(webhook, self.pace, publish).await.map_err(|error| (webhook, error))
     }
 
     async fn publish_in_parts(&self, released: Vec<Released>) -> bool {

@@ -1,48 +1,52 @@
 //! Working through recoveries: the relay marks failed deliveries as waiting, some at a time.
 
+use deadpool_postgres::Transaction;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::database::Database;
 use crate::error::StoreError;
+use crate::partitions::day_of;
 
 /// Deliveries looked at in one transaction.
-const STEP: i64 = 1000;
+const AT_ONCE: i64 = 1000;
 
-const CLAIM: &str = "SELECT id FROM recoveries WHERE finished_at IS NULL AND NOT all_marked
-    ORDER BY requested_at LIMIT 1 FOR UPDATE SKIP LOCKED";
+/// The recovery longest untouched, so that one that fails does not keep the others waiting.
+const CLAIM: &str = "SELECT r.id, r.account, r.webhook_id, r.until, r.requested_at, r.reached_at, r.reached_id,
+        w.paused_reason IS NOT NULL AS paused
+    FROM recoveries r LEFT JOIN webhooks w ON w.id = r.webhook_id
+    WHERE r.finished_at IS NULL AND NOT r.all_marked
+    ORDER BY r.tried_at LIMIT 1 FOR UPDATE OF r SKIP LOCKED";
 
-/// The next failed ones in the order of their creation. What failed again since it was asked for was recovered already.
-/// A webhook that is gone has nothing to be marked; one that is paused holds what is marked.
-const MARK: &str = "WITH recovery AS (
-        SELECT r.*, w.paused_reason IS NOT NULL AS paused FROM recoveries r JOIN webhooks w ON w.id = r.webhook_id
-        WHERE r.id = $1
-    ), step AS (
-        SELECT d.id, d.created_on, d.created_at, d.updated_at FROM deliveries d, recovery r
-        WHERE d.account = r.account AND d.webhook_id = r.webhook_id AND d.state = 'failed' AND NOT d.test
-            AND d.created_on >= (r.reached_at AT TIME ZONE 'UTC')::date
-            AND d.created_on <= (r.until AT TIME ZONE 'UTC')::date AND d.created_at < r.until
-            AND (d.created_on, d.created_at, d.id) >
-                ((r.reached_at AT TIME ZONE 'UTC')::date, r.reached_at, r.reached_id)
-        ORDER BY d.created_on, d.created_at, d.id LIMIT $2
-    ), marked AS (
-        UPDATE deliveries d SET state = CASE WHEN r.paused THEN 'held' ELSE 'queued' END, step = 0, updated_at = now()
-        FROM step, recovery r
-        WHERE d.id = step.id AND d.created_on = step.created_on AND d.state = 'failed'
-            AND step.updated_at <= r.requested_at
+/// The next failed ones in the order of their creation. The limits are parameters, so that the index gives the order.
+const STEP: &str = "SELECT id, created_on, created_at, updated_at FROM deliveries
+    WHERE account = $1 AND webhook_id = $2 AND state = 'failed' AND NOT test
+        AND created_on >= $3 AND created_on <= $4 AND created_at < $5 AND (created_on, created_at, id) > ($3, $6, $7)
+    ORDER BY created_on, created_at, id LIMIT $8";
+
+/// What failed again since it was asked for was recovered already. A webhook that is paused holds what is marked.
+const MARK: &str = "WITH marked AS (
+        UPDATE deliveries d SET state = CASE WHEN $3 THEN 'held' ELSE 'queued' END, waiting = true, step = 0,
+            updated_at = now()
+        FROM unnest($1::uuid[], $2::date[]) AS step (id, created_on)
+        WHERE d.id = step.id AND d.created_on = step.created_on AND d.state = 'failed' AND d.updated_at <= $4
         RETURNING d.id, d.created_on, d.created_at, d.webhook_id, d.state
-    ), waiting AS (
-        INSERT INTO waiting_deliveries (delivery_id, created_on, created_at, webhook_id, trigger, held, recovery_id)
-        SELECT id, created_on, created_at, webhook_id, 'resume', state = 'held', $1 FROM marked ON CONFLICT DO NOTHING
     ), released AS (
-        INSERT INTO releases (webhook_id, per_second) SELECT DISTINCT webhook_id, $3::float8 FROM marked
+        INSERT INTO releases (webhook_id, per_second) SELECT DISTINCT webhook_id, $6::float8 FROM marked
         ON CONFLICT DO NOTHING
     )
-    UPDATE recoveries r SET marked = r.marked + (SELECT count(*) FROM marked),
-        found = greatest(r.found, r.marked + (SELECT count(*) FROM marked)),
-        reached_at = coalesce((SELECT created_at FROM step ORDER BY created_at DESC, id DESC LIMIT 1), r.reached_at),
-        reached_id = coalesce((SELECT id FROM step ORDER BY created_at DESC, id DESC LIMIT 1), r.reached_id),
-        all_marked = (SELECT count(*) FROM step) < $2
-    WHERE r.id = $1 RETURNING (SELECT count(*) FROM marked)";
+    INSERT INTO waiting_deliveries (delivery_id, created_on, created_at, webhook_id, trigger, held, recovery_id)
+    SELECT id, created_on, created_at, webhook_id, 'resume', state = 'held', $5 FROM marked ON CONFLICT DO NOTHING";
+
+const REACHED: &str = "UPDATE recoveries SET marked = marked + $2, found = greatest(found, marked + $2),
+        reached_at = coalesce($3, reached_at), reached_id = coalesce($4, reached_id), all_marked = $5
+    WHERE id = $1";
+
+const TRIED: &str = "UPDATE recoveries SET tried_at = clock_timestamp() WHERE id = (
+        SELECT id FROM recoveries WHERE finished_at IS NULL AND NOT all_marked ORDER BY tried_at LIMIT 1)";
 
 /// A recovery is over when a sender has, or had, every delivery that it marked.
 const FINISH: &str = "UPDATE recoveries r SET finished_at = now() WHERE finished_at IS NULL AND all_marked
@@ -56,12 +60,21 @@ impl Database {
     /// When the database is away or refuses.
     pub async fn mark_recovered(&self, careful: domain::ReleasePace) -> Result<Option<i64>, StoreError> {
         let mut connection = self.connection().await?;
+        // Outside the transaction: after an error another one comes first.
+        connection.execute(TRIED, &[]).await?;
         let transaction = connection.transaction().await?;
-        let claim = transaction.prepare_cached(CLAIM).await?;
-        let Some(row) = transaction.query_opt(&claim, &[]).await? else { return Ok(None) };
-        let recovery: Uuid = row.get(0);
-        let mark = transaction.prepare_cached(MARK).await?;
-        let marked = transaction.query_one(&mark, &[&recovery, &STEP, &careful.per_second()]).await?.get(0);
+        let Some(recovery) = transaction.query_opt(CLAIM, &[]).await? else { return Ok(None) };
+        let step = step(&transaction, &recovery).await?;
+        let ids: Vec<Uuid> = step.iter().map(|row| row.get("id")).collect();
+        let days: Vec<Date> = step.iter().map(|row| row.get("created_on")).collect();
+        let (id, requested_at): (Uuid, Timestamp) = (recovery.get("id"), recovery.get("requested_at"));
+        let paused: bool = recovery.get("paused");
+        let marked =
+            transaction.execute(MARK, &[&ids, &days, &paused, &requested_at, &id, &careful.per_second()]).await?;
+        let marked = i64::try_from(marked).unwrap_or(i64::MAX);
+        let reached_at: Option<Timestamp> = step.last().map(|row| row.get("created_at"));
+        let all_marked = i64::try_from(step.len()).unwrap_or(i64::MAX) < AT_ONCE;
+        transaction.execute(REACHED, &[&id, &marked, &reached_at, &ids.last(), &all_marked]).await?;
         transaction.commit().await?;
         Ok(Some(marked))
     }
@@ -73,4 +86,15 @@ impl Database {
     pub async fn finish_recoveries(&self) -> Result<u64, StoreError> {
         Ok(self.connection().await?.execute(FINISH, &[]).await?)
     }
+}
+
+/// The next deliveries that a recovery looks at.
+async fn step(transaction: &Transaction<'_>, recovery: &Row) -> Result<Vec<Row>, StoreError> {
+    let (account, webhook): (&str, Uuid) = (recovery.get("account"), recovery.get("webhook_id"));
+    let (until, reached_at): (Timestamp, Timestamp) = (recovery.get("until"), recovery.get("reached_at"));
+    let reached_id: Uuid = recovery.get("reached_id");
+    let (first, last) = (day_of(reached_at), day_of(until));
+    let limits: [&(dyn ToSql + Sync); 8] =
+        [&account, &webhook, &first, &last, &until, &reached_at, &reached_id, &AT_ONCE];
+    Ok(transaction.query(STEP, &limits).await?)
 }

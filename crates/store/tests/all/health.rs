@@ -77,6 +77,18 @@ async fn a_success_in_between_starts_again_from_zero() {
 }
 
 #[tokio::test]
+async fn successes_count_although_failures_are_written_with_them() {
+    let (database, _sql) = migrated().await;
+    let erp = webhook(&database, "acme", "ERP Sync").await;
+    let success = |n: usize| delivered(&retrying(erp, &format!("ok-{n}"), now()));
+    let failures = failures(erp, "e", 30);
+    let mixed: Vec<_> = failures.into_iter().enumerate().flat_map(|(n, failure)| [failure, success(n)]).collect();
+    database.record(&mixed, AUTO_PAUSE).await.unwrap();
+    assert_eq!(health(&database, erp).await, WebhookHealth::default());
+    assert_eq!(told(&database).await, []);
+}
+
+#[tokio::test]
 async fn what_people_ask_for_is_not_counted_and_a_webhook_that_is_gone_is_paused() {
     let (database, _sql) = migrated().await;
     let erp = webhook(&database, "acme", "ERP Sync").await;

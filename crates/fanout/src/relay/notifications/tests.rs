@@ -137,11 +137,13 @@ async fn what_happens_while_the_broker_is_away_is_published_once_when_it_is_back
     scene.relay();
     scene.notify(3).await;
     scene.all_published().await;
+    // Taken before the kill: RabbitMQ 3.10 forgets what is in a queue that was declared seconds before.
+    let mut told = scene.told().await;
 
     broker.kill_nine().await.unwrap();
     scene.notify(3).await;
     broker.start_again().await.unwrap();
     scene.all_published().await;
-    let told = scene.told().await;
+    told.extend(scene.told().await);
     assert_eq!((told.len(), distinct(&told)), (6, 6));
 }
