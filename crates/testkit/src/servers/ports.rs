@@ -4,28 +4,45 @@
 //! outgoing connection between the probe and the server's own bind, or while the server is down between two runs.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 /// First choice: below Linux's default ephemeral range (32768), above the ports of servers people run.
 const PREFERRED: Range<u16> = 28000..32768;
 /// A range smaller than this soon has no free ports left.
 const SMALLEST: u16 = 1000;
 
-/// Finds `N` different ports of 127.0.0.1 that nobody listens on now.
+/// Ports found by this process. Held until it ends: a server that is stopped and started again must find its port free,
+/// whatever other tests have started meanwhile.
+static RESERVED: Mutex<Vec<File>> = Mutex::new(Vec::new());
+
+/// Finds `N` different ports of 127.0.0.1 that nobody listens on now, and that no other process of ours has found.
 pub fn free_ports<const N: usize>() -> [u16; N] {
     let range = candidates(ephemeral_range());
     let mut found = BTreeSet::new();
     while found.len() < N {
         let random = u16::from_ne_bytes(random_bytes());
         let port = range.start + random % (range.end - range.start);
-        if is_free(port) {
+        if is_free(port) && reserve(port) {
             found.insert(port);
         }
     }
     let mut ports = found.into_iter();
     std::array::from_fn(|_| ports.next().expect("as many as were asked for were found"))
+}
+
+/// False when a process of ours has found it before. Where no file can be locked, nothing is reserved.
+fn reserve(port: u16) -> bool {
+    let directory = std::env::temp_dir().join("easycrm-webhooks-ports");
+    let opened = fs::create_dir_all(&directory).and_then(|()| File::create(directory.join(port.to_string())));
+    let Ok(file) = opened else { return true };
+    if file.try_lock().is_err() {
+        return false;
+    }
+    RESERVED.lock().unwrap_or_else(PoisonError::into_inner).push(file);
+    true
 }
 
 /// Whether a server could bind this port of 127.0.0.1 now.
