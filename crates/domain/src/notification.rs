@@ -1,7 +1,6 @@
 //! What administrators are told about a webhook's health.
 
 use crate::label::labelled_enum;
-use crate::retry::Trigger;
 use crate::webhook_status::{HealthEffect, PausedReason, WARNING_AFTER};
 
 labelled_enum! {
@@ -36,18 +35,6 @@ impl HealthEffect {
             }
             Self::Pause(_) => format!("Webhook '{webhook}' has been paused due to repeated failures"),
             Self::Recovered => format!("Webhook '{webhook}' is delivering again"),
-        }
-    }
-}
-
-impl Trigger {
-    /// Of the attempt to be made when the one asked for has to wait: what a person asked for stays a single attempt,
-    /// everything else goes on with its ladder.
-    #[must_use]
-    pub const fn after_waiting(self) -> Self {
-        match self {
-            Self::Manual => Self::Manual,
-            Self::Event | Self::Retry | Self::Resume | Self::Test => Self::Resume,
         }
     }
 }

@@ -5,15 +5,17 @@ use std::time::Duration;
 /// Released together; the pace is a number of these a second.
 pub const RELEASE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The least that is tried: a webhook in trouble is asked once a second whether it is better.
-const LEAST: f64 = 1.0;
+/// The least that is tried: a webhook in trouble is asked every five seconds whether it is better. What comes back costs
+/// the database and the broker as much as what is delivered.
+const LEAST: f64 = 0.2;
 /// Deliveries that only their receiver's slowness kept back are not paced beyond what it absorbs; this
 /// bounds what a relay does for one webhook.
 const MOST: f64 = 1_000.0;
 /// Released at once at most: they are in memory with their payloads, which may have 256 KiB each.
 const MOST_AT_ONCE: f64 = 100.0;
-/// Growth an interval: twofold in half a second.
+/// Growth an interval: twofold in half a second. When one is released in more than that, twofold with each.
 const GROWTH: f64 = 1.15;
+const MOST_GROWTH: f64 = 2.0;
 /// After trouble.
 const CUT: f64 = 0.5;
 
@@ -66,7 +68,8 @@ impl ReleasePace {
     #[must_use]
     pub fn next(self, seen: Absorption, configured: Self) -> Self {
         let trouble = seen.returned || (seen.spared && seen.failing);
-        let pace = self.0 * if trouble { CUT } else { GROWTH };
+        let intervals = self.until_next(self.batch(Duration::ZERO)).div_duration_f64(RELEASE_INTERVAL);
+        let pace = self.0 * if trouble { CUT } else { GROWTH.powf(intervals).min(MOST_GROWTH) };
         Self::new(pace.min(if seen.spared { configured.0 } else { MOST }))
     }
 }
@@ -92,12 +95,12 @@ mod tests {
     }
 
     #[test]
-    fn trouble_slows_it_down_to_one_a_second() {
+    fn trouble_slows_it_down_to_one_in_five_seconds() {
         let (mut pace, configured) = (ReleasePace::new(50.0), ReleasePace::new(50.0));
         for _ in 0..20 {
             pace = pace.next(Absorption { returned: true, ..WELL }, configured);
         }
-        assert_eq!((pace.per_second(), pace.batch(Duration::ZERO)), (1.0, 1));
+        assert_eq!((pace.per_second(), pace.batch(Duration::ZERO)), (0.2, 1));
         let failing = Absorption { failing: true, ..WELL };
         assert_eq!(configured.next(failing, configured).per_second(), 25.0);
         let fails_at_once = Absorption { spared: false, ..failing };

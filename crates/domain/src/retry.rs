@@ -29,6 +29,18 @@ labelled_enum! {
     }
 }
 
+impl Trigger {
+    /// Of the attempt to be made when the one asked for has to wait: what a person asked for stays a single attempt,
+    /// everything else goes on with its ladder.
+    #[must_use]
+    pub const fn after_waiting(self) -> Self {
+        match self {
+            Self::Manual => Self::Manual,
+            Self::Event | Self::Retry | Self::Resume | Self::Test => Self::Resume,
+        }
+    }
+}
+
 /// When a failed attempt is repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryPolicy {

@@ -152,7 +152,7 @@ impl Deliverer {
     /// Leaves the delivery to the relay, with everything that is needed to make it later.
     async fn set_aside(&self, job: &DeliveryJob, state: DeliveryState) -> Result<(), HandedBack> {
         let returned = state == DeliveryState::Queued && job.trigger == Trigger::Resume;
-        let set_aside = SetAside { manual: job.trigger == Trigger::Manual, returned };
+        let set_aside = SetAside { trigger: job.trigger.after_waiting(), returned };
         let record = DeliveryRecord { state, set_aside: Some(set_aside), ..self.record(job) };
         self.write(job, record).await?;
         match state {

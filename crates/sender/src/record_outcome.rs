@@ -1,4 +1,5 @@
-//! Writing outcomes in batches: whatever has gathered while the last batch was being written goes next.
+//! Writing outcomes in batches: whatever has gathered while the last batch was being written goes next, and a moment is
+//! left for it to gather.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +16,9 @@ use crate::metrics::{ReasonLabel, SenderMetrics};
 const BATCH: usize = 1000;
 /// The most bytes of payloads in a batch: a statement has at most a gigabyte, and half a minute.
 const BATCH_BYTES: usize = 16 * 1024 * 1024;
+/// From the beginning of a batch to that of the next, unless it is full. At some hundred outcomes a second each would be a
+/// commit of its own, and the disk's syncs are what the broker waits for with everybody's events.
+const BATCH_EVERY: Duration = Duration::from_millis(20);
 /// First and longest pause before a batch is written again.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -86,10 +90,14 @@ impl Writer {
     async fn run(self, mut pending: mpsc::Receiver<Pending>) {
         let mut batch = Vec::with_capacity(BATCH);
         while pending.recv_many(&mut batch, BATCH).await > 0 {
+            let (begun, full) = (Instant::now(), batch.len() == BATCH);
             while !batch.is_empty() {
                 let (records, waiting): (Vec<_>, Vec<_>) =
                     batch.drain(..portion(&batch)).map(|p| (p.record, p.written)).unzip();
                 self.write(&records, waiting).await;
+            }
+            if !full {
+                tokio::time::sleep(BATCH_EVERY.saturating_sub(begun.elapsed())).await;
             }
         }
     }

@@ -56,8 +56,8 @@ pub struct DeliveryRecord {
 /// A delivery that is left to the relay instead of being attempted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SetAside {
-    /// Asked for by a person: a single attempt, without a retry.
-    pub manual: bool,
+    /// Why the attempt will be made.
+    pub trigger: Trigger,
     /// The relay released it before: its webhook does not absorb what it gets.
     pub returned: bool,
 }
@@ -87,8 +87,9 @@ pub struct AttemptRecord {
 /// or to an earlier attempt; an attempt seen before stays as it was first told, and is counted once. What is set aside
 /// keeps the end of its last attempt.
 ///
-/// Answers with the places in the batch of what was not known before and bears on a webhook's health: everything of
-/// webhooks that were not well, or of which something failed in this batch.
+/// Answers with the places in the batch of what the log took and more follows from: what is left to the relay, and what
+/// bears on a webhook's health, which is everything of webhooks that were not well, or of which something failed in this
+/// batch.
 const RECORD: &str = "
     WITH given AS (
         SELECT * FROM unnest($1::uuid[], $2::date[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[],
@@ -129,10 +130,10 @@ const RECORD: &str = "
         FROM given JOIN recorded USING (id) WHERE trigger IS NOT NULL GROUP BY 1, 2
     )
     SELECT place FROM (
-        SELECT place, webhook_id, bool_or(outcome <> 'success') OVER (PARTITION BY webhook_id) AS fails
-        FROM given JOIN recorded USING (id) WHERE outcome IS NOT NULL) AS ended
-    JOIN webhooks w ON w.id = webhook_id
-    WHERE fails OR w.consecutive_failures > 0 OR w.failed_attempts > 0
+        SELECT place, webhook_id, state, bool_or(outcome <> 'success') OVER (PARTITION BY webhook_id) AS fails
+        FROM given JOIN recorded USING (id)) AS taken
+    LEFT JOIN webhooks w ON w.id = webhook_id
+    WHERE state IN ('held', 'queued') OR fails OR w.consecutive_failures > 0 OR w.failed_attempts > 0
     ORDER BY place";
 
 /// The log's knowledge of a delivery.
@@ -185,9 +186,9 @@ impl Database {
     ) -> Result<Vec<HealthChange>, StoreError> {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
-        let bearing = write_log(&transaction, records).await?;
-        set_aside::leave_to_relay(&transaction, records).await?;
-        let changes = health::apply(&transaction, &bearing, auto_pause).await?;
+        let taken = write_log(&transaction, records).await?;
+        set_aside::leave_to_relay(&transaction, &taken).await?;
+        let changes = health::apply(&transaction, &taken, auto_pause).await?;
         transaction.commit().await?;
         Ok(changes)
     }
@@ -216,7 +217,7 @@ impl Database {
     }
 }
 
-/// Returns the records that bear on their webhook's health, in their order.
+/// Returns the records that the log took and of which more follows, in their order.
 async fn write_log<'a>(
     transaction: &Transaction<'_>,
     records: &'a [DeliveryRecord],

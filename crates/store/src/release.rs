@@ -3,6 +3,9 @@
 //! Taken in a transaction that is committed when the broker has confirmed them: a process that dies in between leaves
 //! them waiting. The rows are removed before the jobs are published, so that a sender that puts one aside again at once
 //! waits for the commit and then finds room for its row.
+//!
+//! The statements that read lists are planned each time they are run: a list has no row now and 200,000 a moment later,
+//! and a plan that was made for none and is kept reads all of them from one end to the other.
 
 use std::time::Duration;
 
@@ -11,6 +14,7 @@ use domain::{Absorption, AccountName, DeliveryId, ReleasePace, Trigger, WebhookI
 use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use crate::database::Database;
@@ -157,8 +161,7 @@ impl Database {
     /// When the database is away or refuses.
     pub async fn due_releases(&self, limit: i64) -> Result<Vec<WebhookId>, StoreError> {
         let connection = self.connection().await?;
-        let statement = connection.prepare_cached(DUE).await?;
-        let rows = connection.query(&statement, &[&limit]).await?;
+        let rows = connection.query_typed(DUE, &[(&limit, Type::INT8)]).await?;
         Ok(rows.iter().map(|row| WebhookId(row.get(0))).collect())
     }
 
@@ -218,16 +221,16 @@ impl Database {
         let seen = Absorption { returned: taken.returned, failing: turn.failing, spared: taken.spared };
         let pace = turn.pace.next(seen, configured);
         let wait = pace.until_next(u32::try_from(count).unwrap_or(u32::MAX)).as_secs_f64();
-        transaction.execute(NEXT_TURN, &[&webhook.0, &pace.per_second(), &wait]).await?;
+        let next_turn = transaction.prepare_cached(NEXT_TURN).await?;
+        transaction.execute(&next_turn, &[&webhook.0, &pace.per_second(), &wait]).await?;
         transaction.commit().await?;
         Ok(Release::Released(count))
     }
 }
 
 async fn turn(transaction: &Transaction<'_>, webhook: WebhookId) -> Result<Option<Turn>, StoreError> {
-    let statement = transaction.prepare_cached(TURN).await?;
-    let row = transaction.query_opt(&statement, &[&webhook.0]).await?;
-    Ok(row.map(|row| Turn {
+    let rows = transaction.query_typed(TURN, &[(&webhook.0, Type::UUID)]).await?;
+    Ok(rows.first().map(|row| Turn {
         pace: ReleasePace::new(row.get("per_second")),
         late: Duration::try_from_secs_f64(row.get("late")).unwrap_or_default(),
         deleted: row.get("deleted"),
@@ -246,22 +249,25 @@ async fn put_away(transaction: &Transaction<'_>, webhook: WebhookId, statement: 
 
 async fn take(transaction: &Transaction<'_>, webhook: WebhookId, limit: i64) -> Result<Taken, StoreError> {
     let mut taken = Taken::default();
-    for statement in [TAKE_MANUAL, TAKE] {
-        let statement = transaction.prepare_cached(statement).await?;
-        for row in transaction.query(&statement, &[&webhook.0, &limit]).await? {
-            taken.ids.push(row.get("delivery_id"));
-            taken.days.push(row.get("created_on"));
-            taken.triggers.push(row.get("trigger"));
-            taken.spared |= row.get::<_, bool>("spared");
-            taken.returned |= row.get::<_, bool>("returned");
-        }
+    let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&webhook.0, Type::UUID), (&limit, Type::INT8)];
+    let (manual, others) = tokio::try_join!(
+        transaction.query_typed(TAKE_MANUAL, &parameters),
+        transaction.query_typed(TAKE, &parameters),
+    )?;
+    for row in manual.iter().chain(&others) {
+        taken.ids.push(row.get("delivery_id"));
+        taken.days.push(row.get("created_on"));
+        taken.triggers.push(row.get("trigger"));
+        taken.spared |= row.get::<_, bool>("spared");
+        taken.returned |= row.get::<_, bool>("returned");
     }
     Ok(taken)
 }
 
 async fn queue(transaction: &Transaction<'_>, taken: &Taken) -> Result<Vec<Released>, StoreError> {
-    let statement = transaction.prepare_cached(QUEUE).await?;
-    let rows = transaction.query(&statement, &[&taken.ids, &taken.days, &taken.triggers]).await?;
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] =
+        [(&taken.ids, Type::UUID_ARRAY), (&taken.days, Type::DATE_ARRAY), (&taken.triggers, Type::TEXT_ARRAY)];
+    let rows = transaction.query_typed(QUEUE, &parameters).await?;
     let mut released = rows.iter().map(released).collect::<Result<Vec<_>, _>>()?;
     released.sort_by_key(|delivery| (delivery.created_at, delivery.delivery.as_uuid()));
     Ok(released)

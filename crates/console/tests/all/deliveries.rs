@@ -63,7 +63,7 @@ pub fn held(owner: &str, webhook: &str, event_id: &str, created_at: Timestamp) -
         state: DeliveryState::Held,
         attempts: 0,
         attempt: None,
-        set_aside: Some(SetAside { manual: false, returned: false }),
+        set_aside: Some(SetAside { trigger: Trigger::Resume, returned: false }),
         ..delivered(owner, webhook, event_id, created_at)
     }
 }

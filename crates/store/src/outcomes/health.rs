@@ -41,19 +41,19 @@ struct Patient {
     effects: Vec<HealthEffect>,
 }
 
-/// `bearing` are the records that may change their webhook's health, in the order in which they count.
+/// `taken` are the records that may change their webhook's health, in the order in which they count, and others.
 pub(super) async fn apply(
     transaction: &Transaction<'_>,
-    bearing: &[&DeliveryRecord],
+    taken: &[&DeliveryRecord],
     auto_pause: AutoPause,
 ) -> Result<Vec<HealthChange>, StoreError> {
+    let bearing: Vec<_> = taken.iter().filter_map(|record| Some((record.webhook, record.attempt.as_ref()?))).collect();
     if bearing.is_empty() {
         return Ok(Vec::new());
     }
-    let mut patients = lock(transaction, bearing).await?;
-    for record in bearing {
-        let Some(attempt) = &record.attempt else { continue };
-        let Some(patient) = patients.get_mut(&record.webhook.0) else { continue };
+    let mut patients = lock(transaction, bearing.iter().map(|(webhook, _)| webhook.0).collect()).await?;
+    for (webhook, attempt) in bearing {
+        let Some(patient) = patients.get_mut(&webhook.0) else { continue };
         let (now, effect) = patient.now.after_attempt(attempt.trigger, attempt.next, auto_pause);
         patient.now = now;
         patient.effects.extend(effect);
@@ -65,11 +65,7 @@ pub(super) async fn apply(
     Ok(changes.collect())
 }
 
-async fn lock(
-    transaction: &Transaction<'_>,
-    bearing: &[&DeliveryRecord],
-) -> Result<BTreeMap<Uuid, Patient>, StoreError> {
-    let ids: Vec<Uuid> = bearing.iter().map(|record| record.webhook.0).collect();
+async fn lock(transaction: &Transaction<'_>, ids: Vec<Uuid>) -> Result<BTreeMap<Uuid, Patient>, StoreError> {
     let statement = transaction.prepare_cached(LOCK).await?;
     let rows = transaction.query(&statement, &[&ids]).await?;
     let patient = |row: &tokio_postgres::Row| {

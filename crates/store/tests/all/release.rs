@@ -25,7 +25,7 @@ fn set_aside(webhook: WebhookId, event_id: &str, at: Timestamp, state: DeliveryS
         step: 0,
         next_attempt_at: None,
         attempt: None,
-        set_aside: Some(SetAside { manual: false, returned: false }),
+        set_aside: Some(SetAside { trigger: Trigger::Resume, returned: false }),
         ..retrying(webhook, event_id, at)
     }
 }
@@ -130,7 +130,8 @@ async fn a_delivery_put_aside_again_while_it_is_being_released_waits_again() {
     let erp = webhook(&database, "acme", "ERP Sync").await;
     let record = set_aside(erp, "e", now(), DeliveryState::Queued);
     database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
-    let again = DeliveryRecord { set_aside: Some(SetAside { manual: false, returned: true }), ..record.clone() };
+    let again =
+        DeliveryRecord { set_aside: Some(SetAside { trigger: Trigger::Resume, returned: true }), ..record.clone() };
     let (sender, aside) = (database.clone(), std::sync::Arc::new(Mutex::new(None)));
     let task = std::sync::Arc::clone(&aside);
     let publish = async move |_: Vec<Released>| {
@@ -143,6 +144,38 @@ async fn a_delivery_put_aside_again_while_it_is_being_released_waits_again() {
     aside.await.unwrap().unwrap();
     assert_eq!(state(&database, record.delivery).await, DeliveryState::Queued);
     assert_eq!(release_all(&database, &sql, erp).await.len(), 1);
+}
+
+/// Statements that are prepared while a list is empty are run when it is full.
+#[tokio::test]
+async fn whoever_puts_aside_and_releases_reads_no_list_from_one_end_to_the_other() {
+    let (database, sql) = migrated().await;
+    let erp = webhook(&database, "acme", "ERP Sync").await;
+    let spill = async |first: i64, count: i64| {
+        let at = |nth: i64| now().saturating_sub(1.hour()).unwrap().saturating_add(nth.milliseconds()).unwrap();
+        let record = |nth: i64| set_aside(erp, &format!("e{nth}"), at(nth), DeliveryState::Queued);
+        let records: Vec<_> = (first..first + count).map(record).collect();
+        database.record(&records, AUTO_PAUSE).await.unwrap();
+    };
+    for nth in 0..10 {
+        spill(nth, 1).await;
+        assert_eq!(release_all(&database, &sql, erp).await.len(), 1);
+    }
+    spill(10, 1000).await;
+    spill(1010, 1000).await;
+    for nth in 2010..2030 {
+        spill(nth, 1).await;
+    }
+    assert_eq!(release_all(&database, &sql, erp).await.len(), 2020);
+
+    // What a connection counted is known at the latest when it ends.
+    drop(database);
+    let read = "SELECT sum(n_tup_del) FILTER (WHERE relname = 'waiting_deliveries')::int8, sum(seq_tup_read)::int8
+        FROM pg_stat_user_tables WHERE relname IN ('waiting_deliveries', 'releases')";
+    let told = async || sql.query_one(read, &[]).await.unwrap().get::<_, i64>(0) == 2030;
+    testkit::wait::until(Duration::from_secs(60), "the counts of what was read", told).await.unwrap();
+    let read_in_passing: i64 = sql.query_one(read, &[]).await.unwrap().get(1);
+    assert!(read_in_passing < 2000, "{read_in_passing} rows were read without an index");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use domain::{DeliveryState, WebhookId};
+use domain::{DeliveryState, Trigger, WebhookId};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use store::outcomes::{DeliveryRecord, SetAside};
@@ -183,7 +183,7 @@ async fn what_is_held_goes_with_its_day() {
             step: 0,
             next_attempt_at: None,
             attempt: None,
-            set_aside: Some(SetAside { manual: false, returned: false }),
+            set_aside: Some(SetAside { trigger: Trigger::Resume, returned: false }),
             ..retrying(webhook, &format!("{days_ago} days"), ago(days_ago))
         };
         database.record(&[held], AUTO_PAUSE).await.unwrap();
