@@ -187,8 +187,9 @@ impl Database {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
         let taken = write_log(&transaction, records).await?;
-        set_aside::leave_to_relay(&transaction, &taken).await?;
+        // Webhooks before releases, as whoever resumes one: in another order they could wait for each other.
         let changes = health::apply(&transaction, &taken, auto_pause).await?;
+        set_aside::leave_to_relay(&transaction, &taken).await?;
         transaction.commit().await?;
         Ok(changes)
     }
