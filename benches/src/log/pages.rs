@@ -4,10 +4,10 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use anyhow::Context;
-use domain::{DeliveryId, DeliveryState, EventType};
+use domain::{DeliveryState, EventType};
 use jiff::{Timestamp, ToSpan};
 use store::Database;
-use store::delivery_log::Filter;
+use store::delivery_log::{Filter, Place};
 use store::stats::Window;
 use tokio_postgres::{NoTls, Row};
 
@@ -59,7 +59,7 @@ pub struct Pages {
 /// A webhook whose log is read, and the place of its hundredth page.
 struct Reader {
     subject: Subject,
-    deep: Option<(Timestamp, DeliveryId)>,
+    deep: Place,
 }
 
 impl Page {
@@ -92,7 +92,7 @@ impl Page {
         let failed = Some(DeliveryState::Failed);
         let rare = EventType::all().last().map(|event_type| event_type.name().to_owned());
         Ok(match self {
-            Self::Deep => Filter { after: reader.deep, ..Filter::default() },
+            Self::Deep => Filter { place: reader.deep, ..Filter::default() },
             Self::Failed => Filter { state: failed, ..Filter::default() },
             Self::Rare => Filter { event_type: rare, ..Filter::default() },
             Self::RareFailed => Filter { state: failed, event_type: rare, ..Filter::default() },
@@ -162,12 +162,12 @@ async fn readers(database: &Database, subjects: &[Subject]) -> anyhow::Result<Ve
 }
 
 /// Goes there page by page, as people do.
-async fn place_of_deep(database: &Database, subject: &Subject) -> anyhow::Result<Option<(Timestamp, DeliveryId)>> {
+async fn place_of_deep(database: &Database, subject: &Subject) -> anyhow::Result<Place> {
     let mut filter = Filter::default();
     for _ in 1..DEEP {
         let page = database.deliveries(&subject.account, subject.webhook, &filter, LINES - 1).await?;
         let Some(last) = page.last() else { break };
-        filter.after = Some((last.created_at, last.id));
+        filter.place = Place::After(last.created_at, last.id);
     }
-    Ok(filter.after)
+    Ok(filter.place)
 }

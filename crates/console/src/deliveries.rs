@@ -6,7 +6,7 @@ mod representation;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use domain::{DeliveryId, EventType, WebhookId};
-use store::delivery_log::{Delivery, Filter};
+use store::delivery_log::{Delivery, Filter, Place};
 
 use crate::caller::Reader;
 use crate::page::{Cursor, Page};
@@ -30,7 +30,8 @@ pub(crate) async fn list(
     query.finish()?;
     let list = format!("deliveries of {} of {}", id, caller.account);
     let after = cursor.map(|text| Cursor::decode(&list, &text)).transpose()?;
-    let filter = Filter { after: after.map(|cursor| (cursor.at, cursor.id.into())), ..filter };
+    let place = after.map_or(Place::Newest, |cursor| Place::After(cursor.at, cursor.id.into()));
+    let filter = Filter { place, ..filter };
     if !state.database.webhook_exists(&caller.account, id).await? {
         return Err(Problem::not_found());
     }
@@ -47,7 +48,7 @@ fn filter(query: &mut Query<'_>) -> Filter {
     if since.is_some_and(|since| until.is_some_and(|until| since > until)) {
         query.refuse("since", "since_after_until", "`since` must not be later than `until`");
     }
-    Filter { state, event_type: event_type.map(|it| it.name().to_owned()), since, until, after: None }
+    Filter { state, event_type: event_type.map(|it| it.name().to_owned()), since, until, place: Place::Newest }
 }
 
 /// `GET /deliveries/{id}`: everything known about one.

@@ -1,13 +1,13 @@
 //! Reading the delivery log, always within one account.
 
 mod extracts;
-mod newer;
 
 pub use extracts::Extract;
 
 use deadpool_postgres::Client;
 use domain::{AccountName, DeliveryId, DeliveryState, Outcome, Trigger, WebhookId};
 use jiff::Timestamp;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
 use crate::database::Database;
@@ -88,14 +88,26 @@ pub struct Filter {
     pub since: Option<Timestamp>,
     /// Only those created before then.
     pub until: Option<Timestamp>,
-    /// Only those after this one, in the list's order.
-    pub after: Option<(Timestamp, DeliveryId)>,
+    /// Where the page is.
+    pub place: Place,
 }
 
-/// Newest first. The order begins with the partition key, so that Postgres reads one day after the other and stops when
-/// the page is full. Limits that are not given become infinite instead of being skipped by an `OR`: only so are they
-/// conditions of the index, and days outside them left out, in a plan that is made once for all parameters. What else
-/// narrows it is put in for `{narrowing}`.
+/// Where a page is in a log that runs from the newest delivery to the oldest.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Place {
+    /// At the beginning.
+    #[default]
+    Newest,
+    /// Those that come next after this one.
+    After(Timestamp, DeliveryId),
+    /// Those just before this one.
+    Before(Timestamp, DeliveryId),
+}
+
+/// The order begins with the partition key, so that Postgres reads one day after the other and stops when the page is full.
+/// Limits that are not given become infinite instead of being skipped by an `OR`: only so are they conditions of the
+/// index, and days outside them left out, in a plan that is made once for all parameters. What else narrows it is put in
+/// for `{narrowing}`, and for `{place}` one of the two below.
 const PAGE: &str = "SELECT id, webhook_id, event_id, event_type, state, test, attempts, http_status, error,
         response_time_ms, created_at, updated_at, next_attempt_at
     FROM deliveries
@@ -103,10 +115,15 @@ const PAGE: &str = "SELECT id, webhook_id, event_id, event_type, state, test, at
         AND {narrowing}
         AND created_at >= coalesce($5, '-infinity'::timestamptz) AND created_on >= coalesce($6, '-infinity'::date)
         AND created_at < coalesce($7, 'infinity'::timestamptz) AND created_on <= coalesce($8, 'infinity'::date)
-        AND (created_on, created_at, id) < (coalesce($11, 'infinity'::date), coalesce($9, 'infinity'::timestamptz),
-            coalesce($10, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
-        AND created_on <= coalesce($11, 'infinity'::date)
-    ORDER BY created_on DESC, created_at DESC, id DESC LIMIT $12";
+        AND {place} LIMIT $12";
+
+const OLDER: &str = "(created_on, created_at, id) < (coalesce($9, 'infinity'::date),
+            coalesce($10, 'infinity'::timestamptz), coalesce($11, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
+        AND created_on <= coalesce($9, 'infinity'::date)
+    ORDER BY created_on DESC, created_at DESC, id DESC";
+
+const NEWER: &str = "(created_on, created_at, id) > ($9, $10, $11) AND created_on >= $9
+    ORDER BY created_on, created_at, id";
 
 const ONE: &str = "SELECT id, webhook_id, event_id, event_type, state, test, attempts, http_status, error,
         response_time_ms, created_at, updated_at, next_attempt_at, payload
@@ -131,30 +148,29 @@ impl Database {
         limit: i64,
     ) -> Result<Vec<Delivery>, StoreError> {
         let connection = self.connection().await?;
-        let statement = prepare(&connection, PAGE, filter).await?;
+        let statement = prepare(&connection, filter).await?;
         let state = filter.state.map(DeliveryState::as_str);
         let (since_day, until_day) = (filter.since.map(day_of), filter.until.map(day_of));
-        let (after_at, after_id) = filter.after.map_or((None, None), |(at, id)| (Some(at), Some(id.as_uuid())));
-        let after_day = after_at.map(day_of);
-        let rows = connection
-            .query(
-                &statement,
-                &[
-                    &account.as_str(),
-                    &webhook.0,
-                    &state,
-                    &filter.event_type,
-                    &filter.since,
-                    &since_day,
-                    &filter.until,
-                    &until_day,
-                    &after_at,
-                    &after_id,
-                    &after_day,
-                    &limit,
-                ],
-            )
-            .await?;
+        let (at, id) = filter.place.delivery().unzip();
+        let (day, id) = (at.map(day_of), id.map(|id| id.as_uuid()));
+        let parameters: [&(dyn ToSql + Sync); 12] = [
+            &account.as_str(),
+            &webhook.0,
+            &state,
+            &filter.event_type,
+            &filter.since,
+            &since_day,
+            &filter.until,
+            &until_day,
+            &day,
+            &at,
+            &id,
+            &limit,
+        ];
+        let mut rows = connection.query(&statement, &parameters).await?;
+        if let Place::Before(..) = filter.place {
+            rows.reverse();
+        }
         rows.iter().map(delivery).collect()
     }
 
@@ -174,10 +190,23 @@ impl Database {
     }
 }
 
+impl Place {
+    fn delivery(self) -> Option<(Timestamp, DeliveryId)> {
+        match self {
+            Self::Newest => None,
+            Self::After(at, id) | Self::Before(at, id) => Some((at, id)),
+        }
+    }
+}
+
 /// A page's statement for this filter. Where state and type are both given, it depends on their values which of the two
 /// indexes is the better one: only a plan for these values can tell, and is made anew each time.
-async fn prepare(connection: &Client, page: &str, filter: &Filter) -> Result<Statement, StoreError> {
-    let page = page.replace("{narrowing}", narrowing(filter));
+async fn prepare(connection: &Client, filter: &Filter) -> Result<Statement, StoreError> {
+    let place = match filter.place {
+        Place::Newest | Place::After(..) => OLDER,
+        Place::Before(..) => NEWER,
+    };
+    let page = PAGE.replace("{narrowing}", narrowing(filter)).replace("{place}", place);
     if filter.state.is_some() && filter.event_type.is_some() {
         return Ok(connection.prepare(&page).await?);
     }

@@ -31,10 +31,8 @@ pub(super) async fn show(
     viewer: SignedIn,
     PathId(id): PathId<WebhookId>,
 ) -> Result<Response, PageError> {
-    let webhook = state.api.database.webhook(&viewer.bearer.account, id).await?.ok_or_else(PageError::not_found)?;
-    if !viewer.is_admin() {
-        return Err(PageError::viewer());
-    }
+    let webhook = state.webhook(&viewer, id).await?;
+    viewer.admins_only()?;
     let held = (webhook.held > 0).then(|| count(webhook.held, "waiting event", "waiting events"));
     let shown = DeletePage { shell: state.shell(&viewer).await?, id, name: webhook.name, url: webhook.url, held };
     page(StatusCode::OK, &shown)

@@ -104,7 +104,7 @@ pub(super) async fn answer(
     extras: Extras,
 ) -> Result<Response, PageError> {
     let (database, account) = (&state.api.database, &viewer.bearer.account);
-    let webhook = database.webhook(account, id).await?.ok_or_else(PageError::not_found)?;
+    let webhook = state.webhook(viewer, id).await?;
     let shell = state.shell(viewer).await?.with_done(extras.done.as_deref());
     let window = extras.window.unwrap_or(Window::Day);
     let secret = viewer.is_admin().then(|| {

@@ -41,10 +41,8 @@ pub(super) async fn show(
     viewer: SignedIn,
     PathId(id): PathId<WebhookId>,
 ) -> Result<Response, PageError> {
-    let webhook = state.api.database.webhook(&viewer.bearer.account, id).await?.ok_or_else(PageError::not_found)?;
-    if !viewer.is_admin() {
-        return Err(PageError::viewer());
-    }
+    let webhook = state.webhook(&viewer, id).await?;
+    viewer.admins_only()?;
     let form = WebhookFields::of(&webhook);
     FormPage::editing(state.shell(&viewer).await?, id, webhook.version, &webhook.name, form).answer()
 }
@@ -55,7 +53,7 @@ pub(super) async fn save(
     PathId(id): PathId<WebhookId>,
     AdminSubmission(Submission { by, fields }): AdminSubmission,
 ) -> Result<Response, PageError> {
-    let webhook = state.api.database.webhook(&by.bearer.account, id).await?.ok_or_else(PageError::not_found)?;
+    let webhook = state.webhook(&by, id).await?;
     let version = fields.get("version").and_then(|version| version.parse().ok());
     let form = WebhookFields::sent(&fields, false);
     let refused = async |status, errors| {

@@ -7,7 +7,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::{DeliveryId, DeliveryState, EventType, WebhookId};
-use store::delivery_log::{Delivery, Extract, Filter};
+use store::delivery_log::{Delivery, Extract, Filter, Place};
 use url::form_urlencoded;
 
 use super::failure::PageError;
@@ -71,7 +71,7 @@ pub(super) async fn show(
     let query = PageQuery::parse(query.as_deref());
     let (database, account) = (&state.api.database, &viewer.bearer.account);
     let filter = filter(&query)?;
-    let webhook = database.webhook(account, id).await?.ok_or_else(PageError::not_found)?;
+    let webhook = state.webhook(&viewer, id).await?;
     let list = format!("pages of deliveries of {id} of {account}");
     let slice = slice(&state, &viewer, id, &filter, &list, &query).await?;
     let mut extracts = database.extracts(account, &slice.deliveries, EXTRACT_BYTES).await?;
@@ -103,7 +103,7 @@ fn filter(query: &PageQuery<'_>) -> Result<Filter, PageError> {
         event_type: query.event_type()?.map(|event_type| event_type.name().to_owned()),
         since: query.since()?,
         until: query.until()?,
-        after: None,
+        place: Place::Newest,
     })
 }
 
@@ -124,23 +124,21 @@ async fn slice(
     list: &str,
     query: &PageQuery<'_>,
 ) -> Result<Slice, PageError> {
-    let (database, account) = (&state.api.database, &viewer.bearer.account);
-    let place = |name| query.get(name).map(|text| Cursor::decode(list, text)).transpose();
-    let limit = PAGE as i64 + 1;
-    if let Some(cursor) = place("before")? {
-        let before = (cursor.at, cursor.id.into());
-        let mut deliveries = database.newer_deliveries(account, id, filter, before, limit).await?;
-        let newer = deliveries.len() > PAGE;
-        if newer {
-            deliveries.remove(0);
-        }
-        return Ok(Slice { deliveries, newer, older: true });
+    let cursor = |name| query.get(name).map(|text| Cursor::decode(list, text)).transpose();
+    let place = match (cursor("before")?, cursor("after")?) {
+        (Some(before), _) => Place::Before(before.at, before.id.into()),
+        (None, Some(after)) => Place::After(after.at, after.id.into()),
+        (None, None) => Place::Newest,
+    };
+    let filter = Filter { place, ..filter.clone() };
+    let mut deliveries = state.api.database.deliveries(&viewer.bearer.account, id, &filter, PAGE as i64 + 1).await?;
+    let more = deliveries.len() > PAGE;
+    if let Place::Before(..) = place {
+        deliveries.drain(..deliveries.len().saturating_sub(PAGE));
+        return Ok(Slice { deliveries, newer: more, older: true });
     }
-    let after = place("after")?.map(|cursor| (cursor.at, cursor.id.into()));
-    let mut deliveries = database.deliveries(account, id, &Filter { after, ..filter.clone() }, limit).await?;
-    let older = deliveries.len() > PAGE;
     deliveries.truncate(PAGE);
-    Ok(Slice { deliveries, newer: after.is_some(), older })
+    Ok(Slice { deliveries, newer: matches!(place, Place::After(..)), older: more })
 }
 
 /// What does not fit any more is left to the delivery's own page.

@@ -49,10 +49,8 @@ pub(super) async fn show(
     RawQuery(query): RawQuery,
 ) -> Result<Response, PageError> {
     let query = PageQuery::parse(query.as_deref());
-    let webhook = state.api.database.webhook(&viewer.bearer.account, id).await?.ok_or_else(PageError::not_found)?;
-    if !viewer.is_admin() {
-        return Err(PageError::viewer());
-    }
+    let webhook = state.webhook(&viewer, id).await?;
+    viewer.admins_only()?;
     let since = query.since()?;
     let found = match since {
         Some(since) => Some(find(&state, &viewer, id, RecoverRange::new(since, query.until()?)?).await?),

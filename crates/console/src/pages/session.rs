@@ -39,6 +39,11 @@ impl SignedIn {
     pub(super) fn is_admin(&self) -> bool {
         self.bearer.role == Role::Admin
     }
+
+    /// 403 for a viewer.
+    pub(super) fn admins_only(&self) -> Result<(), PageError> {
+        if self.is_admin() { Ok(()) } else { Err(PageError::viewer()) }
+    }
 }
 
 impl FromRequestParts<PageState> for SignedIn {

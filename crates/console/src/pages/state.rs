@@ -3,9 +3,13 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
+use domain::WebhookId;
+use store::webhooks::Webhook;
 use url::form_urlencoded;
 
 use super::cookie::SessionCookie;
+use super::failure::PageError;
+use super::session::SignedIn;
 use super::sign_in_limit::SignInLimit;
 use super::{LIST, SIGN_IN};
 use crate::state::ApiState;
@@ -31,6 +35,11 @@ impl PageState {
     pub(crate) fn new(api: ApiState) -> Self {
         let cookie = Arc::new(SessionCookie::new(&api));
         Self { api, cookie, sign_in_limit: Arc::default() }
+    }
+
+    /// The webhook that a page is about, or 404 when their account has none with this id.
+    pub(super) async fn webhook(&self, by: &SignedIn, id: WebhookId) -> Result<Webhook, PageError> {
+        self.api.database.webhook(&by.bearer.account, id).await?.ok_or_else(PageError::not_found)
     }
 
     /// The path of the list; every page's is this, or begins with it.

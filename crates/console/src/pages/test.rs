@@ -121,8 +121,7 @@ pub(super) async fn webhook(
     headers: HeaderMap,
     AdminSubmission(submission): AdminSubmission,
 ) -> Result<Response, PageError> {
-    let account = &submission.by.bearer.account;
-    let webhook = state.api.database.webhook(account, id).await?.ok_or_else(PageError::not_found)?;
+    let webhook = state.webhook(&submission.by, id).await?;
     let tested = Tested::new(&state, &submission, Some(&webhook)).await?;
     if wants_fragment(&headers) {
         return page(tested.status, &Fragment { test: &tested.view });

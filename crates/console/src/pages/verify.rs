@@ -37,7 +37,7 @@ pub(super) async fn show(
     viewer: SignedIn,
     PathId(id): PathId<WebhookId>,
 ) -> Result<Response, PageError> {
-    let webhook = state.api.database.webhook(&viewer.bearer.account, id).await?.ok_or_else(PageError::not_found)?;
+    let webhook = state.webhook(&viewer, id).await?;
     let shell = state.shell(&viewer).await?;
     let shown = VerifyPage { shell, id, name: webhook.name, url: webhook.url, samples: SAMPLES };
     page(StatusCode::OK, &shown)

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use domain::{DeliveryState, WebhookId};
 use jiff::ToSpan;
-use store::delivery_log::Filter;
+use store::delivery_log::{Filter, Place};
 use store::outcomes::DeliveryRecord;
 
 use crate::fixture::{AUTO_PAUSE, account, delivered, migrated, now, retrying};
@@ -20,7 +20,7 @@ fn forty(webhook: WebhookId) -> Vec<DeliveryRecord> {
 }
 
 #[tokio::test]
-async fn pages_run_from_the_newest_on_across_days() {
+async fn pages_run_from_the_newest_on_across_days_and_back() {
     let (database, _sql) = migrated().await;
     let webhook = WebhookId::generate();
     let mut records = forty(webhook);
@@ -34,9 +34,18 @@ async fn pages_run_from_the_newest_on_across_days() {
             let page = database.deliveries(&account("acme"), webhook, &filter, limit).await.unwrap();
             seen.extend(page.iter().map(|delivery| delivery.id));
             let Some(last) = page.last() else { break };
-            filter.after = Some((last.created_at, last.id));
+            filter.place = Place::After(last.created_at, last.id);
         }
         assert_eq!(seen, expected, "{limit}");
+        let (oldest, mut back) = (records.last().unwrap(), Vec::new());
+        filter.place = Place::Before(oldest.created_at, oldest.delivery);
+        loop {
+            let page = database.deliveries(&account("acme"), webhook, &filter, limit).await.unwrap();
+            let Some(first) = page.first() else { break };
+            filter.place = Place::Before(first.created_at, first.id);
+            back.splice(..0, page.iter().map(|delivery| delivery.id));
+        }
+        assert_eq!(back, expected[..39], "{limit}");
     }
 }
 
