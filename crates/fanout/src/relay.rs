@@ -1,7 +1,7 @@
 //! The one relay: whatever has to go from Postgres to the broker later leaves through here. Rows are claimed so that
 //! several processes share the work, published, confirmed, and only then taken off their lists.
 
-pub mod notifications;
+mod notifications;
 mod reconcile;
 mod recoveries;
 mod release;
@@ -46,8 +46,8 @@ impl Relay {
         tracker.spawn(self.clone().release());
         tracker.spawn(self.clone().release_forgotten());
         tracker.spawn(self.clone().recoveries());
-        tracker.spawn(reconcile::run(self.database.clone(), self.publisher.clone(), self.stop.clone()));
-        tracker.spawn(notifications::run(self.database, self.publisher, self.metrics, self.stop));
+        tracker.spawn(self.clone().reconcile());
+        tracker.spawn(self.notifications());
     }
 
     /// False when it is time to end.

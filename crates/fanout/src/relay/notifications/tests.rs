@@ -1,17 +1,22 @@
 //! On real servers.
 
-use broker::{BrokerUrl, Connector, Telemetry, Topology};
-use domain::NotificationKind;
+use std::sync::Arc;
+
+use broker::{BrokerUrl, Connector, Publisher, Telemetry, Topology};
+use domain::{NotificationKind, ReleasePace};
 use lapin::options::{BasicGetOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use runtime::{Metrics, Program, Readiness, Settings};
+use store::Database;
 use testkit::servers::PrivateRabbit;
 use testkit::shared_stack;
 use testkit::wait::until;
 use tokio_postgres::{Client, NoTls};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::*;
+use crate::metrics::FanoutMetrics;
 
 const WITHIN: Duration = Duration::from_secs(60);
 const TOLD: &str = "told";
@@ -70,7 +75,9 @@ impl Scene {
         let telemetry = Arc::new(Telemetry::new(&metrics, &Readiness::new()));
         let publisher = Publisher::start(self.connector(), telemetry, self.stop.clone());
         let metrics = Arc::new(FanoutMetrics::new(&metrics));
-        tokio::spawn(run(self.database(), publisher, Arc::clone(&metrics), self.stop.clone()));
+        let (database, pace) = (self.database(), ReleasePace::START);
+        let relay = Relay { database, publisher, pace, metrics: Arc::clone(&metrics), stop: self.stop.clone() };
+        tokio::spawn(relay.notifications());
         metrics
     }
 
