@@ -43,8 +43,9 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let _telemetry = TelemetryServer::start(settings.telemetry.listen, metrics.clone(), readiness.clone()).await?;
     let tracker = TaskTracker::new();
     let api_stop = CancellationToken::new();
-    api::start(&settings, &parts.database, parts.tests(&settings), &metrics, &tracker, api_stop.clone()).await?;
-    store::watch_pool(&parts.database, &metrics, stop.clone());
+    let for_requests = parts.database.for_requests();
+    api::start(&settings, &for_requests, parts.tests(&settings), &metrics, &tracker, api_stop.clone()).await?;
+    store::watch_pools(vec![parts.database.clone(), for_requests], &metrics, stop.clone());
     info!(version = runtime::VERSION, "fanout started");
 
     let worked = tokio::select! {

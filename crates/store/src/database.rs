@@ -19,6 +19,8 @@ use crate::secret_keys::{SecretKey, SecretKeys};
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// The server gives up a statement after this; a dropped future does not stop one.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The same where somebody waits for an answer, who is told after 20 seconds that there is none.
+const REQUEST_STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where the database is, with its credentials; shown without them.
 #[derive(Clone)]
@@ -96,19 +98,16 @@ impl Database {
     pub fn new(url: &DatabaseUrl, pool_size: usize, roots: RootCertStore, keys: SecretKeys) -> Self {
         let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
         let tls = MakeRustlsConnect::new(tls);
-        let mut pooled = url.0.clone();
-        let given = url.0.get_options().unwrap_or_default();
-        pooled.options(format!("-c statement_timeout={} {given}", STATEMENT_TIMEOUT.as_millis()));
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(pooled, tls.clone(), recycling);
-        let timeout = Some(CONNECTION_TIMEOUT);
-        let pool = Pool::builder(manager)
-            .max_size(pool_size)
-            .timeouts(Timeouts { wait: timeout, create: timeout, recycle: timeout })
-            .runtime(Runtime::Tokio1)
-            .build()
-            .expect("a pool with timeouts needs a runtime, and has one");
+        let pool = pool(&url.0, &tls, pool_size, STATEMENT_TIMEOUT);
         Self { pool, config: url.0.clone(), tls, keys: Arc::new(keys) }
+    }
+
+    /// The same database with a pool of its own, as large, for requests that people wait for: however many of them are
+    /// slow, the rest of the process keeps its connections.
+    #[must_use]
+    pub fn for_requests(&self) -> Self {
+        let pool = pool(&self.config, &self.tls, self.pool_size(), REQUEST_STATEMENT_TIMEOUT);
+        Self { pool, ..self.clone() }
     }
 
     pub(crate) async fn connection(&self) -> Result<Object, StoreError> {
@@ -129,4 +128,18 @@ impl Database {
         let status = self.pool.status();
         (status.size.saturating_sub(status.available), status.available)
     }
+}
+
+fn pool(config: &Config, tls: &MakeRustlsConnect, size: usize, statement_timeout: Duration) -> Pool {
+    let mut pooled = config.clone();
+    let given = config.get_options().unwrap_or_default();
+    pooled.options(format!("-c statement_timeout={} {given}", statement_timeout.as_millis()));
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let timeout = Some(CONNECTION_TIMEOUT);
+    Pool::builder(Manager::from_config(pooled, tls.clone(), recycling))
+        .max_size(size)
+        .timeouts(Timeouts { wait: timeout, create: timeout, recycle: timeout })
+        .runtime(Runtime::Tokio1)
+        .build()
+        .expect("a pool with timeouts needs a runtime, and has one")
 }

@@ -32,16 +32,16 @@ impl Label for ConnectionState {
     }
 }
 
-/// Declares the pool's metrics and keeps them up to date until `stop`. Once per process.
-pub fn watch_pool(database: &Database, metrics: &Metrics, stop: CancellationToken) {
+/// Declares the metrics of the process' pools together and keeps them up to date until `stop`. Once per process.
+pub fn watch_pools(databases: Vec<Database>, metrics: &Metrics, stop: CancellationToken) {
     let most = metrics.gauge("webhook_db_pool_connections_max", "Database connections this process opens at most.");
-    most.set(database.pool_size() as f64);
+    most.set(databases.iter().map(Database::pool_size).sum::<usize>() as f64);
     let connections = metrics
         .gauges::<ConnectionState>("webhook_db_pool_connections", "Database connections of this process, by state.");
-    let database = database.clone();
     tokio::spawn(async move {
         loop {
-            let (used, idle) = database.pool_usage();
+            let usages = databases.iter().map(Database::pool_usage);
+            let (used, idle) = usages.fold((0, 0), |(used, idle), pool| (used + pool.0, idle + pool.1));
             connections.with(ConnectionState::Used).set(used as f64);
             connections.with(ConnectionState::Idle).set(idle as f64);
             tokio::select! {

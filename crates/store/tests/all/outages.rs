@@ -9,9 +9,27 @@ use testkit::wait::until;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::fixture::{AUTO_PAUSE, connect, migrated, now, open, retrying};
+use crate::fixture::{AUTO_PAUSE, account, connect, migrated, now, open, retrying};
 
 const WITHIN: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn requests_that_the_database_keeps_waiting_keep_nobody_else_waiting() {
+    let (database, mut sql) = migrated().await;
+    let locks = sql.transaction().await.unwrap();
+    locks.batch_execute("LOCK TABLE webhooks").await.unwrap();
+    let requests = database.for_requests();
+    let acme = account("acme");
+    let stuck = futures_util::future::join_all((0..8).map(|_| requests.webhook_exists(&acme, WebhookId::generate())));
+    let meanwhile = async {
+        let all_in_use = async || requests.bearer("x").await.is_err();
+        until(WITHIN, "no connection left for another request", all_in_use).await.unwrap();
+        timeout(Duration::from_secs(4), database.due_releases(1)).await.unwrap().unwrap()
+    };
+    let (stuck, due) = timeout(WITHIN, async { tokio::join!(stuck, meanwhile) }).await.unwrap();
+    assert_eq!(due, []);
+    assert!(stuck.iter().all(|answer| answer.as_ref().is_err_and(store::StoreError::is_unavailable)), "{stuck:?}");
+}
 
 #[tokio::test]
 async fn a_stopped_server_is_unavailable_and_comes_back() {
