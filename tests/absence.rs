@@ -35,6 +35,17 @@ impl Cuttable {
         Ok(Self { all, broker, database })
     }
 
+    /// Both paths are open, and an event becomes a POST.
+    async fn start_working() -> anyhow::Result<Self> {
+        let mut cuttable = Self::start().await?;
+        cuttable.database.open().await?;
+        cuttable.broker.open().await?;
+        cuttable.wait_ready().await?;
+        cuttable.all.webhook("/", &["deal.won"]).await?;
+        cuttable.check_works("before").await?;
+        Ok(cuttable)
+    }
+
     async fn wait_ready(&mut self) -> anyhow::Result<()> {
         self.all.fanout.wait_ready().await?;
         self.all.sender.wait_ready().await
@@ -115,13 +126,7 @@ async fn programs_wait_for_a_database_that_comes_after_the_broker() -> anyhow::R
 
 #[tokio::test]
 async fn programs_that_lose_the_database_go_on_when_it_is_back() -> anyhow::Result<()> {
-    let mut cuttable = Cuttable::start().await?;
-    cuttable.database.open().await?;
-    cuttable.broker.open().await?;
-    cuttable.wait_ready().await?;
-    cuttable.all.webhook("/", &["deal.won"]).await?;
-    cuttable.check_works("before").await?;
-
+    let mut cuttable = Cuttable::start_working().await?;
     let present = cuttable.log_ends();
     cuttable.database.cut().await;
     cuttable.wait_unmet(&DATABASE).await?;
@@ -144,13 +149,7 @@ async fn programs_that_lose_the_database_go_on_when_it_is_back() -> anyhow::Resu
 
 #[tokio::test]
 async fn programs_that_lose_the_broker_go_on_when_it_is_back() -> anyhow::Result<()> {
-    let mut cuttable = Cuttable::start().await?;
-    cuttable.database.open().await?;
-    cuttable.broker.open().await?;
-    cuttable.wait_ready().await?;
-    cuttable.all.webhook("/", &["deal.won"]).await?;
-    cuttable.check_works("before").await?;
-
+    let mut cuttable = Cuttable::start_working().await?;
     let present = cuttable.log_ends();
     let_them_try(&mut cuttable.broker).await?;
     cuttable.wait_unmet(&BROKER).await?;

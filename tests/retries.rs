@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use e2e::{Deployment, Event, Site};
+use e2e::{Deployment, Event};
 use serde_json::{Value, json};
 use testkit::certificates::ServerIdentity;
 use testkit::receiver::{Answer, ReceivedRequest, Receiver, Script};
@@ -78,15 +78,7 @@ async fn redirects_and_client_errors_fail_at_once() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn an_address_that_may_not_be_dialled_fails_at_once_and_is_not_dialled() -> anyhow::Result<()> {
-    let mut site = Site::new().await?;
-    site.migrate().await?;
-    let fanout = site.fanout().await?;
-    // Allowed when the webhook was saved, not any more when it is sent.
-    site.set("WEBHOOKS_EGRESS__ALLOW_NETWORKS", "127.0.0.1/32");
-    let sender = site.sender().await?;
-    let receiver = Receiver::builder(&site.ca).listen("127.0.0.2:0".parse()?).start().await?;
-    let (api, crm, own) = (site.api(&fanout, "acme").await?, site.crm().await?, Receiver::start(&site.ca).await?);
-    let all = Deployment { fanout, sender, receiver: own, api, crm, site };
+    let (all, receiver) = Deployment::with_blocked_receiver().await?;
     let webhook = all.webhook_at(&receiver.url("/"), &["deal.won"]).await?;
     all.crm.publish(Event::new("deal.won", "e").as_json()).await?;
 

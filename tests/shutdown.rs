@@ -7,7 +7,7 @@ use testkit::receiver::{Answer, Script};
 use testkit::wait;
 
 const ACCEPTED: &str = r#"webhook_events_consumed_total{event_type="deal.won",result="accepted"}"#;
-const SENT: &str = r#"webhook_delivery_attempts_total{outcome="success",trigger="event"}"#;
+const DELIVERED: &str = r#"webhook_deliveries_finished_total{result="delivered"}"#;
 const GRACE: Duration = Duration::from_secs(20);
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn two_fanouts_and_two_senders_share_the_work() -> anyhow::Result<()> {
 
     all.receiver.wait_for(count, DEADLINE).await?;
     assert_eq!(all.receiver.count_by_webhook_id().len(), count);
-    for (series, pair) in [(ACCEPTED, [&all.fanout, &fanout]), (SENT, [&all.sender, &sender])] {
+    for (series, pair) in [(ACCEPTED, [&all.fanout, &fanout]), (DELIVERED, [&all.sender, &sender])] {
         let all_done = async || {
             let done =
                 [pair[0].metric(series).await.unwrap_or_default(), pair[1].metric(series).await.unwrap_or_default()];

@@ -70,15 +70,7 @@ async fn every_ending_has_its_sentence() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn an_address_that_may_not_be_dialled_is_not_dialled_by_a_test() -> anyhow::Result<()> {
-    let mut site = Site::new().await?;
-    site.migrate().await?;
-    let fanout = site.fanout().await?;
-    // Allowed when the form is checked, not any more when it is tested.
-    site.set("WEBHOOKS_EGRESS__ALLOW_NETWORKS", "127.0.0.1/32");
-    let sender = site.sender().await?;
-    let receiver = Receiver::builder(&site.ca).listen("127.0.0.2:0".parse()?).start().await?;
-    let (api, crm, own) = (site.api(&fanout, "acme").await?, site.crm().await?, Receiver::start(&site.ca).await?);
-    let all = Deployment { fanout, sender, receiver: own, api, crm, site };
+    let (all, receiver) = Deployment::with_blocked_receiver().await?;
     let blocked = "No HTTP response = Failed: address not allowed";
     assert_eq!(all.api.test_url(&receiver.url("/")).await?, blocked);
     let webhook = all.webhook_at(&receiver.url("/"), &["deal.won"]).await?;

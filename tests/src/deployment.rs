@@ -61,6 +61,22 @@ impl Deployment {
         Ok(Self { fanout, sender, receiver, api, crm, site })
     }
 
+    /// A deployment and a receiver that may be saved as an address, and may not be dialled any more.
+    ///
+    /// # Errors
+    /// Something does not start.
+    pub async fn with_blocked_receiver() -> anyhow::Result<(Self, Receiver)> {
+        let mut site = Site::new().await?;
+        site.migrate().await?;
+        let fanout = site.fanout().await?;
+        site.set("WEBHOOKS_EGRESS__ALLOW_NETWORKS", "127.0.0.1/32");
+        let sender = site.sender().await?;
+        let blocked = Receiver::builder(&site.ca).listen(([127, 0, 0, 2], 0).into()).start().await?;
+        let (api, crm, receiver) =
+            (site.api(&fanout, "acme").await?, site.crm().await?, Receiver::start(&site.ca).await?);
+        Ok((Self { fanout, sender, receiver, api, crm, site }, blocked))
+    }
+
     /// A webhook of `acme` that posts to `path` of the receiver; fanout knows it.
     ///
     /// # Errors

@@ -3,30 +3,12 @@
 use domain::{DeliveryId, DeliveryState};
 use jiff::ToSpan;
 use serde_json::{Value, json};
-use store::outcomes::DeliveryRecord;
-use testkit::http::{Client, Response};
+use testkit::http::Response;
 
-use crate::api::{ACCOUNT, AUTO_PAUSE, Api, account, create, erp_sync, expected, field_errors, id, ok, problem};
-use crate::deliveries::{delivered, failed, now};
-
-struct Log {
-    api: Api,
-    client: Client,
-    webhook: String,
-}
+use crate::api::{ACCOUNT, account, create, erp_sync, expected, field_errors, id, ok, problem};
+use crate::deliveries::{Log, delivered, failed, now};
 
 impl Log {
-    async fn start() -> Self {
-        let api = Api::start().await;
-        let client = api.admin().await;
-        let webhook = id(&create(&client, &erp_sync()).await).to_owned();
-        Self { api, client, webhook }
-    }
-
-    async fn record(&self, records: &[DeliveryRecord]) {
-        self.api.database.record(records, AUTO_PAUSE).await.unwrap();
-    }
-
     async fn post(&self, path: &str, body: &Value) -> Response {
         self.client.post(path, body).await.unwrap()
     }

@@ -68,21 +68,22 @@ pub fn held(owner: &str, webhook: &str, event_id: &str, created_at: Timestamp) -
     }
 }
 
-struct Log {
-    api: Api,
-    client: Client,
-    webhook: String,
+/// The log of a webhook, and an administrator of its account.
+pub struct Log {
+    pub api: Api,
+    pub client: Client,
+    pub webhook: String,
 }
 
 impl Log {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let api = Api::start().await;
         let client = api.admin().await;
         let webhook = id(&create(&client, &erp_sync()).await).to_owned();
         Self { api, client, webhook }
     }
 
-    async fn record(&self, records: &[DeliveryRecord]) {
+    pub async fn record(&self, records: &[DeliveryRecord]) {
         self.api.database.record(records, AUTO_PAUSE).await.unwrap();
     }
 
