@@ -96,8 +96,10 @@ impl Writer {
                     batch.drain(..portion(&batch)).map(|p| (p.record, p.written)).unzip();
                 self.write(&records, waiting).await;
             }
-            if !full {
-                tokio::time::sleep(BATCH_EVERY.saturating_sub(begun.elapsed())).await;
+            // Even a sleep of nothing lasts until the timer's next millisecond.
+            let left = BATCH_EVERY.saturating_sub(begun.elapsed());
+            if !full && !left.is_zero() {
+                tokio::time::sleep(left).await;
             }
         }
     }

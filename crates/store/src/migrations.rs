@@ -8,11 +8,12 @@ use tracing::warn;
 use crate::database::Database;
 use crate::error::StoreError;
 
-const MIGRATIONS: [(i32, &str, &str); 4] = [
+const MIGRATIONS: [(i32, &str, &str); 5] = [
     (1, "webhooks_and_deliveries", include_str!("../migrations/0001_webhooks_and_deliveries.sql")),
     (2, "life_of_a_webhook", include_str!("../migrations/0002_life_of_a_webhook.sql")),
     (3, "test_requests", include_str!("../migrations/0003_test_requests.sql")),
     (4, "console", include_str!("../migrations/0004_console.sql")),
+    (5, "returned_deliveries", include_str!("../migrations/0005_returned_deliveries.sql")),
 ];
 
 /// Held while migrating, so that several places may migrate at once: the first does it, the others find it done.

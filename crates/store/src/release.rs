@@ -93,6 +93,10 @@ const TAKE: &str = "DELETE FROM waiting_deliveries WHERE ctid = ANY (ARRAY(
         ORDER BY created_at, delivery_id LIMIT $2 FOR UPDATE SKIP LOCKED))
     RETURNING delivery_id, created_on, trigger, held OR recovery_id IS NOT NULL AS spared, returned";
 
+/// What came back is a sign once. Others of the same moment, still waiting, must not slow their webhook down for as long as
+/// it takes to release them all.
+const FORGET_RETURNED: &str = "UPDATE waiting_deliveries SET returned = false WHERE webhook_id = $1 AND returned";
+
 /// What the log does not show as waiting (any more) is not sent.
 const QUEUE: &str =
     "UPDATE deliveries d SET state = 'queued', waiting = false, updated_at = now(), next_attempt_at = NULL
@@ -120,7 +124,7 @@ const HOLD: &str = "WITH hold AS (
         UPDATE deliveries d SET state = 'held', updated_at = now() FROM hold
         WHERE d.id = hold.delivery_id AND d.created_on = hold.created_on AND d.state = 'queued'
     )
-    UPDATE waiting_deliveries w SET held = true FROM hold
+    UPDATE waiting_deliveries w SET held = true, returned = false FROM hold
     WHERE w.delivery_id = hold.delivery_id AND w.created_on = hold.created_on";
 
 /// Their webhook is gone.
@@ -221,8 +225,12 @@ impl Database {
         let seen = Absorption { returned: taken.returned, failing: turn.failing, spared: taken.spared };
         let pace = turn.pace.next(seen, configured);
         let wait = pace.until_next(u32::try_from(count).unwrap_or(u32::MAX)).as_secs_f64();
-        let next_turn = transaction.prepare_cached(NEXT_TURN).await?;
-        transaction.execute(&next_turn, &[&webhook.0, &pace.per_second(), &wait]).await?;
+        if seen.returned {
+            transaction.execute_typed(FORGET_RETURNED, &[(&webhook.0, Type::UUID)]).await?;
+        }
+        let next_turn: [(&(dyn ToSql + Sync), Type); 3] =
+            [(&webhook.0, Type::UUID), (&pace.per_second(), Type::FLOAT8), (&wait, Type::FLOAT8)];
+        transaction.execute_typed(NEXT_TURN, &next_turn).await?;
         transaction.commit().await?;
         Ok(Release::Released(count))
     }

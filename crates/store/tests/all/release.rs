@@ -146,6 +146,25 @@ async fn a_delivery_put_aside_again_while_it_is_being_released_waits_again() {
     assert_eq!(release_all(&database, &sql, erp).await.len(), 1);
 }
 
+#[tokio::test]
+async fn what_came_back_slows_its_webhook_down_once() {
+    let (database, sql) = migrated().await;
+    let erp = webhook(&database, "acme", "ERP Sync").await;
+    let returned = |nth: i64| DeliveryRecord {
+        set_aside: Some(SetAside { trigger: Trigger::Resume, returned: true }),
+        ..set_aside(erp, &format!("e{nth}"), now(), DeliveryState::Queued)
+    };
+    let records: Vec<_> = (0..5).map(returned).collect();
+    database.record(&records, AUTO_PAUSE).await.unwrap();
+    sql.execute("UPDATE releases SET per_second = 2", &[]).await.unwrap();
+    let pace_after_a_turn = async || {
+        sql.execute("UPDATE releases SET next_at = now()", &[]).await.unwrap();
+        assert_eq!(database.release(erp, pace(), async |_| true).await.unwrap(), Release::Released(1));
+        sql.query_one("SELECT per_second FROM releases", &[]).await.unwrap().get::<_, f64>(0)
+    };
+    assert_eq!([pace_after_a_turn().await, pace_after_a_turn().await], [1.0, 2.0]);
+}
+
 /// Statements that are prepared while a list is empty are run when it is full.
 #[tokio::test]
 async fn whoever_puts_aside_and_releases_reads_no_list_from_one_end_to_the_other() {
