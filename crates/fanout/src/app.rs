@@ -6,7 +6,7 @@ use anyhow::Context;
 use broker::{Connector, Consumer, Publisher, Requester, Telemetry, Topology, topology};
 use console::Tests;
 use runtime::{Metrics, Program, Readiness, Settings, TelemetryServer, logs, shutdown};
-use store::Database;
+use store::{Database, PoolUse};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
@@ -45,7 +45,8 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let api_stop = CancellationToken::new();
     let for_requests = parts.database.for_requests();
     api::start(&settings, &for_requests, parts.tests(&settings), &metrics, &tracker, api_stop.clone()).await?;
-    store::watch_pools(vec![parts.database.clone(), for_requests], &metrics, stop.clone());
+    let pools = vec![(PoolUse::Work, parts.database.clone()), (PoolUse::Requests, for_requests)];
+    store::watch_pools(pools, &metrics, stop.clone());
     info!(version = runtime::VERSION, "fanout started");
 
     let worked = tokio::select! {

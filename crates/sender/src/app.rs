@@ -47,7 +47,7 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
         stop: stop.clone(),
     };
     let _telemetry = TelemetryServer::start(settings.telemetry.listen, metrics.clone(), readiness.clone()).await?;
-    store::watch_pools(vec![parts.database.clone()], &metrics, stop.clone());
+    store::watch_pools(vec![(store::PoolUse::Work, parts.database.clone())], &metrics, stop.clone());
     info!(version = runtime::VERSION, "sender started");
     if !settings.egress.allow_networks.is_empty() {
         warn!(networks = ?settings.egress.allow_networks, "addresses that are not public may be dialled");

@@ -20,7 +20,7 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// The server gives up a statement after this; a dropped future does not stop one.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The same where somebody waits for an answer, who is told after 20 seconds that there is none.
-const REQUEST_STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
+const REQUEST_STATEMENT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Where the database is, with its credentials; shown without them.
 #[derive(Clone)]

@@ -40,4 +40,4 @@ pub use migrations::{SchemaError, SchemaState};
 pub use partitions::PARTITIONS_AHEAD;
 pub use retention::Forgotten;
 pub use secret_keys::{SecretKey, SecretKeys};
-pub use telemetry::watch_pools;
+pub use telemetry::{PoolUse, watch_pools};

@@ -32,18 +32,48 @@ impl Label for ConnectionState {
     }
 }
 
-/// Declares the metrics of the process' pools together and keeps them up to date until `stop`. Once per process.
-pub fn watch_pools(databases: Vec<Database>, metrics: &Metrics, stop: CancellationToken) {
-    let most = metrics.gauge("webhook_db_pool_connections_max", "Database connections this process opens at most.");
-    most.set(databases.iter().map(Database::pool_size).sum::<usize>() as f64);
-    let connections = metrics
-        .gauges::<ConnectionState>("webhook_db_pool_connections", "Database connections of this process, by state.");
+/// What a pool's connections are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoolUse {
+    /// What the process exists for.
+    Work,
+    /// Requests that people wait for.
+    Requests,
+}
+
+impl Label for PoolUse {
+    const NAME: &'static str = "pool";
+
+    fn all() -> &'static [Self] {
+        &[Self::Work, Self::Requests]
+    }
+
+    fn value(self) -> &'static str {
+        match self {
+            Self::Work => "work",
+            Self::Requests => "requests",
+        }
+    }
+}
+
+/// Declares the metrics of the process' pools and keeps them up to date until `stop`. Once per process.
+pub fn watch_pools(pools: Vec<(PoolUse, Database)>, metrics: &Metrics, stop: CancellationToken) {
+    let most = metrics.gauges::<PoolUse>(
+        "webhook_db_pool_connections_max",
+        "Database connections this process opens at most, by pool.",
+    );
+    let connections = metrics.gauges::<(PoolUse, ConnectionState)>(
+        "webhook_db_pool_connections",
+        "Database connections of this process, by pool and state.",
+    );
     tokio::spawn(async move {
         loop {
-            let usages = databases.iter().map(Database::pool_usage);
-            let (used, idle) = usages.fold((0, 0), |(used, idle), pool| (used + pool.0, idle + pool.1));
-            connections.with(ConnectionState::Used).set(used as f64);
-            connections.with(ConnectionState::Idle).set(idle as f64);
+            for (pool, database) in &pools {
+                let (used, idle) = database.pool_usage();
+                most.with(*pool).set(database.pool_size() as f64);
+                connections.with((*pool, ConnectionState::Used)).set(used as f64);
+                connections.with((*pool, ConnectionState::Idle)).set(idle as f64);
+            }
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(EVERY) => {}

@@ -1,4 +1,4 @@
-//! `[database]`: where PostgreSQL is, and how many connections this process keeps.
+//! `[database]`: where PostgreSQL is, and how many connections a pool keeps.
 
 use super::connection_url::{self, ConnectionUrl};
 use super::parse::whole_number;
@@ -9,7 +9,7 @@ use super::reader::Reader;
 pub struct DatabaseSettings {
     /// `postgres://` or `postgresql://`; `store` reads the rest of it, `sslmode` included.
     pub url: ConnectionUrl,
-    /// Connections this process opens at most.
+    /// Connections of a pool at most: `fanout` has one for its work and one for requests.
     pub pool_size: usize,
 }
 

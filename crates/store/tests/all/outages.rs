@@ -26,7 +26,7 @@ async fn requests_that_the_database_keeps_waiting_keep_nobody_else_waiting() {
         until(WITHIN, "no connection left for another request", all_in_use).await.unwrap();
         timeout(Duration::from_secs(4), database.due_releases(1)).await.unwrap().unwrap()
     };
-    let (stuck, due) = timeout(WITHIN, async { tokio::join!(stuck, meanwhile) }).await.unwrap();
+    let (stuck, due) = timeout(2 * WITHIN, async { tokio::join!(stuck, meanwhile) }).await.unwrap();
     assert_eq!(due, []);
     assert!(stuck.iter().all(|answer| answer.as_ref().is_err_and(store::StoreError::is_unavailable)), "{stuck:?}");
 }
