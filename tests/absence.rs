@@ -1,6 +1,7 @@
 //! Programs start without broker and database, wait for both, lose them again and come back, without flooding the log.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use e2e::{Api, DEADLINE, Deployment, Event, Link, Site};
 use testkit::receiver::Receiver;
@@ -8,6 +9,8 @@ use testkit::wait;
 
 const BROKER: [&str; 2] = ["broker consumer", "broker publisher"];
 const DATABASE: [&str; 1] = ["database"];
+/// What is finished at the end is waited for so long.
+const GRACE: Duration = Duration::from_secs(25);
 /// Failed tries to connect, of each program, after which one that logs each would have shown it.
 const TRIES: usize = 4;
 
@@ -159,4 +162,15 @@ async fn programs_that_lose_the_broker_go_on_when_it_is_back() -> anyhow::Result
     cuttable.check_works("after").await?;
     cuttable.all.wait_until_emptied().await?;
     cuttable.all.finish().await
+}
+
+#[tokio::test]
+async fn fanout_that_waits_for_the_broker_ends_when_it_is_told_to() -> anyhow::Result<()> {
+    let mut cuttable = Cuttable::start_working().await?;
+    let_them_try(&mut cuttable.broker).await?;
+    cuttable.wait_unmet(&BROKER).await?;
+    let told = Instant::now();
+    assert_eq!(cuttable.all.fanout.stop().await?, 0);
+    assert!(told.elapsed() < GRACE, "something waited for the broker");
+    Ok(())
 }

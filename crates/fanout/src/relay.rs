@@ -50,6 +50,11 @@ impl Relay {
         tracker.spawn(self.notifications());
     }
 
+    /// Waits for the broker, so that nothing is claimed for one that is away. False when it is time to end.
+    async fn connected(&self) -> bool {
+        matches!(self.stop.run_until_cancelled(self.publisher.connected()).await, Some(Ok(())))
+    }
+
     /// False when it is time to end.
     async fn pause(&self, pause: Duration) -> bool {
         tokio::select! {

@@ -35,10 +35,9 @@ impl Relay {
         }
     }
 
-    /// Without a broker nothing is claimed, so that no connection to the database is held in vain.
+    /// Returns how many there were.
     async fn publish_new(&self) -> Result<usize, StoreError> {
-        let connected = self.stop.run_until_cancelled(self.publisher.connected()).await;
-        if !matches!(connected, Some(Ok(()))) {
+        if !self.connected().await {
             return Ok(0);
         }
         self.database.publish_notifications(BATCH, |some| self.tell(some)).await

@@ -50,8 +50,7 @@ impl Relay {
     }
 
     async fn release_due(&self) -> Result<(), StoreError> {
-        // Nothing is locked for a broker that is away.
-        if self.publisher.connected().await.is_err() {
+        if !self.connected().await {
             return Ok(());
         }
         let due = self.database.due_releases(WEBHOOKS).await?;
