@@ -153,7 +153,8 @@ pub struct Known {
 
 /// Without a day every partition is asked, newest first.
 const LOOK_UP: &str = "SELECT state, attempts, step, created_at, next_attempt_at FROM deliveries
-    WHERE id = $1 AND created_on BETWEEN coalesce($2, '-infinity'::date) AND coalesce($2, 'infinity'::date) ORDER BY created_on DESC LIMIT 1";
+    WHERE id = $1 AND created_on BETWEEN coalesce($2, '-infinity'::date) AND coalesce($2, 'infinity'::date)
+    ORDER BY created_on DESC LIMIT 1";
 
 impl Database {
     /// Writes a batch: the log, what is left to the relay, and what it means for the health of webhooks, which

@@ -66,11 +66,13 @@ pub fn watch_pools(pools: Vec<(PoolUse, Database)>, metrics: &Metrics, stop: Can
         "webhook_db_pool_connections",
         "Database connections of this process, by pool and state.",
     );
+    for (pool, database) in &pools {
+        most.with(*pool).set(database.pool_size() as f64);
+    }
     tokio::spawn(async move {
         loop {
             for (pool, database) in &pools {
                 let (used, idle) = database.pool_usage();
-                most.with(*pool).set(database.pool_size() as f64);
                 connections.with((*pool, ConnectionState::Used)).set(used as f64);
                 connections.with((*pool, ConnectionState::Idle)).set(idle as f64);
             }
