@@ -9,7 +9,7 @@ use testkit::wait;
 
 const BROKER: [&str; 2] = ["broker consumer", "broker publisher"];
 const DATABASE: [&str; 1] = ["database"];
-/// What is finished at the end is waited for so long.
+/// Time limit for the work that remains at the end.
 const GRACE: Duration = Duration::from_secs(25);
 /// Failed tries to connect, of each program, after which one that logs each would have shown it.
 const TRIES: usize = 4;
@@ -133,7 +133,7 @@ async fn programs_that_lose_the_database_go_on_when_it_is_back() -> anyhow::Resu
     let present = cuttable.log_ends();
     cuttable.database.cut().await;
     cuttable.wait_unmet(&DATABASE).await?;
-    // fanout goes on with the subscriptions it knows; senders wait, since they cannot write down what they do.
+    // fanout continues with its subscription index; senders wait, since they cannot record outcomes.
     let meanwhile = Event::deals_won("meanwhile", 50);
     cuttable.all.crm.publish_all(meanwhile.iter().map(Event::as_json)).await?;
     let accepted = r#"webhook_events_consumed_total{event_type="deal.won",result="accepted"}"#;

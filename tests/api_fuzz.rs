@@ -1,6 +1,6 @@
-//! The admin API under hostile requests, made out of its own description: every parameter and every member of every body
-//! takes every value of a corpus, alone and together with others. Whatever is sent, the fault is never ours, and the
-//! answer is one that the description knows.
+//! Fuzzing of the admin API, generated from its own description: every parameter and every member of every body takes
+//! every value of a corpus, alone and together with others. No request may cause an internal error, and every response
+//! must be as described.
 
 mod corpus;
 mod description;
@@ -24,7 +24,7 @@ const LEAST_REQUESTS: usize = 1500;
 
 #[tokio::test]
 async fn whatever_is_sent_the_api_answers_as_it_is_described() -> anyhow::Result<()> {
-    // A form whose address leads nowhere is tested for so long.
+    // A test delivery to an address that leads nowhere takes this long.
     let all =
         Deployment::with(&[("WEBHOOKS_EGRESS__TIMEOUT", "1s"), ("WEBHOOKS_EGRESS__CONNECT_TIMEOUT", "1s")]).await?;
     let client = Client::new(all.fanout.api_url()).with_bearer(&all.site.token("acme", "admin").await?);
@@ -55,7 +55,7 @@ async fn failed_delivery(all: &Deployment) -> anyhow::Result<String> {
     for n in 0..5 {
         all.crm.publish(Event::new("deal.won", &format!("more-{n}")).as_json()).await?;
     }
-    // Five failures make a notification.
+    // Five failures create a notification.
     let told = async || all.api.notifications().await.is_ok_and(|told| !told.is_empty());
     wait::until(DEADLINE, "a notification", told).await?;
     failed["id"].as_str().map(str::to_owned).context("an id")
@@ -70,7 +70,7 @@ async fn known(all: &Deployment, delivery: &str) -> anyhow::Result<Known> {
     Ok(Known { webhook, delivery: delivery.to_owned(), notification, url })
 }
 
-/// Never a fault of ours, always a status that the description lists, and then as it describes it.
+/// Never an internal error, always a status that the description lists, and then as it describes it.
 fn check(description: &Description, operation: &Operation, sent: &Sent, answer: &Response) -> anyhow::Result<()> {
     let status = answer.status.as_u16();
     ensure!(status < 500, "{status}: {}", answer.text());

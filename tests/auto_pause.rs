@@ -1,4 +1,4 @@
-//! Ten failed deliveries in a row pause a webhook, once, and its administrators are told.
+//! Auto-pause: ten failed deliveries in a row pause a webhook, once, and its administrators are notified.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use e2e::{DEADLINE, Deployment, Event};
 use lapin::options::{BasicGetOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use serde_json::{Value, json};
-use testkit::receiver::{Answer, Script};
+use testkit::receiver::{Answer, Receiver, Script};
 use testkit::wait;
 use tokio::time::{Instant, sleep_until};
 
@@ -126,4 +126,64 @@ async fn a_receiver_that_is_gone_pauses_it_and_manual_retries_do_not_count() -> 
     let webhook = all.api.webhook(&refuses.id).await?;
     assert_eq!((&webhook["consecutive_failures"], &webhook["status"]), (&json!(1), &json!("error")));
     all.finish().await
+}
+
+#[tokio::test]
+async fn failures_closer_together_than_configured_do_not_pause_it() -> anyhow::Result<()> {
+    let all = Deployment::with(&[("WEBHOOKS_AUTO_PAUSE__WITHIN", "5s")]).await?;
+    all.receiver.answer(Answer::status(404));
+    let webhook = all.webhook("/", &["deal.won"]).await?;
+    all.crm.publish_all(Event::deals_won("at-once", 20).iter().map(Event::as_json)).await?;
+    assert_eq!(wait_for_failures(&all, &webhook.id, 20).await?["status"], "error");
+    let failing_since = Instant::now();
+    sleep_until(failing_since + Duration::from_secs(5)).await;
+    all.crm.publish(Event::new("deal.won", "later").as_json()).await?;
+    let paused = all.api.wait_for_webhook(&webhook.id, |it| it["status"] == "paused").await?;
+    assert_eq!(paused["paused_reason"], "repeated_failures");
+    all.finish().await
+}
+
+#[tokio::test]
+async fn when_most_webhooks_begin_to_fail_at_once_nobody_is_paused_until_it_is_over() -> anyhow::Result<()> {
+    const HOSTS: u8 = 5;
+    let all = Deployment::start().await?;
+    let mut receivers = Vec::new();
+    for host in 2..2 + HOSTS {
+        let address = format!("127.0.0.{host}");
+        let builder = Receiver::builder(&all.site.ca).listen(([127, 0, 0, host], 0).into());
+        let receiver = builder.identity(all.site.ca.issue(&[&address])).start().await?;
+        receiver.answer(Answer::status(500));
+        for path in ["/a", "/b", "/c"] {
+            all.webhook_at(&receiver.url(path), &["deal.won"]).await?;
+        }
+        receivers.push(receiver);
+    }
+    let single = all.webhook("/single", &["invoice.paid"]).await?;
+    all.crm.publish(Event::new("deal.won", "first").as_json()).await?;
+    let suspended = "webhook_auto_pause_suspended";
+    let attempted = async || receivers.iter().all(|receiver| receiver.count() >= 3);
+    wait::until(DEADLINE, "an attempt for each", attempted).await?;
+    receivers.iter().for_each(|receiver| receiver.answer(Answer::status(404)));
+    all.crm.publish_all(Event::deals_won("e", 15).iter().map(Event::as_json)).await?;
+    all.sender.wait_for_metric(suspended, 1.0).await?;
+    let failed = async || all.api.get("/webhooks").await.is_ok_and(|it| all_failed(&it["data"], 15));
+    wait::until(DEADLINE, "fifteen failures of each", failed).await?;
+    let webhooks = all.api.get("/webhooks").await?;
+    let paused = webhooks["data"].as_array().into_iter().flatten().filter(|it| it["status"] == "paused").count();
+    assert_eq!(paused, 0, "{webhooks}");
+
+    receivers.iter().for_each(|receiver| receiver.answer(Answer::ok()));
+    all.crm.publish(Event::new("deal.won", "well-again").as_json()).await?;
+    all.sender.wait_for_metric(suspended, 0.0).await?;
+    all.receiver.answer(Answer::status(404));
+    all.crm.publish_all((0..10).map(|n| Event::new("invoice.paid", &format!("s{n}")).as_json())).await?;
+    all.api.wait_for_webhook(&single.id, |it| it["status"] == "paused").await?;
+    all.finish().await
+}
+
+/// Every webhook for deals has at least so many consecutive failures.
+fn all_failed(webhooks: &Value, failures: u64) -> bool {
+    let webhooks = webhooks.as_array().into_iter().flatten();
+    let mut deals = webhooks.filter(|it| it["event_types"] == json!(["deal.won"]));
+    deals.all(|it| it["consecutive_failures"].as_u64().is_some_and(|count| count >= failures))
 }

@@ -1,4 +1,4 @@
-//! Input that can never be processed: it is put aside with the reason, and its neighbours are not held up.
+//! Events that can never be processed are rejected with the reason, and do not delay others.
 
 mod cases;
 
@@ -50,7 +50,7 @@ async fn an_event_of_an_unknown_type_is_counted_and_forgotten() -> anyhow::Resul
     all.webhook("/", &["deal.won"]).await?;
     let unknown = ["deal.exploded", "Deal.won", "deal.*", "#"];
     for event_type in unknown {
-        // The routing key is the CRM's affair: what counts is the event's own type.
+        // The routing key does not matter: the event's own type counts.
         all.crm.publish(Message::new("deal.won", Event::new(event_type, event_type).as_json().body())).await?;
     }
     all.crm.publish(Event::new("deal.won", "known").as_json()).await?;

@@ -1,4 +1,4 @@
-//! Edits apply to what is already queued, and every process knows of them within a second.
+//! Edits apply to queued deliveries, and every process sees them within a second.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use testkit::receiver::{Answer, Script};
 use tokio::time::{Instant, sleep_until};
 
-/// After so long every process has seen a change.
+/// By then every process has seen a change.
 const PROMISED: Duration = Duration::from_secs(1);
 
 #[tokio::test]

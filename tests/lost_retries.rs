@@ -1,4 +1,4 @@
-//! Retries that the broker lost are made up for from Postgres.
+//! Retries that the broker lost are reconciled from PostgreSQL.
 
 use e2e::{Deployment, Event};
 use testkit::receiver::{Answer, Script};

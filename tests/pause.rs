@@ -10,9 +10,9 @@ use testkit::wait;
 use tokio::time::{Instant, sleep_until};
 
 const BURST: usize = 2000;
-/// After so long every process has seen the pause.
+/// By then every process has seen the pause.
 const SEEN_WITHIN: Duration = Duration::from_secs(1);
-/// Attempts of released deliveries that may overtake each other: those under way at once, in two senders.
+/// Attempts of released deliveries that may overtake each other: those in flight at once, in two senders.
 const OVERTAKING: usize = 128;
 
 fn at(path: &str, requests: Vec<ReceivedRequest>) -> Vec<ReceivedRequest> {

@@ -9,12 +9,7 @@ async fn failed(all: &Deployment, events: usize) -> anyhow::Result<e2e::Webhook>
     all.receiver.answer(Answer::status(500));
     let webhook = all.webhook("/", &["deal.won"]).await?;
     all.crm.publish_all(Event::deals_won("e", events).iter().map(Event::as_json)).await?;
-    let all_failed = async || {
-        let Ok(database) = all.site.database().await else { return false };
-        let states = database.deliveries_by_state().await.unwrap_or_default();
-        states.get("failed") == i64::try_from(events).ok().as_ref()
-    };
-    wait::until(DEADLINE, "all deliveries to fail", all_failed).await?;
+    all.wait_until_logged("failed", events).await?;
     Ok(webhook)
 }
 
@@ -60,12 +55,7 @@ async fn all_failed_deliveries_of_a_time_are_recovered_each_with_a_fresh_ladder(
     let (status, accepted) = recover(json!({"since": "2020-01-01T00:00:00Z"})).await?;
     assert_eq!((status, &accepted["count"]), (202, &json!(EVENTS)));
     assert_eq!(recover(json!({"since": "2020-01-01T00:00:00Z"})).await?.0, 409, "one at a time");
-    let delivered = async || {
-        let Ok(database) = all.site.database().await else { return false };
-        let states = database.deliveries_by_state().await.unwrap_or_default();
-        states.get("delivered") == i64::try_from(EVENTS).ok().as_ref()
-    };
-    wait::until(DEADLINE, "all deliveries to be recovered", delivered).await?;
+    all.wait_until_logged("delivered", EVENTS).await?;
     assert_eq!(all.receiver.count() - before, EVENTS + 1);
     let again = async || recover(json!({"since": "2020-01-01T00:00:00Z"})).await.is_ok_and(|(status, _)| status == 202);
     wait::until(DEADLINE, "the recovery to be over", again).await?;

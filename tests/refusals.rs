@@ -66,7 +66,7 @@ async fn a_wrong_configuration_is_named_before_any_port_is_bound() -> anyhow::Re
     Ok(())
 }
 
-/// The arguments of a queue of ours, with one of them changed.
+/// The arguments of one of our queues, with one of them changed.
 fn arguments(changed: &str, value: i64) -> FieldTable {
     let text = |text: &str| AMQPValue::LongString(text.into());
     let mut table = FieldTable::default();
@@ -85,8 +85,9 @@ fn arguments(changed: &str, value: i64) -> FieldTable {
 #[tokio::test]
 async fn a_queue_with_other_arguments_is_named_and_left_alone() -> anyhow::Result<()> {
     let limit = ("webhooks.deliveries", "webhooks.deliveries.rejected", "x-delivery-limit");
+    let bulk = ("webhooks.deliveries.bulk", "webhooks.deliveries.rejected", "x-delivery-limit");
     let delay = ("webhooks.retry.1m", "webhooks.deliveries", "x-message-ttl");
-    for (queue, dead_lettered_to, argument) in [limit, delay] {
+    for (queue, dead_lettered_to, argument) in [limit, bulk, delay] {
         let mut site = Site::new().await?;
         site.migrate().await?;
         site.set("WEBHOOKS_HTTP__LISTEN", "127.0.0.1:0");

@@ -89,7 +89,7 @@ async fn an_address_that_may_not_be_dialled_fails_at_once_and_is_not_dialled() -
     all.finish().await
 }
 
-/// An outcome that is worth repeating, as the log and the metrics tell it.
+/// An outcome that is worth retrying, as in log and metrics.
 struct Passing {
     url: String,
     outcome: &'static str,
@@ -104,9 +104,7 @@ async fn what_may_pass_by_itself_is_repeated_and_told_apart() -> anyhow::Result<
     let untrusted = Receiver::builder(&all.site.ca).identity(ServerIdentity::self_signed()).start().await?;
     let [nobody] = free_ports();
     let mut cases = Vec::new();
-    for (status, outcome) in
-        [(500, "http_5xx"), (503, "http_5xx"), (408, "http_4xx"), (425, "http_4xx"), (429, "http_4xx")]
-    {
+    for (status, outcome) in [(500, "http_5xx"), (503, "http_5xx"), (408, "http_4xx"), (425, "http_4xx")] {
         let path = format!("/{status}");
         all.receiver.answer_at(&path, Answer::status(status));
         cases.push(Passing { url: all.receiver.url(&path), outcome, http_status: Some(status), error: None });

@@ -1,4 +1,4 @@
-//! The CRM's trace goes on into the log lines of its event.
+//! The CRM's trace continues in the log lines of its event.
 
 use e2e::{DEADLINE, Deployment, Event};
 use serde_json::json;

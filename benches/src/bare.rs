@@ -1,7 +1,7 @@
-//! The other side: the same two hops as a competent engineer would write them in an afternoon on lapin, hyper and
-//! tokio-postgres, with nothing of what the product is for. No matching, no signing, no retries, no recovery; but the
-//! same guarantees while nothing fails: quorum queues, persistent and confirmed publishes, rows committed before the
-//! message is acknowledged.
+//! The baseline: the same two hops as a competent engineer would write them in an afternoon on lapin, hyper and
+//! tokio-postgres, without the product's features. No matching, no signing, no retries, no recovery; but the same
+//! guarantees while nothing fails: quorum queues, persistent and confirmed publishes, rows committed before the message
+//! is acknowledged.
 
 mod connections;
 pub mod forward;

@@ -1,7 +1,7 @@
-//! Rounds of the product and of the bare crates in turn, on the same stage.
+//! Rounds of the product and of the baseline in turn, on the same stage.
 //!
-//! Both sides stand ready all the time, and idle while the other runs. Which goes first changes from round to round, so
-//! that whatever slowly changes on the machine favours neither.
+//! Both sides stay started, and idle while the other runs. The order changes from round to round, so that slow changes
+//! of the machine favour neither.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -134,7 +134,7 @@ pub async fn run(
     Ok(Rounds { workload, rounds, peak_memory })
 }
 
-/// One round of one side, until it has come to rest.
+/// One round of one side, until it is idle again.
 async fn play(stage: &mut Stage, side: &mut Side, workload: Workload, next_run: &mut u32) -> anyhow::Result<Round> {
     let run = *next_run;
     *next_run += 1;
@@ -167,8 +167,8 @@ async fn play(stage: &mut Stage, side: &mut Side, workload: Workload, next_run: 
     })
 }
 
-/// Waits until rows, acknowledgements and whatever else follows a delivery is done: nobody computes any more. What is
-/// left would otherwise count against the other side's round.
+/// Waits until the work that follows a delivery (rows, acknowledgements) is done and no process computes any more. The
+/// rest would count against the other side's round.
 async fn rest(stage: &Stage, pipeline: &Pipeline) {
     const LOOK: Duration = Duration::from_millis(300);
     const AT_REST: f64 = 0.1;

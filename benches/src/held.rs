@@ -1,4 +1,4 @@
-//! What many held deliveries of one webhook cost: the list of webhooks while they are there, and their release.
+//! The cost of many held deliveries of one webhook: the list of webhooks while they exist, and their release.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,7 +7,8 @@ use anyhow::{Context, ensure};
 use domain::{AccountName, WebhookId};
 use http::StatusCode;
 use serde_json::json;
-use store::tokens::Role;
+use store::bearer::Who;
+use store::tokens::{NewToken, Role};
 use testkit::http::Client;
 use tokio::time::sleep;
 use tokio_postgres::NoTls;
@@ -22,7 +23,7 @@ use crate::stage::Stage;
 
 /// Held deliveries.
 pub const HELD: u32 = 200_000;
-/// The configured pace of their release.
+/// The configured release rate.
 pub const PER_SECOND: u32 = 1000;
 /// Webhooks of the account: a page of the list.
 pub const WEBHOOKS: u32 = 25;
@@ -58,7 +59,7 @@ pub struct Held {
     pub list: Pair<Times>,
     /// The list while they are released.
     pub list_while_released: Times,
-    /// Deliveries taken off the list of what waits, per second.
+    /// Deliveries removed from the outbox, per second.
     pub released_per_second: f64,
     /// Deliveries that arrived, per second.
     pub arrived_per_second: f64,
@@ -128,7 +129,8 @@ async fn pause_one(installation: &Installation, api: String) -> anyhow::Result<P
         installation.add_webhook(&account, Conduct::Answers(number)).await?;
     }
     installation.database.pause_webhook(&admin(&account), webhook).await?.context("the webhook was just added")?;
-    let token = installation.database.create_token(&account, Role::Admin, "bench").await?;
+    let new = NewToken { account: &account, role: Role::Admin, name: "bench", expires_at: None };
+    let token = installation.database.create_token(&Who::Operator, &new).await?;
     Ok(Paused { account, webhook, api: Client::new(api).with_bearer(token.expose()) })
 }
 
@@ -147,7 +149,7 @@ async fn hold(installation: &Installation, paused: &Paused, run: u32) -> anyhow:
 }
 
 impl Paused {
-    /// Its held deliveries, as the API tells.
+    /// Its held deliveries, by the API.
     async fn held(&self) -> anyhow::Result<u32> {
         let webhook = self.api.get(&format!("/api/v1/webhooks/{}", self.webhook)).await?.json()?;
         Ok(webhook["held"].as_u64().with_context(|| format!("a webhook has a number held: {webhook}"))?.try_into()?)

@@ -1,5 +1,4 @@
-//! How long the matching index takes to load from the database, and how much memory it takes. It is compared with
-//! merely reading the same rows with tokio-postgres.
+//! Load time and memory of the subscription index. Compared with merely reading the same rows with tokio-postgres.
 
 use std::hint::black_box;
 use std::pin::pin;
@@ -20,7 +19,7 @@ use crate::stage::Stage;
 const SUBSCRIPTIONS: u32 = 1_000_000;
 const ACCOUNTS: u32 = 10_000;
 
-/// Accounts, and the types of a webhook, in turn. Nobody subscribes to the last type of the catalogue.
+/// Accounts, and the types of a webhook, in turn. The last type of the catalogue has no subscriptions.
 const INSERT: &str = "INSERT INTO webhooks (id, account, name, url, event_types)
     SELECT gen_random_uuid(), 'account-' || number % $1::int, 'Benchmark', 'https://receiver.example.com/' || number,
         (SELECT array_agg(($2::text[])[1 + (number + place) % (cardinality($2::text[]) - 1)])
@@ -68,7 +67,7 @@ pub async fn run(stage: &Stage, settings: &Settings, types: u32) -> anyhow::Resu
 }
 
 async fn insert(client: &Client, types: u32) -> anyhow::Result<()> {
-    // Triggers off: a million notifications have nobody to hear them.
+    // Triggers off: a million notifications would have no listener.
     client.batch_execute("SET session_replication_role = replica").await?;
     let names: Vec<&str> = EventType::all().map(EventType::name).collect();
     let (accounts, webhooks) = (i32::try_from(ACCOUNTS)?, i32::try_from(SUBSCRIPTIONS / types)?);
@@ -76,7 +75,7 @@ async fn insert(client: &Client, types: u32) -> anyhow::Result<()> {
     Ok(client.batch_execute("VACUUM ANALYZE webhooks").await?)
 }
 
-/// Seconds to read and decode every row, and forget it.
+/// Seconds to read and decode every row, and discard it.
 async fn read(client: &Client) -> anyhow::Result<f64> {
     let begin = Instant::now();
     let nothing: [&str; 0] = [];

@@ -1,8 +1,8 @@
-//! Whether a webhook is hurt by others: how long its deliveries take while it is alone, beside webhooks that hang or
-//! fail, and beside one that is as busy and well, which shows what of it is the machine's.
+//! Isolation of webhooks: how long a webhook's deliveries take while it is alone, beside webhooks that misbehave or fail,
+//! and beside healthy ones with the same load, which shows the share of the machine.
 //!
-//! Every round has an installation of its own, so that what a round leaves behind reaches no other. The neighbours'
-//! events begin together with those that are measured: how they behave is learnt within the round.
+//! Every round has an installation of its own, so that no round affects another. The neighbours' events begin together
+//! with the measured ones: their behaviour is learnt within the round.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::installation::{Installation, peaks};
 use crate::pair::Pair;
 use crate::part::Part;
 use crate::publish::{Publish, Published};
-use crate::receiver::{Conduct, Counts, Expect, Question, Received};
+use crate::receiver::{Conduct, Counts, Expect, Manner, Question, Received};
 use crate::settings::Settings;
 use crate::stage::Stage;
 
@@ -25,25 +25,25 @@ use crate::stage::Stage;
 pub const RATE: u32 = 50;
 /// Events per second of each kind of neighbour.
 pub const NEIGHBOUR_RATE: u32 = 200;
-/// Webhooks of [`Neighbours::ManyHanging`].
-pub const MANY: u32 = 100;
+/// Webhooks that misbehave in one manner, in one half of the rounds and in the other.
+const NUMBERS: [u32; 2] = [6, 100];
 /// Sender processes.
 pub const SENDERS: usize = 2;
 
 /// Seconds of events before those that count.
 const WARM_UP_SECONDS: u32 = 4;
-/// What is late by so much is lost, or as good as that.
+/// A delivery this late counts as lost.
 const LATE: Duration = Duration::from_secs(120);
 
-/// What else goes on.
+/// The load beside the measured webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Neighbours {
     /// Nothing.
     Nobody,
     /// One webhook that hangs until the timeout, and one that fails at once.
     OneHangingOneFailing,
-    /// Many webhooks that hang.
-    ManyHanging,
+    /// This many webhooks that misbehave in one manner.
+    Misbehaving(Manner, u32),
     /// Two webhooks that are well: for comparison.
     TwoWell,
 }
@@ -63,14 +63,23 @@ pub struct Round {
 pub type Isolation = BTreeMap<Neighbours, Vec<Round>>;
 
 impl Neighbours {
-    const ALL: [Self; 4] = [Self::Nobody, Self::OneHangingOneFailing, Self::ManyHanging, Self::TwoWell];
+    fn all() -> Vec<Self> {
+        let manners = [Manner::Hangs, Manner::EndlessBody, Manner::QuickThenHangs, Manner::Throttles];
+        let misbehaving =
+            manners.into_iter().flat_map(|manner| NUMBERS.map(|number| Self::Misbehaving(manner, number)));
+        [Self::Nobody, Self::OneHangingOneFailing].into_iter().chain(misbehaving).chain([Self::TwoWell]).collect()
+    }
 
     /// The receivers of each kind, which share its rate.
     fn receivers(self) -> Vec<Vec<Conduct>> {
         match self {
             Self::Nobody => vec![],
-            Self::OneHangingOneFailing => vec![vec![Conduct::Hangs(0)], vec![Conduct::Fails]],
-            Self::ManyHanging => vec![(0..MANY).map(Conduct::Hangs).collect()],
+            Self::OneHangingOneFailing => {
+                vec![vec![Conduct::Misbehaves(Manner::Hangs, 0)], vec![Conduct::Fails]]
+            }
+            Self::Misbehaving(manner, number) => {
+                vec![(0..number).map(|number| Conduct::Misbehaves(manner, number)).collect()]
+            }
             Self::TwoWell => vec![vec![Conduct::Answers(1)], vec![Conduct::Answers(2)]],
         }
     }
@@ -83,7 +92,7 @@ impl Neighbours {
 pub async fn run(stage: &mut Stage, settings: &Settings, next_run: &mut u32) -> anyhow::Result<Isolation> {
     let mut isolation = Isolation::new();
     for number in 1..=settings.isolation_rounds {
-        let mut order = Neighbours::ALL;
+        let mut order = Neighbours::all();
         if number % 2 == 0 {
             order.reverse();
         }

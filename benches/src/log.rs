@@ -3,11 +3,7 @@
 mod generate;
 mod pages;
 mod prune;
-
-use domain::AccountName;
-use domain::WebhookId;
-use jiff::civil::Date;
-use jiff::{Timestamp, ToSpan, tz::TimeZone};
+mod subject;
 
 use crate::installation;
 use crate::settings::Settings;
@@ -15,11 +11,7 @@ use crate::stage::Stage;
 
 pub use pages::{Page, Pages};
 pub use prune::Prune;
-
-/// Days of the log; the last of them is today.
-pub const DAYS: i64 = 30;
-/// Webhooks that share it. The first has a fifth of the deliveries, the others the same number each.
-pub const WEBHOOKS: usize = 1000;
+pub use subject::{DAYS, WEBHOOKS};
 
 /// What was measured.
 pub struct Log {
@@ -31,13 +23,6 @@ pub struct Log {
     pub pages: Pages,
     /// Removing the oldest day.
     pub prune: Prune,
-}
-
-/// One webhook of the log.
-#[derive(Debug, Clone)]
-struct Subject {
-    account: AccountName,
-    webhook: WebhookId,
 }
 
 /// Makes a log and measures it.
@@ -55,10 +40,4 @@ pub async fn run(stage: &Stage, settings: &Settings) -> anyhow::Result<Log> {
     eprintln!("log: pages were read");
     let prune = prune::run(&database, &subjects[1]).await?;
     Ok(Log { rows, made, pages, prune })
-}
-
-/// Its days, oldest first.
-fn days() -> Vec<Date> {
-    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-    (0..DAYS).rev().filter_map(|ago| today.checked_sub(ago.days()).ok()).collect()
 }

@@ -13,6 +13,7 @@ mod bare;
 mod clock;
 mod contest;
 mod event;
+mod flood;
 mod held;
 mod index_load;
 mod installation;
@@ -42,11 +43,11 @@ use crate::settings::Settings;
 
 /// Measures the product against the bare crates and prints ratios.
 ///
-/// BENCH_ONLY=throughput|fanout10|latency|index|isolation|held|log runs one section. BENCH_EVENTS (20000) is the number
-/// of deliveries of a round, BENCH_ROUNDS (5; of isolation 2) the number of rounds, BENCH_SECONDS (30; of isolation 60)
-/// the length of a round of latency or isolation, BENCH_SENDERS (1; of isolation always 2) the number of sender
-/// processes, BENCH_BARE_ROWS (1) the most rows that the bare second hop writes at once, BENCH_LOG_ROWS (5000000) the
-/// number of deliveries in the log.
+/// BENCH_ONLY=throughput|fanout10|latency|index|isolation|flood|held|log runs one section. BENCH_EVENTS (20000; of flood
+/// 200000) is the number of deliveries of a round, BENCH_ROUNDS (5; of isolation 2) the number of rounds, BENCH_SECONDS (30;
+/// of isolation 60, of flood 120) the length of a round of latency, isolation or flood, BENCH_SENDERS (1; of isolation
+/// always 2) the number of sender processes, BENCH_BARE_ROWS (1) the most rows that the bare second hop writes at once,
+/// BENCH_LOG_ROWS (5000000) the number of deliveries in the log.
 #[derive(Parser)]
 #[command(name = "bench", version = runtime::VERSION)]
 struct Cli {

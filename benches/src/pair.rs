@@ -1,6 +1,6 @@
 //! Two sides compared, and the spread of a comparison over rounds.
 
-/// What is the same thing on both sides. Where the product is compared with itself, `bare` is what it is measured by.
+/// A value of both sides. Where the product is compared with itself, `bare` is the reference.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Pair<T> {
     /// The bare crates.

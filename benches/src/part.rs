@@ -49,10 +49,10 @@ impl Part {
         self.pid
     }
 
-    /// Asks, and waits for the answer.
+    /// Sends a request, and waits for the response.
     ///
     /// # Errors
-    /// When the part has ended, or does not answer `within` that time.
+    /// When the part has ended, or does not respond `within` that time.
     pub async fn ask<A: DeserializeOwned>(&mut self, question: &impl Serialize, within: Duration) -> anyhow::Result<A> {
         let mut line = serde_json::to_vec(question)?;
         line.push(b'\n');
@@ -60,7 +60,7 @@ impl Part {
         self.answer(within).await
     }
 
-    /// Waits for a further answer.
+    /// Waits for a further response.
     ///
     /// # Errors
     /// As [`Part::ask`].
@@ -109,10 +109,10 @@ impl Owner {
         self.question().await?.context("no job was given on standard input")
     }
 
-    /// Answers.
+    /// Responds.
     ///
     /// # Errors
-    /// When nobody listens.
+    /// When the owner is gone.
     pub fn answer(&self, answer: &impl Serialize) -> anyhow::Result<()> {
         let mut out = std::io::stdout().lock();
         serde_json::to_writer(&mut out, answer)?;

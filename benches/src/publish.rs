@@ -14,7 +14,7 @@ use crate::clock::now_ns;
 use crate::event::{Stamp, event, event_type};
 use crate::part::Owner;
 
-/// Publishes under way and not yet confirmed.
+/// Publishes in flight, not yet confirmed.
 const PIPELINE: usize = 1000;
 
 /// What to publish.

@@ -1,6 +1,6 @@
-//! The receiver: an HTTPS server that counts distinct deliveries and answers 200, as cheaply as hyper and rustls allow,
-//! because it runs on the cores that are being measured. By their paths it plays receivers that never answer, and some
-//! that always fail; what these get is no delivery.
+//! The receiver: an HTTPS server that counts distinct deliveries and responds with 200, as cheaply as hyper and rustls
+//! allow, because it runs on the cores that are being measured. By path it simulates receivers that fail or
+//! misbehave; their requests are no deliveries.
 
 mod conduct;
 mod tally;
@@ -9,8 +9,10 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
-use hyper::body::Incoming;
+use futures_util::stream;
+use http_body_util::{BodyExt, Either, Empty, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::header::RETRY_AFTER;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -24,9 +26,12 @@ use crate::clock::now_ns;
 use crate::event::Stamp;
 use crate::part::Owner;
 
-pub use conduct::Conduct;
+pub use conduct::{Conduct, Manner};
 use tally::Tally;
 pub use tally::{Counts, Expect, Received};
+
+/// Nothing, or a body that never comes.
+type Body = Either<Empty<Bytes>, StreamBody<stream::Pending<Result<Frame<Bytes>, Infallible>>>>;
 
 /// How to reach the receiver.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -101,23 +106,35 @@ async fn serve(stream: TcpStream, acceptor: TlsAcceptor, tally: Arc<Tally>) -> a
     Ok(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await?)
 }
 
-async fn receive(request: Request<Incoming>, tally: &Tally) -> Result<Response<Empty<Bytes>>, Infallible> {
+async fn receive(request: Request<Incoming>, tally: &Tally) -> Result<Response<Body>, Infallible> {
     let conduct = Conduct::of(request.uri().path());
     // A body that breaks off counts as no delivery.
     let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    let mut answer = Response::new(Empty::new());
+    let mut answer = Response::new(Either::Left(Empty::new()));
     match (conduct, Stamp::find(&body)) {
         (Some(Conduct::Answers(webhook)), Some(stamp)) => tally.count(stamp, webhook, now_ns()),
-        (Some(Conduct::Hangs(_)), _) => {
-            tally.count_unanswered();
-            // Until the client closes the connection.
-            std::future::pending::<()>().await;
-        }
         (Some(Conduct::Fails), _) => {
             tally.count_failed();
             *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         }
+        (Some(Conduct::Misbehaves(Manner::Hangs, _)), _) => hang(tally).await,
+        (Some(Conduct::Misbehaves(Manner::QuickThenHangs, number)), _) if !tally.is_quick(number) => hang(tally).await,
+        (Some(Conduct::Misbehaves(Manner::EndlessBody, _)), _) => {
+            tally.count_unanswered();
+            *answer.body_mut() = Either::Right(StreamBody::new(stream::pending()));
+        }
+        (Some(Conduct::Misbehaves(Manner::Throttles, number)), _) if !tally.takes(number, now_ns()) => {
+            tally.count_failed();
+            *answer.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+            answer.headers_mut().insert(RETRY_AFTER, http::HeaderValue::from_static("1"));
+        }
         _ => {}
     }
     Ok(answer)
+}
+
+/// Until the client closes the connection.
+async fn hang(tally: &Tally) {
+    tally.count_unanswered();
+    std::future::pending::<()>().await;
 }

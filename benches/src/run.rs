@@ -1,6 +1,7 @@
 //! The sections, one after the other, and the report.
 
 use crate::contest::{self, Workload};
+use crate::flood;
 use crate::held;
 use crate::index_load;
 use crate::isolation;
@@ -55,6 +56,9 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
 async fn life(report: &mut Report, stage: &mut Stage, settings: &Settings, next_run: &mut u32) -> anyhow::Result<()> {
     if settings.wants(Section::Isolation) {
         report.isolation(&isolation::run(stage, settings, next_run).await?);
+    }
+    if settings.wants(Section::Flood) {
+        report.flood(&flood::run(stage, settings, next_run).await?);
     }
     if settings.wants(Section::Held) {
         report.held(&held::run(stage, settings, next_run).await?);

@@ -17,6 +17,10 @@ pub struct Settings {
     pub isolation_rounds: usize,
     /// Seconds of an isolation round.
     pub isolation_seconds: u32,
+    /// Events of one account of the flood section.
+    pub flood_events: u32,
+    /// Seconds of a flood round.
+    pub flood_seconds: u32,
     /// Deliveries of the log section.
     pub log_rows: u32,
     /// Sender processes, and processes of the bare second hop.
@@ -40,6 +44,8 @@ pub enum Section {
     Index,
     /// A webhook beside others that hang or fail.
     Isolation,
+    /// A webhook while another account floods.
+    Flood,
     /// Many held deliveries, and their release.
     Held,
     /// The delivery log of a month.
@@ -47,7 +53,7 @@ pub enum Section {
 }
 
 impl Section {
-    const NAMES: &str = "throughput, fanout10, latency, index, isolation, held, log";
+    const NAMES: &str = "throughput, fanout10, latency, index, isolation, flood, held, log";
 
     fn parse(text: &str) -> Option<Self> {
         match text {
@@ -56,6 +62,7 @@ impl Section {
             "latency" => Some(Self::Latency),
             "index" => Some(Self::Index),
             "isolation" => Some(Self::Isolation),
+            "flood" => Some(Self::Flood),
             "held" => Some(Self::Held),
             "log" => Some(Self::Log),
             _ => None,
@@ -88,6 +95,8 @@ impl Settings {
             seconds: number("BENCH_SECONDS", 30)?,
             isolation_rounds: number("BENCH_ROUNDS", 2)?.try_into()?,
             isolation_seconds: number("BENCH_SECONDS", 60)?,
+            flood_events: number("BENCH_EVENTS", 200_000)?,
+            flood_seconds: number("BENCH_SECONDS", 120)?,
             log_rows: number("BENCH_LOG_ROWS", 5_000_000)?,
             senders: number("BENCH_SENDERS", 1)?.try_into()?,
             bare_rows: number("BENCH_BARE_ROWS", 1)?.try_into()?,

@@ -38,10 +38,29 @@ def service_problems(root, compose, name, service):
             yield f"{where}: mounts {source}, which does not exist"
         if not source.startswith("./") and source not in compose["volumes"]:
             yield f"{where}: uses the volume {source}, which is not declared"
+    yield from bounds_problems(where, service)
+    yield from environment_problems(where, service)
     if service["image"].startswith("easycrm-webhooks"):
         yield from program_problems(where, service)
     elif ":" not in service["image"] or service["image"].endswith(":latest"):
         yield f"{where}: the image {service['image']} names no version"
+
+
+def bounds_problems(where, service):
+    """No container takes the machine with it, or leaves its memory in a core dump."""
+    for key in ["mem_limit", "pids_limit"]:
+        if key not in service:
+            yield f"{where}: has no {key}"
+    if service.get("ulimits", {}).get("core") != 0:
+        yield f"{where}: ulimits.core must be 0"
+
+
+def environment_problems(where, service):
+    """Secrets are files: `docker inspect` shows variables."""
+    for name in service.get("environment", {}):
+        secret = re.search(r"PASS|SECRET|TOKEN|__KEY|(AMQP|DATABASE|SMTP)_+URL", name)
+        if secret and not name.endswith("_FILE") and not name.startswith("GF_"):
+            yield f"{where}: {name} holds a secret; mount a file and set {name}_FILE"
 
 
 def program_problems(where, service):
@@ -74,15 +93,15 @@ def example_keys(toml):
     """The environment names of all keys in the sample, commented-out ones included."""
     section, names = "", set()
     for line in toml.splitlines():
-        if heading := re.match(r"#?\s*\[([a-z_]+)\]", line):
+        if heading := re.match(r"#?\s*\[([a-z0-9_]+)\]", line):
             section = heading[1]
-        elif key := re.match(r"#?\s*([a-z_]+)\s*=", line):
+        elif key := re.match(r"#?\s*([a-z0-9_]+)\s*=", line):
             names.add(f"WEBHOOKS_{section}__{key[1]}".upper())
     return names
 
 
 def example_problems(root, text):
-    """Whoever copies .env.example must find every variable that the compose file reads."""
+    """.env.example must list every variable that the compose file reads."""
     offered = set(re.findall(r"^#?([A-Z][A-Z0-9_]*)=", (root / ".env.example").read_text(), re.M))
     for name in sorted(set(re.findall(r"\$\{([A-Z][A-Z0-9_]*)", text)) - offered):
         yield f".env.example: does not mention {name}, which docker-compose.yml reads"

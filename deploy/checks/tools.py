@@ -1,7 +1,7 @@
-"""What the checks need and a machine may lack: promtool and PyYAML.
+"""Tools of the checks that a machine may lack: promtool and PyYAML.
 
-Whoever runs the checks, Debian's packages are unpacked into `.dev/tools`, once: that takes no rights, changes nothing
-outside the checkout, and starts no Prometheus server, as installing its package would.
+Debian's packages are unpacked into `.dev/tools`, once, for any user: that needs no permissions, changes nothing outside
+the checkout, and starts no Prometheus server, as installing its package would.
 """
 import pathlib
 import shutil

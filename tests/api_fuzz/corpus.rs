@@ -1,4 +1,4 @@
-//! Values that nobody should send.
+//! Invalid and hostile values.
 
 use serde_json::{Value, json};
 

@@ -43,7 +43,7 @@ impl Description {
         }
     }
 
-    /// Everything that can be asked for.
+    /// Every operation of the API.
     pub fn operations(&self) -> Vec<Operation> {
         let paths = self.0["paths"].as_object().expect("paths");
         let operations = paths.iter().flat_map(|(path, methods)| {

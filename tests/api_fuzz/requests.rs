@@ -46,7 +46,7 @@ pub fn requests(description: &Description, operation: &Operation, known: &Known)
         all.extend(wrong_bodies(&good));
     }
     all.extend(mixed(&good, operation, &members));
-    // Last, since it may take away what the others ask about.
+    // Last, since it may delete what the others need.
     all.push(("as described".to_owned(), good));
     all.into_iter().filter_map(|(what, draft)| draft.into_request(&what, operation)).collect()
 }
@@ -154,7 +154,7 @@ fn right_texts(schema: &Value) -> Vec<String> {
     listed.chain(other.map(str::to_owned)).collect()
 }
 
-/// Each member with each value, left out, and a member that nobody knows.
+/// Each member with each value, left out, and an unknown member.
 fn wrong_members(good: &Draft, operation: &Operation, members: &Map<String, Value>) -> Vec<(String, Draft)> {
     let mut all = Vec::new();
     for name in member_names(operation) {
@@ -200,7 +200,7 @@ fn mixed(good: &Draft, operation: &Operation, members: &Map<String, Value>) -> V
     let mut one = |number: usize| {
         let mut draft = good.clone();
         for (parameter, value) in &mut draft.parameters {
-            // An id that nobody has would hide all the rest.
+            // An unknown id would hide all other errors.
             if parameter.place != "path" && random.below(3) > 0 {
                 *value = Some(texts[random.below(texts.len())].clone());
             }

@@ -2,7 +2,7 @@
 
 use e2e::{Event, Message};
 
-/// An event that must be put aside.
+/// An event that must be rejected.
 pub struct Unacceptable {
     /// Names the case; also sent as a header, by which it is found again.
     pub name: &'static str,
@@ -43,7 +43,7 @@ fn not_json() -> Vec<Unacceptable> {
     let cases: [(&str, Vec<u8>, &str); 15] = [
         ("empty", Vec::new(), "malformed"),
         ("white space", b" \n".into(), "malformed"),
-        ("byte order mark", format!("\u{feff}{text}").into(), "malformed"),
+        ("two byte order marks", format!("\u{feff}\u{feff}{text}").into(), "malformed"),
         ("truncated", text[..text.len() - 1].into(), "malformed"),
         ("trailing text", format!("{text}x").into(), "malformed"),
         ("two documents", format!("{text}{text}").into(), "malformed"),

@@ -1,5 +1,5 @@
-//! Every page for everybody: by the rules of axe-core, in both colour schemes, on a desk and on a small telephone; and
-//! sparing: nobody else is asked for anything, and little is transferred.
+//! Accessibility of every page: by the rules of axe-core, in both colour schemes, on a desk and on a small telephone;
+//! without foreign requests, and with little transfer.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Mistakes in the form: told at the field, and nothing that was typed is lost.
+//! Errors in the form are shown at the field, and the input is kept.
 
 use crate::stage::{LIST, Stage};
 

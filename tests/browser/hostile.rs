@@ -43,7 +43,7 @@ async fn text_of_strangers_is_text_and_fits_a_telephone() -> anyhow::Result<()> 
     let mut webhooks = Vec::new();
     for name in &names {
         let form = json!({"name": name, "url": all.receiver.url(&path), "event_types": ["deal.won"]});
-        // A name that turns text around may be refused as well; then it is nowhere to be shown.
+        // A name that reverses the direction of text may also be refused; then it is not shown anywhere.
         match all.api.create_webhook_from(&form).await {
             Ok(webhook) => webhooks.push(webhook),
             Err(refused) => ensure!(refused.to_string().contains("/name"), "{refused}"),

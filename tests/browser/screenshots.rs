@@ -1,7 +1,7 @@
 //! Pictures of the console.
 //!
-//! Without an argument those that README shows, into `docs/img`: `make screenshots`. With a directory as the argument every
-//! page into it, wide and narrow, light and dark, to be looked at by whoever changes templates or styles.
+//! Without an argument those that README shows, into `docs/img`: `make screenshots`. With a directory as the argument
+//! every page into it, wide and narrow, light and dark, for review after changes of templates or styles.
 
 mod seed;
 mod stage;

@@ -21,7 +21,7 @@ impl Stage {
         Ok(Self { all, browser: Browser::start().await?, token })
     }
 
-    /// A page on which nobody has signed in.
+    /// A page without a session.
     pub async fn page(&self) -> anyhow::Result<Page> {
         self.browser.open(self.all.fanout.api_url()).await
     }
@@ -31,7 +31,7 @@ impl Stage {
         Self::sign_in_with(page, &self.token).await
     }
 
-    /// Signs in as somebody else.
+    /// Signs in with another token.
     pub async fn sign_in_with(page: &Page, token: &str) -> anyhow::Result<()> {
         page.open("/sign-in").await?;
         page.fill("API token", token).await?;

@@ -62,7 +62,7 @@ pub struct Views {
     page: Page,
     /// Of an administrator of an account without webhooks.
     empty: Page,
-    /// Of nobody.
+    /// Without a session.
     stranger: Page,
     erp: String,
     paused: String,

@@ -11,7 +11,7 @@ use crate::scene::{Scene, site_in, site_on};
 use crate::turn;
 
 const EVENTS: usize = 5000;
-/// So many requests have arrived when something is killed: everything is at work.
+/// Requests that have arrived when something is killed: every part is at work.
 const BEGUN: usize = 500;
 
 /// Slow enough for everything to be in the middle of its work when it is killed.

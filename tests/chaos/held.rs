@@ -1,4 +1,5 @@
-//! What is held survives the death of those who hold it, of those who release it, and of the broker in between.
+//! Held deliveries survive the death of the sender that holds them, of the relay that releases them, and of the broker
+//! in between.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::scene::{RECOVERY, Scene, site_on};
 use crate::turn;
 
 const EVENTS: usize = 1000;
-/// So many were sent when something is killed.
+/// Deliveries sent when something is killed.
 const BEGUN: usize = 100;
 /// Slow enough for a kill in the middle, fast enough for a test.
 const PACE: &str = "100";

@@ -14,7 +14,7 @@ use testkit::wait;
 /// Where the broker keeps the names of its quorum queues.
 const NAMES: &str = "names.dets";
 /// Declared first and last of those that a test needs.
-const QUEUES: [&str; 3] = ["webhooks.events", "webhooks.deliveries", "webhooks.retry."];
+const QUEUES: [&str; 4] = ["webhooks.events", "webhooks.deliveries", "webhooks.deliveries.bulk", "webhooks.retry."];
 
 /// Waits until the queues that the programs have declared outlive the broker's sudden death.
 pub async fn wait_until_written_down(broker: &PrivateRabbit) -> anyhow::Result<()> {

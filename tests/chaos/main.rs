@@ -1,10 +1,15 @@
 //! Processes and servers killed in the middle of work: nothing that the broker confirmed is lost, and every repeat is
-//! recognisable. One test at a time, on servers of its own where a server dies.
+//! recognisable. And receivers that misbehave: nobody else waits. One test at a time, on servers of its own where a server
+//! dies.
 
 mod blocked_broker;
+mod cluster;
 mod events_under_way;
 mod held;
+mod isolation;
 mod known_queues;
+mod random;
+mod relay_blocked;
 mod restarts;
 mod retries_waiting;
 mod scene;

@@ -11,7 +11,7 @@ use crate::turn;
 
 /// Published before a restart, and again after it.
 const EVENTS: usize = 500;
-/// Of the first half, so many have arrived when the server is told to end.
+/// Of the first half, this many have arrived when the server is stopped.
 const BEGUN: usize = 50;
 
 /// Two senders with four requests in flight each, to a receiver that takes 50 ms: 160 a second at most, so that the

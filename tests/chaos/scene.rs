@@ -100,7 +100,7 @@ impl Scene {
     }
 
     /// Ends everything and checks that each event kept one `webhook-id` through all its requests, that at most a tenth
-    /// of the `expected` requests came again, and that nothing is left over or put aside.
+    /// of the `expected` requests were duplicates, and that outbox and queues are empty.
     pub async fn finish(mut self, events: usize, expected: usize) -> anyhow::Result<()> {
         self.all.wait_until_emptied().await?;
         assert!(self.second_sender.is_running(), "the second sender ended by itself");

@@ -7,7 +7,7 @@ use lapin::types::AMQPValue;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 
 /// The exchange that CRM services publish to.
-const EVENTS_EXCHANGE: &str = "crm.events";
+pub(crate) const EVENTS_EXCHANGE: &str = "crm.events";
 /// Messages published and not yet confirmed, when many are published at once.
 const IN_FLIGHT: usize = 256;
 

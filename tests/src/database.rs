@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::{Client, NoTls, Row};
 
 /// Deliveries by state.
 const STATES: &str = "SELECT state, count(*) FROM deliveries GROUP BY state";
@@ -14,7 +14,11 @@ const END_LISTENERS: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activ
 pub struct Database(Client);
 
 impl Database {
-    pub(crate) async fn connect(url: &str) -> anyhow::Result<Self> {
+    /// A connection to the database of this URL.
+    ///
+    /// # Errors
+    /// It cannot be had.
+    pub async fn connect(url: &str) -> anyhow::Result<Self> {
         let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
         // Its error also reaches the next statement.
         tokio::spawn(connection);
@@ -36,6 +40,22 @@ impl Database {
     /// The database is down.
     pub async fn terminate_listeners(&self) -> anyhow::Result<usize> {
         Ok(self.0.query(END_LISTENERS, &[]).await?.len())
+    }
+
+    /// The rows of a query without parameters.
+    ///
+    /// # Errors
+    /// The database is down or refuses.
+    pub async fn query(&self, query: &str) -> anyhow::Result<Vec<Row>> {
+        Ok(self.0.query(query, &[]).await?)
+    }
+
+    /// The number that a query gives.
+    ///
+    /// # Errors
+    /// The database is down or refuses.
+    pub async fn count(&self, query: &str) -> anyhow::Result<i64> {
+        Ok(self.0.query_one(query, &[]).await?.get(0))
     }
 
     /// Executes a statement without parameters.

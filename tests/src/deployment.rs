@@ -7,7 +7,8 @@ use testkit::wait;
 use crate::{Api, Crm, DEADLINE, Program, Site, Webhook};
 
 /// The queues that are empty once everything is done.
-const EMPTIED: [&str; 3] = ["webhooks.events", "webhooks.deliveries", "webhooks.unroutable"];
+const EMPTIED: [&str; 4] =
+    ["webhooks.events", "webhooks.deliveries", "webhooks.deliveries.bulk", "webhooks.unroutable"];
 /// Webhooks that a fanout matches events against.
 const KNOWN_WEBHOOKS: &str = "webhook_subscription_index_webhooks";
 /// The side queues.
@@ -96,12 +97,25 @@ impl Deployment {
         Ok(webhook)
     }
 
-    /// Waits until fanout matches events against so many webhooks: before that, an event of a new one passes it by.
+    /// Waits until fanout matches events against this many webhooks: before that, an event does not match a new one.
     ///
     /// # Errors
     /// It never does.
     pub async fn wait_until_known(&self, webhooks: f64) -> anyhow::Result<()> {
         self.fanout.wait_for_metric(KNOWN_WEBHOOKS, webhooks).await
+    }
+
+    /// Waits until the log has exactly this many deliveries in a state.
+    ///
+    /// # Errors
+    /// It has another number at the deadline.
+    pub async fn wait_until_logged(&self, state: &str, count: usize) -> anyhow::Result<()> {
+        let as_many = async || {
+            let Ok(database) = self.site.database().await else { return false };
+            let states = database.deliveries_by_state().await.unwrap_or_default();
+            states.get(state) == i64::try_from(count).ok().as_ref()
+        };
+        Ok(wait::until(DEADLINE, format!("{count} deliveries to be {state}"), as_many).await?)
     }
 
     /// Waits until nothing is left to do. Only a test in which messages came again needs it before it ends: repeats are
@@ -121,8 +135,8 @@ impl Deployment {
         Ok(())
     }
 
-    /// Ends the programs in order, and checks what holds after every test: neither was started anew, both end well,
-    /// nothing is left to do and nothing was put aside.
+    /// Ends the programs in order, and checks what holds after every test: neither was restarted, both exit with 0, and
+    /// no rejected message or outbox row is left.
     ///
     /// # Errors
     /// One of that does not hold.
@@ -130,7 +144,7 @@ impl Deployment {
         self.finish_with_rejected(0, 0).await
     }
 
-    /// The same where so many events and so many jobs were put aside.
+    /// The same where this many events and jobs were rejected.
     ///
     /// # Errors
     /// One of that does not hold.
@@ -144,7 +158,7 @@ impl Deployment {
         }
         let [in_events, in_jobs] = REJECTED.map(|queue| self.site.vhost().ready(queue));
         let rejected = (in_events.await?, in_jobs.await?);
-        ensure!(rejected == (Some(events), Some(jobs)), "events and jobs put aside: {rejected:?}");
+        ensure!(rejected == (Some(events), Some(jobs)), "rejected events and jobs: {rejected:?}");
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ mod deployment;
 mod event;
 mod link;
 mod log_lines;
+mod persistent_crm;
 mod program;
 mod queue;
 mod site;
@@ -27,9 +28,10 @@ pub use deployment::Deployment;
 pub use event::Event;
 pub use link::Link;
 pub use log_lines::LogLine;
+pub use persistent_crm::PersistentCrm;
 pub use program::Program;
 pub use queue::{Taken, browse, take_all};
 pub use site::Site;
 
-/// Longer than anything takes on a busy machine, waits for retries included; whoever waits so long has failed.
+/// Longer than anything takes on a busy machine, waits for retries included; a longer wait is a failure.
 pub const DEADLINE: Duration = Duration::from_secs(60);

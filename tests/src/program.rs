@@ -1,7 +1,8 @@
 //! One running `fanout` or `sender`.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -27,14 +28,35 @@ pub struct Program {
 
 impl Program {
     /// Starts `<name> serve` in this environment, and does not wait.
-    pub(crate) fn start(name: &'static str, mut environment: Vec<(String, String)>) -> anyhow::Result<Self> {
+    pub(crate) fn start(name: &'static str, environment: Vec<(String, String)>) -> anyhow::Result<Self> {
+        Self::run(name, &binary(name)?, &["serve"], environment)
+    }
+
+    /// Starts it like [`start`](Self::start), with a named pipe for standard output, which is not read.
+    pub(crate) fn start_unread(
+        name: &'static str,
+        pipe: &Path,
+        environment: Vec<(String, String)>,
+    ) -> anyhow::Result<Self> {
+        // The program holds the other end too, so that it never sees an error.
+        const SCRIPT: &str = r#"mkfifo "$1" && exec 3<>"$1" && exec "$0" serve >"$1""#;
+        let (program, pipe) = (binary(name)?.display().to_string(), pipe.display().to_string());
+        Self::run(name, Path::new("/bin/sh"), &["-c", SCRIPT, &program, &pipe], environment)
+    }
+
+    fn run(
+        name: &'static str,
+        program: &Path,
+        arguments: &[&str],
+        mut environment: Vec<(String, String)>,
+    ) -> anyhow::Result<Self> {
         let [api, telemetry] = free_ports();
         for (variable, port) in [("WEBHOOKS_HTTP__LISTEN", api), ("WEBHOOKS_TELEMETRY__LISTEN", telemetry)] {
             environment.push((variable.to_owned(), format!("127.0.0.1:{port}")));
         }
         Ok(Self {
             name,
-            service: Service::start(name, &binary(name)?, &["serve"], &environment)?,
+            service: Service::start(name, program, arguments, &environment)?,
             telemetry: Client::new(format!("http://127.0.0.1:{telemetry}")),
             api: format!("http://127.0.0.1:{api}"),
         })
@@ -147,6 +169,17 @@ impl Program {
         Ok(wait::until_some(DEADLINE, what, find).await?)
     }
 
+    /// The most memory that it has had resident so far, in bytes.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn peak_memory(&self) -> anyhow::Result<u64> {
+        let pid = self.service.pid().context("the program does not run")?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"));
+        Ok(peak.context("VmHWM")?.trim().parse::<u64>()? * 1024)
+    }
+
     /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
         self.service.exit_status().is_none()
@@ -176,6 +209,36 @@ impl Program {
     /// It survives even that.
     pub fn kill_nine(&mut self) -> anyhow::Result<()> {
         Ok(self.service.kill_nine()?)
+    }
+
+    /// SIGSTOP: it does nothing, and its connections stay open.
+    pub fn freeze(&self) {
+        self.service.freeze();
+    }
+
+    /// SIGCONT, after [`freeze`](Self::freeze).
+    pub fn thaw(&self) {
+        self.service.thaw();
+    }
+
+    /// The most memory it has had since its start, in MiB; `None` when it does not run.
+    pub fn peak_memory_mib(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.service.pid()?)).ok()?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(peak.trim().strip_suffix(" kB")?.parse::<u64>().ok()? / 1024)
+    }
+
+    /// How it ended, if it did so by itself.
+    pub fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.service.exit_status()
+    }
+
+    /// Starts it again after [`stop`](Self::stop) or [`kill_nine`](Self::kill_nine), as it was, and does not wait.
+    ///
+    /// # Errors
+    /// It cannot be run.
+    pub fn launch_again(&mut self) -> anyhow::Result<()> {
+        Ok(self.service.start_again()?)
     }
 
     /// Starts it again after [`stop`](Self::stop) or [`kill_nine`](Self::kill_nine), as it was, and waits until it is

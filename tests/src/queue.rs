@@ -54,7 +54,7 @@ async fn get_all(vhost: &Vhost, queue: &str, options: BasicGetOptions) -> anyhow
         let Delivery { data, properties, .. } = message.delivery;
         taken.push(Taken { body: data, properties });
     }
-    // What was not acknowledged goes back with the connection.
+    // Unacknowledged messages are returned with the connection.
     connection.close(200, "looked".into()).await?;
     Ok(taken)
 }

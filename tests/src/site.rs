@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::process::{Output, Stdio};
 use std::thread;
 
@@ -14,7 +15,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::program::binary;
-use crate::{Api, Crm, DEADLINE, Database, Program};
+use crate::{Api, Crm, DEADLINE, Database, Link, Program};
 
 /// Base64 of 32 bytes; a key for tests only.
 const SECRETS_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
@@ -72,6 +73,19 @@ impl Site {
         &self.vhost
     }
 
+    /// A way of its own to the broker, open; of a cluster to this node first.
+    ///
+    /// # Errors
+    /// There is no port for it.
+    pub async fn link_to_broker(&self, first: usize) -> anyhow::Result<Link> {
+        let mut nodes = self.vhost.urls().to_vec();
+        let first = first % nodes.len();
+        nodes.rotate_left(first);
+        let mut link = Link::among(&nodes)?;
+        link.open().await?;
+        Ok(link)
+    }
+
     /// `postgres://…` of the database.
     pub fn database_url(&self) -> &str {
         &self.database_url
@@ -99,6 +113,14 @@ impl Site {
     /// The program is not built or cannot be run.
     pub fn launch(&self, name: &'static str) -> anyhow::Result<Program> {
         Program::start(name, self.environment())
+    }
+
+    /// Starts it like [`launch`](Self::launch), with a named pipe for standard output, which is not read.
+    ///
+    /// # Errors
+    /// The program is not built or cannot be run.
+    pub fn launch_unread(&self, name: &'static str, pipe: &Path) -> anyhow::Result<Program> {
+        Program::start_unread(name, pipe, self.environment())
     }
 
     /// Starts a fanout and waits until it is ready.
@@ -139,7 +161,8 @@ impl Site {
     /// # Errors
     /// It fails.
     pub async fn migrate(&self) -> anyhow::Result<()> {
-        self.run_well("fanout", &["migrate"]).await.map(drop)
+        self.run_well("fanout", &["migrate"]).await?;
+        Ok(testkit::check_transitions(self.database_url()).await?)
     }
 
     /// Makes an API token on the command line: the one line that the command prints.

@@ -22,7 +22,7 @@ use crate::receiver::Address;
 
 /// Messages taken and not yet acknowledged; as many as the product takes.
 const PREFETCH: u16 = 1024;
-/// Requests under way; as many as the product makes.
+/// Requests in flight; as many as the product makes.
 const CONCURRENCY: usize = 512;
 
 /// The job.
@@ -69,7 +69,7 @@ pub async fn run() -> anyhow::Result<()> {
         let (poster, failed) = (Arc::clone(&poster), failed.clone());
         tokio::spawn(async move {
             if let Err(error) = poster.deliver(delivery).await {
-                // One failure ends the part; nobody waits for the others.
+                // One failure ends the part, without waiting for the others.
                 let _ = failed.try_send(error);
             }
         });

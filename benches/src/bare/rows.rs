@@ -87,7 +87,7 @@ impl Writers {
             let failed = failed.clone();
             tokio::spawn(async move {
                 if let Err(error) = write_all(&client, waiting, rows).await {
-                    // One failure ends the part; nobody waits for the others.
+                    // One failure ends the part, without waiting for the others.
                     let _ = failed.try_send(error);
                 }
             });
@@ -120,7 +120,7 @@ async fn write_all(client: &Client, mut waiting: mpsc::Receiver<Pending>, rows: 
         }
         writer.finish().await?;
         for (_, committed) in batch.drain(..) {
-            // Nobody waits any more when the part ends.
+            // The caller is gone when the part ends.
             let _ = committed.send(());
         }
     }

@@ -10,7 +10,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 
-use super::{Subject, WEBHOOKS, days};
+use super::subject::{Subject, WEBHOOKS, days};
 
 /// Webhooks of one account.
 const PER_ACCOUNT: usize = 10;
@@ -65,7 +65,7 @@ pub async fn generate(url: &str, rows: u32) -> anyhow::Result<(Vec<Subject>, (f6
     adding.buffer_unordered(AT_ONCE).try_for_each(|()| async { Ok(()) }).await?;
     client.execute(ADD_ATTEMPTS, &[&days[0]]).await?;
     client.execute(ADD_COUNTS, &[&ids(&subjects), &i32::try_from(days.len() * 24)?]).await?;
-    // What autovacuum would do over time; and what is left to be written must not be written while it is measured.
+    // What autovacuum would do over time; and pending writes must not happen during the measurement.
     for statement in ["VACUUM (ANALYZE) deliveries, attempts, attempt_counts, webhooks", "CHECKPOINT"] {
         client.batch_execute(statement).await?;
     }

@@ -11,7 +11,7 @@ use store::delivery_log::{Filter, Place};
 use store::stats::Window;
 use tokio_postgres::{NoTls, Row};
 
-use super::{DAYS, Subject, days};
+use super::subject::{DAYS, Subject, days};
 use crate::quantile::Times;
 
 /// Reads of each kind.

@@ -10,7 +10,7 @@ use store::Database;
 use store::outcomes::{AttemptRecord, DeliveryRecord};
 use tokio::time::sleep;
 
-use super::{DAYS, Subject, days};
+use super::subject::{DAYS, Subject, days};
 use crate::event::event_type;
 use crate::pair::Pair;
 
@@ -40,7 +40,7 @@ async fn prune(database: &Database) -> anyhow::Result<f64> {
     // The day in which the kept time begins is kept.
     let kept = u16::try_from(DAYS - 2)?;
     let begin = Instant::now();
-    let forgotten = database.forget_past(Timestamp::now(), kept).await?;
+    let forgotten = database.forget_past(kept).await?;
     let seconds = begin.elapsed().as_secs_f64();
     let forgotten = forgotten.context("nobody else prunes")?;
     ensure!(forgotten.days == days()[..1], "the oldest day alone should be removed: {forgotten:?}");
@@ -54,14 +54,18 @@ async fn beside_writes<T>(
     job: impl Future<Output = anyhow::Result<T>>,
 ) -> anyhow::Result<(f64, T)> {
     // The first write connects and prepares.
-    database.record(&[delivered(subject)], AutoPause { after: 10 }).await?;
+    database
+        .record(&[delivered(subject)], AutoPause { after: 10, within: std::time::Duration::ZERO, suspended: false })
+        .await?;
     let done = Cell::new(false);
     let writes = async {
         let mut longest = 0.0_f64;
         while !done.get() {
             let record = delivered(subject);
             let begin = Instant::now();
-            database.record(&[record], AutoPause { after: 10 }).await?;
+            database
+                .record(&[record], AutoPause { after: 10, within: std::time::Duration::ZERO, suspended: false })
+                .await?;
             longest = longest.max(begin.elapsed().as_secs_f64() * 1000.0);
         }
         anyhow::Ok(longest)
@@ -89,11 +93,13 @@ fn delivered(subject: &Subject) -> DeliveryRecord {
         step: 0,
         payload: vec![b'n'; 200].into(),
         traceparent: None,
-        next_attempt_at: None,
+        retry_in: None,
         error: None,
         attempt: Some(AttemptRecord {
             trigger: Trigger::Event,
             at: now,
+            url: None,
+            deferred_for: std::time::Duration::ZERO,
             outcome: Outcome::Success,
             http_status: Some(200),
             response_time_ms: 12,
@@ -101,6 +107,6 @@ fn delivered(subject: &Subject) -> DeliveryRecord {
             response_excerpt: Vec::new(),
             next: Next::Delivered,
         }),
-        set_aside: None,
+        outbox: None,
     }
 }

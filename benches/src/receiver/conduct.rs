@@ -2,15 +2,45 @@
 
 use std::fmt;
 
-/// One receiver of those that the process plays.
+/// One of the receivers that the process simulates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Conduct {
     /// Answers 200 and counts, for the webhook of this number.
     Answers(u32),
-    /// Takes the request and never answers; the number tells several apart.
-    Hangs(u32),
     /// Answers 500 at once.
     Fails,
+    /// Misbehaves; the number tells several apart.
+    Misbehaves(Manner, u32),
+}
+
+/// How a receiver misbehaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Manner {
+    /// Takes the request and never responds.
+    Hangs,
+    /// Sends a response head at once, and never ends the body.
+    EndlessBody,
+    /// Responds to its first requests at once, and to none after them.
+    QuickThenHangs,
+    /// Accepts a few requests a second and responds to the others with 429.
+    Throttles,
+}
+
+impl Manner {
+    const NAMES: [(Self, &str); 4] = [
+        (Self::Hangs, "hangs"),
+        (Self::EndlessBody, "endless-body"),
+        (Self::QuickThenHangs, "quick-then-hangs"),
+        (Self::Throttles, "throttles"),
+    ];
+
+    fn name(self) -> &'static str {
+        Self::NAMES.into_iter().find(|(manner, _)| *manner == self).map_or("", |(_, name)| name)
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        Self::NAMES.into_iter().find(|(_, of)| *of == name).map(|(manner, _)| manner)
+    }
 }
 
 impl fmt::Display for Conduct {
@@ -18,8 +48,8 @@ impl fmt::Display for Conduct {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Answers(number) => write!(f, "{number}"),
-            Self::Hangs(number) => write!(f, "hangs/{number}"),
             Self::Fails => write!(f, "fails"),
+            Self::Misbehaves(manner, number) => write!(f, "{}/{number}", manner.name()),
         }
     }
 }
@@ -29,8 +59,7 @@ impl Conduct {
     pub fn of(path: &str) -> Option<Self> {
         let path = path.strip_prefix('/')?;
         match path.split_once('/') {
-            Some(("hangs", number)) => number.parse().ok().map(Self::Hangs),
-            Some(_) => None,
+            Some((manner, number)) => Some(Self::Misbehaves(Manner::named(manner)?, number.parse().ok()?)),
             None if path == "fails" => Some(Self::Fails),
             None => path.parse().ok().map(Self::Answers),
         }
@@ -43,7 +72,8 @@ mod tests {
 
     #[test]
     fn a_path_says_what_it_was_made_of() {
-        for conduct in [Conduct::Answers(9), Conduct::Hangs(99), Conduct::Fails] {
+        let misbehaving = Manner::NAMES.map(|(manner, _)| Conduct::Misbehaves(manner, 99));
+        for conduct in [Conduct::Answers(9), Conduct::Fails].into_iter().chain(misbehaving) {
             assert_eq!(Conduct::of(&format!("/{conduct}")), Some(conduct));
         }
         assert_eq!([Conduct::of("/"), Conduct::of("/x/1"), Conduct::of("/hangs/x")], [None; 3]);

@@ -1,5 +1,6 @@
 //! Which deliveries of a run have arrived, and how long they took.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -7,6 +8,12 @@ use tokio::sync::Notify;
 
 use crate::event::Stamp;
 use crate::quantile::quantile;
+
+/// A receiver that is quick at first hangs after so many requests.
+const QUICK: u32 = 40;
+/// Requests per second that a throttling receiver accepts.
+const TAKEN_PER_SECOND: u32 = 5;
+const SECOND_NS: u64 = 1_000_000_000;
 
 /// What will arrive.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
@@ -62,10 +69,14 @@ struct Run {
     unanswered: u32,
     failed: u32,
     last_ns: u64,
+    /// Requests to receivers that are quick at first, by their number.
+    quick: HashMap<u32, u32>,
+    /// Requests accepted by throttling receivers, by number and second.
+    taken: HashMap<(u32, u64), u32>,
 }
 
 impl Tally {
-    /// Forgets everything and counts this run from now on.
+    /// Clears everything and counts this run from now on.
     pub fn expect(&self, expect: Expect) {
         let deliveries = expect.events as usize * expect.webhooks as usize;
         let (arrived, latencies_ns) = (vec![false; deliveries], Vec::with_capacity(deliveries));
@@ -98,6 +109,22 @@ impl Tally {
     /// Counts a request that is answered with a failure.
     pub fn count_failed(&self) {
         self.lock().failed += 1;
+    }
+
+    /// Whether a receiver that is quick at first still responds.
+    pub fn is_quick(&self, number: u32) -> bool {
+        let mut run = self.lock();
+        let requests = run.quick.entry(number).or_default();
+        *requests += 1;
+        *requests <= QUICK
+    }
+
+    /// Whether a throttling receiver accepts a request at this time.
+    pub fn takes(&self, number: u32, now_ns: u64) -> bool {
+        let mut run = self.lock();
+        let taken = run.taken.entry((number, now_ns / SECOND_NS)).or_default();
+        *taken += 1;
+        *taken <= TAKEN_PER_SECOND
     }
 
     /// What has come so far.

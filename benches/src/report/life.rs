@@ -1,11 +1,13 @@
 //! The sections in which the product is compared with itself.
 
 use super::{NO_BAR, Report, number, row};
+use crate::flood::Flood;
 use crate::held::{self, Held};
 use crate::isolation::{self, Isolation, Neighbours, Round};
 use crate::log::{self, Log, Page};
 use crate::pair::Pair;
 use crate::quantile::Times;
+use crate::receiver::{Manner, Received};
 
 const MIB: f64 = 1024.0 * 1024.0;
 
@@ -19,7 +21,7 @@ impl Report {
             }
         }
         for (neighbours, rounds) in isolation {
-            self.isolation_costs(neighbours_name(*neighbours).0, rounds);
+            self.isolation_costs(&neighbours_name(*neighbours).0, rounds);
         }
         self.notes.push(format!(
             "Isolation: {} round(s) of each in turn; {} events/s to the webhook that is measured, {} to each kind of \
@@ -53,11 +55,26 @@ impl Report {
         }
         let sum = |of: fn(&Round) -> u32| rounds.iter().map(of).sum::<u32>();
         self.notes.push(format!(
-            "Isolation, {name}: {} requests were left without an answer, {} were answered with 500; {} repeats.",
+            "Isolation, {name}: {} requests were left without a whole answer, {} were answered with 500 or 429; {} repeats.",
             sum(|round| round.counts.unanswered),
             sum(|round| round.counts.failed),
             sum(|round| round.received.repeats)
         ));
+    }
+
+    /// A webhook while another account floods, compared with the same webhook alone.
+    pub fn flood(&mut self, flood: &Flood) {
+        let beside = [("that answers", flood.beside_one_that_answers), ("that fails", flood.beside_one_that_fails)];
+        for (name, received) in beside {
+            for (quantile, bar, of) in [
+                ("p50", NO_BAR, (|received| received.p50_ns) as fn(Received) -> u64),
+                ("p99", "< 5000 ms", |received| received.p99_ns),
+            ] {
+                let milliseconds = |received| vec![of(received) as f64 / 1e6];
+                let pair = Pair { bare: milliseconds(flood.alone), product: milliseconds(received) };
+                self.life.push(row(format!("flood, {quantile} beside one {name}, ms ÷ alone"), &pair, bar));
+            }
+        }
     }
 
     /// Many held deliveries.
@@ -118,12 +135,18 @@ fn log_row(name: String, times: Times, bare: Times, bar: &str) -> [String; 5] {
 }
 
 /// And the bar of its 99th percentile.
-fn neighbours_name(neighbours: Neighbours) -> (&'static str, &'static str) {
+fn neighbours_name(neighbours: Neighbours) -> (String, &'static str) {
+    let manner = |manner| match manner {
+        Manner::Hangs => "hang",
+        Manner::EndlessBody => "never end the body",
+        Manner::QuickThenHangs => "are quick, then hang",
+        Manner::Throttles => "answer 429",
+    };
     match neighbours {
-        Neighbours::Nobody => ("alone", NO_BAR),
-        Neighbours::OneHangingOneFailing => ("beside one that hangs and one that fails", "≤ 2"),
-        Neighbours::ManyHanging => ("beside 100 that hang", "≤ 3"),
-        Neighbours::TwoWell => ("beside two that are well", NO_BAR),
+        Neighbours::Nobody => ("alone".to_owned(), NO_BAR),
+        Neighbours::OneHangingOneFailing => ("beside one that hangs and one that fails".to_owned(), "≤ 2"),
+        Neighbours::Misbehaving(how, number) => (format!("beside {number} that {}", manner(how)), "≤ 2"),
+        Neighbours::TwoWell => ("beside two that are well".to_owned(), NO_BAR),
     }
 }
 

@@ -1,95 +1,190 @@
-//! Opening a connection to RabbitMQ.
+//! A connection to RabbitMQ that does not outlive its owner, and how it is opened.
+//!
+//! lapin runs a connection in a thread of its own, which continues while the broker does not respond: a connection
+//! abandoned during opening, or whose close gets no response, would stay open, with its consumers and their messages.
+//! So the socket is ours, and closed when the owner drops it.
 
-use std::fmt;
-use std::sync::Arc;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use lapin::uri::AMQPUri;
-use lapin::{Connection, ConnectionProperties};
+use futures_util::Stream;
+use lapin::tcp::{AsyncTcpStream, OwnedTLSConfig};
+use lapin::uri::AMQPScheme;
+use lapin::{Channel, ConnectionProperties, Event};
+use runtime::settings::{AmqpSettings, RotatedUrl};
 use runtime::{Program, Settings, UsageError};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+use tracing::info;
 
-/// Longest wait for a connection to open, TCP, TLS and AMQP handshakes together.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// lapin sets aside 64 frames per connection: 8 MiB at the broker's default of 128 KiB, 2 MiB at this size. RabbitMQ from
-/// 4.1 asks for 8 KiB at least.
-const FRAME_MAX_BYTES: u32 = 32 * 1024;
-/// A silent peer is noticed after two of these.
-const HEARTBEAT_SECONDS: u16 = 10;
+use crate::broker_url::{BrokerUrl, InvalidUrl};
+use crate::socket::Socket;
 
-/// Where the broker is, with its credentials: shown with the password hidden.
-#[derive(Clone)]
-pub struct BrokerUrl(AMQPUri);
+/// Timeout for the socket: name lookup, TCP and TLS handshakes together.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
+/// Timeout for the AMQP handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Timeout for one reply of a connected broker.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Timeout for a graceful close; during an alarm the broker does not read it.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A text that is no AMQP URL. It does not quote the text, which may hold a password.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not an AMQP URL of the form amqp://user:password@host:port/vhost")]
-pub struct InvalidUrl;
-
-impl std::str::FromStr for BrokerUrl {
-    type Err = InvalidUrl;
-
-    fn from_str(text: &str) -> Result<Self, InvalidUrl> {
-        let mut uri: AMQPUri = text.parse().map_err(|_| InvalidUrl)?;
-        uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
-        uri.query.frame_max.get_or_insert(FRAME_MAX_BYTES);
-        Ok(Self(uri))
-    }
-}
-
-impl fmt::Debug for BrokerUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl fmt::Display for BrokerUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let authority = &self.0.authority;
-        write!(f, "{}:{}/{}", authority.host, authority.port, self.0.vhost)
-    }
-}
-
-/// Opens connections of one process, all under the process' name.
+/// Opens the connections of one process, all under the process's name.
 #[derive(Debug, Clone)]
 pub struct Connector {
-    url: BrokerUrl,
+    url: Arc<RotatedUrl<BrokerUrl>>,
     name: Arc<str>,
 }
 
 impl Connector {
-    /// The broker that the settings name; nothing is connected yet. `program` is what the broker's management page
-    /// shows for the process.
+    /// A connector to the configured broker; nothing is connected yet. `program` is the name shown in the broker's
+    /// management page.
     ///
     /// # Errors
-    /// When the URL cannot be read.
+    /// When the URL is invalid.
     pub fn from_settings(settings: &Settings, program: Program) -> Result<Self, UsageError> {
         let url = settings.amqp.url.expose().parse();
         let url = url.map_err(|e: InvalidUrl| UsageError(format!("WEBHOOKS_AMQP__URL is {e}")))?;
-        Ok(Self::new(url, program.name()))
+        Ok(Self::with(url, settings.amqp.url_file.clone(), program.name()))
     }
 
-    /// `name` is what the broker's management page shows for the process.
+    /// `name` is shown in the broker's management page.
     pub fn new(url: BrokerUrl, name: &str) -> Self {
-        Self { url, name: name.into() }
+        Self::with(url, None, name)
     }
 
-    /// Where it connects to.
-    pub fn url(&self) -> &BrokerUrl {
-        &self.url
+    fn with(url: BrokerUrl, file: Option<PathBuf>, name: &str) -> Self {
+        Self { url: Arc::new(RotatedUrl::new(url, file, "WEBHOOKS_AMQP__URL_FILE", parse)), name: name.into() }
     }
 
-    /// Opens a connection. lapin's own recovery stays off: with it, confirms in flight wait unresolved for the whole
-    /// outage and the consumer sees nothing; here a fault is an error at once and the owner rebuilds what it needs.
+    /// The broker's current URL.
+    pub fn url(&self) -> BrokerUrl {
+        self.url.url()
+    }
+
+    /// Opens a connection. lapin's own recovery stays off: with it, confirms in flight stay unresolved for the whole
+    /// outage and the consumer is not informed; here a fault is an error at once and the owner reconnects.
+    ///
+    /// May be dropped at any time; nothing leaks.
     ///
     /// # Errors
-    /// When the broker cannot be reached or refuses.
+    /// When the broker cannot be reached, does not respond in time, or refuses.
     pub(crate) async fn connect(&self, role: &str) -> Result<Connection, lapin::Error> {
-        let name = format!("{} {role}", self.name);
-        let properties = ConnectionProperties::default().with_connection_name(name.into());
-        let connecting = Connection::connect_uri(self.url.0.clone(), properties);
-        tokio::time::timeout(CONNECT_TIMEOUT, connecting).await.unwrap_or_else(|_| {
-            let error = std::io::Error::new(std::io::ErrorKind::TimedOut, "the broker did not answer in time");
-            Err(error.into())
-        })
+        let connected = self.open(role).await;
+        // The password may have been replaced. How a broker refuses a former one depends on its release, so any failure is a
+        // reason to read the file; the next connection, after a pause, uses what it holds.
+        if connected.is_err() && self.url.read_again() {
+            info!(broker = %self.url(), "the broker URL was reloaded from WEBHOOKS_AMQP__URL_FILE");
+        }
+        connected
     }
+
+    async fn open(&self, role: &str) -> Result<Connection, lapin::Error> {
+        let (url, socket) = (self.url(), OwnedSocket(Socket::default()));
+        let uri = url.uri();
+        let runtime = socket.0.runtime();
+        let dialling = async {
+            let address = runtime.to_socket_addrs((uri.authority.host.clone(), uri.authority.port));
+            let stream = AsyncTcpStream::connect(&runtime, address).await?;
+            Ok(match uri.scheme {
+                AMQPScheme::AMQP => stream,
+                AMQPScheme::AMQPS => stream.into_tls(&uri.authority.host, OwnedTLSConfig::default().as_ref()).await?,
+            })
+        };
+        let stream = in_time(DIAL_TIMEOUT, Box::pin(dialling)).await?;
+        let stream = Mutex::new(Some(stream));
+        let dialled = async move |_, _| {
+            let stream = stream.lock().unwrap_or_else(PoisonError::into_inner).take();
+            stream.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected).into())
+        };
+        let properties = ConnectionProperties::default().with_connection_name(format!("{} {role}", self.name).into());
+        let greeting = lapin::Connection::connector(uri.clone(), runtime.clone(), dialled, properties);
+        let lapin = in_time(HANDSHAKE_TIMEOUT, Box::pin(greeting)).await?;
+        Ok(Connection(Arc::new(Open { lapin, socket })))
+    }
+}
+
+fn parse(text: &str) -> Result<BrokerUrl, String> {
+    AmqpSettings::check_url(text)?.expose().parse().map_err(|error: InvalidUrl| error.to_string())
+}
+
+/// A connection. Dropping it closes it, gracefully if the broker responds, and within two seconds in any case.
+#[derive(Debug)]
+pub(crate) struct Connection(Arc<Open>);
+
+/// Dropped in this order: a socket that is shut down before lapin's close is a lost connection to the broker.
+#[derive(Debug)]
+struct Open {
+    lapin: lapin::Connection,
+    socket: OwnedSocket,
+}
+
+/// Closed when dropped, which ends the thread that reads it.
+#[derive(Debug)]
+struct OwnedSocket(Socket);
+
+impl Drop for OwnedSocket {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl Connection {
+    /// Opens a channel.
+    ///
+    /// # Errors
+    /// The connection is lost, or the broker does not respond.
+    pub(crate) async fn create_channel(&self) -> Result<Channel, lapin::Error> {
+        in_time(ANSWER_TIMEOUT, self.0.lapin.create_channel()).await
+    }
+
+    /// Its events from now on.
+    pub(crate) fn events(&self) -> impl Stream<Item = Event> + Send + 'static {
+        self.0.lapin.events_listener()
+    }
+
+    /// Its socket.
+    pub(crate) fn socket(&self) -> &Socket {
+        &self.0.socket.0
+    }
+
+    /// Closes its socket at once.
+    pub(crate) fn abandon(&self) {
+        self.socket().close();
+    }
+
+    /// Closes it gracefully, or its socket after the timeout.
+    pub(crate) async fn close(&self) {
+        self.0.close().await;
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let open = Arc::clone(&self.0);
+        // Without a runtime, at the end of a process, nothing can be awaited.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move { open.close().await });
+        }
+    }
+}
+
+impl Open {
+    async fn close(&self) {
+        // The result does not matter: the next line closes the socket.
+        let _ = timeout(CLOSE_TIMEOUT, self.lapin.close(200, "done".into())).await;
+        self.socket.0.close();
+    }
+}
+
+/// Awaits a reply, with an error on a timeout.
+pub(crate) async fn in_time<T>(
+    limit: Duration,
+    asked: impl Future<Output = Result<T, lapin::Error>>,
+) -> Result<T, lapin::Error> {
+    timeout(limit, asked)
+        .await
+        .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "the broker did not answer in time").into()))
 }

@@ -1,25 +1,38 @@
-//! RabbitMQ: connections that always come back, the topology, a publisher that confirms, a consumer that acknowledges, a
-//! requester that waits for answers.
+//! RabbitMQ: reconnecting connections, the topology, a publisher that awaits confirms, a consumer that acknowledges, an
+//! RPC requester.
 //!
-//! It does not know what a message means. Publishing and consuming use separate connections, because during a memory
-//! or disk alarm the broker stops reading a connection that publishes, acknowledgements included.
+//! It does not know what a message means. Publishing and consuming use separate connections, because during a memory or
+//! disk alarm the broker stops reading a connection that publishes, acknowledgements included.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod acknowledgement;
 mod backoff;
+mod broker_url;
+mod byte_budget;
 mod connection;
+mod connection_log;
 mod consumer;
+mod incoming;
+mod intake;
+mod keeper;
 mod message;
+mod order;
 mod publisher;
 mod requester;
+mod session;
+mod socket;
 mod telemetry;
 pub mod topology;
+mod window;
 
 pub use acknowledgement::Acknowledgement;
-pub use connection::{BrokerUrl, Connector, InvalidUrl};
-pub use consumer::{Consumer, Incoming};
+pub use broker_url::{BrokerUrl, InvalidUrl};
+pub use connection::Connector;
+pub use consumer::Consumer;
+pub use incoming::Incoming;
+pub use intake::Intake;
 pub use message::Message;
-pub use publisher::{Publisher, PublisherClosed};
+pub use publisher::{PublishError, Publisher, Refusal, RefusalCode};
 pub use requester::{NoReply, Requester};
 pub use telemetry::Telemetry;
 pub use topology::{DeclareError, Topology};

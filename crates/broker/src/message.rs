@@ -1,4 +1,4 @@
-//! A message of ours on its way out.
+//! An outgoing message.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,6 +9,14 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 
 /// Persistent, in AMQP's numbering.
 const PERSISTENT: u8 = 2;
+
+/// Maximum bytes of the producer's headers that are copied. All headers are in one frame, and the producer's may fill
+/// it; together with ours they would exceed the frame and end the connection.
+const CARRIED_HEADERS: usize = 32 * 1024;
+/// Replaces headers that were too long.
+const HEADERS_LEFT_OUT: &str = "x-headers-left-out";
+/// Header of a message that is published again and may be a duplicate.
+const REPEAT: &str = "x-repeat";
 
 /// Exchange, key, properties and body. It is kept until the broker has confirmed it.
 #[derive(Debug, Clone)]
@@ -26,14 +34,14 @@ impl Message {
         Self { exchange: exchange.into(), routing_key: routing_key.into(), properties, body: body.into() }
     }
 
-    /// What the body is.
+    /// Content type of the body.
     #[must_use]
     pub fn content_type(mut self, content_type: &str) -> Self {
         self.properties = self.properties.with_content_type(content_type.into());
         self
     }
 
-    /// By which a reader recognises a repeat.
+    /// The id by which a reader recognises a duplicate.
     #[must_use]
     pub fn message_id(mut self, id: &str) -> Self {
         self.properties = self.properties.with_message_id(id.into());
@@ -49,23 +57,32 @@ impl Message {
         self
     }
 
-    /// Nobody gets it after so long in its queue.
+    /// The AMQP properties; `repeat` marks a possible duplicate.
+    pub(crate) fn properties(&self, repeat: bool) -> BasicProperties {
+        match repeat {
+            true => self.clone().header(REPEAT, "true").properties,
+            false => self.properties.clone(),
+        }
+    }
+
+    /// TTL in its queue.
     #[must_use]
     pub(crate) fn expiring_after(mut self, time: Duration) -> Self {
         self.properties = self.properties.with_expiration(time.as_millis().to_string().into());
         self
     }
 
-    /// Answers the question of this number.
+    /// The correlation id of a request or reply.
     #[must_use]
     pub(crate) fn correlation_id(mut self, id: ShortString) -> Self {
         self.properties = self.properties.with_correlation_id(id);
         self
     }
 
-    /// Takes over what the producer of a received message said about its body: content type and encoding, message id
-    /// and its own headers. Headers that begin with `x-` are the broker's or ours and stay behind: a copied `x-death`
-    /// makes RabbitMQ see a cycle and drop the message.
+    /// Copies the producer's properties of a received message: content type and encoding, message id and its own
+    /// headers. Headers that begin with `x-` are the broker's or ours and are not copied: a copied `x-death` makes
+    /// RabbitMQ see a cycle and drop the message. Neither are `CC` and `BCC`, with which the broker would copy the
+    /// message to every queue that the producer names there.
     #[must_use]
     pub(crate) fn with_properties_of(mut self, original: &BasicProperties) -> Self {
         if let Some(content_type) = original.content_type() {
@@ -79,8 +96,11 @@ impl Message {
         }
         if let Some(headers) = original.headers() {
             let mut kept = FieldTable::default();
-            for (name, value) in headers.inner().iter().filter(|(name, _)| !name.as_str().starts_with("x-")) {
+            for (name, value) in headers.inner().iter().filter(|(name, _)| is_producers(name.as_str())) {
                 kept.insert(name.clone(), value.clone());
+            }
+            if size_of_table(&kept) > CARRIED_HEADERS {
+                return self.header(HEADERS_LEFT_OUT, "too long");
             }
             self.properties = self.properties.with_headers(kept);
         }
@@ -88,8 +108,61 @@ impl Message {
     }
 }
 
+fn is_producers(header: &str) -> bool {
+    !header.starts_with("x-") && !matches!(header, "CC" | "BCC")
+}
+
+/// Approximate size of the table on the wire, in bytes.
+fn size_of_table(table: &FieldTable) -> usize {
+    table.inner().iter().map(|(name, value)| 2 + name.as_str().len() + size_of_value(value)).sum()
+}
+
+fn size_of_value(value: &AMQPValue) -> usize {
+    match value {
+        AMQPValue::LongString(text) => 4 + text.as_bytes().len(),
+        AMQPValue::ShortString(text) => 1 + text.as_str().len(),
+        AMQPValue::ByteArray(bytes) => 4 + bytes.as_slice().len(),
+        AMQPValue::FieldArray(values) => values.as_slice().iter().map(|value| 1 + size_of_value(value)).sum(),
+        AMQPValue::FieldTable(table) => size_of_table(table),
+        _ => 9,
+    }
+}
+
+/// The publisher marked the message as a possible duplicate.
+pub(crate) fn is_repeat(properties: &BasicProperties) -> bool {
+    properties.headers().as_ref().is_some_and(|headers| headers.contains_key(REPEAT))
+}
+
 /// A number that no other session of this process has.
 pub(crate) fn next_epoch() -> u64 {
     static EPOCH: AtomicU64 = AtomicU64::new(1);
     EPOCH.fetch_add(1, Ordering::Relaxed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn carried(headers: &[(&str, &str)]) -> Vec<String> {
+        let given = headers.iter().fold(Message::new("", "", ""), |message, (name, value)| message.header(name, value));
+        let carried = Message::new("", "", "").with_properties_of(&given.properties);
+        carried.properties.headers().iter().flat_map(|all| all.inner().keys()).map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn headers_that_the_broker_acts_upon_stay_behind() {
+        assert_eq!(carried(&[("region", "eu"), ("x-death", "1"), ("CC", "q"), ("BCC", "q")]), ["region"]);
+    }
+
+    #[test]
+    fn headers_that_would_fill_a_frame_are_left_out() {
+        assert_eq!(carried(&[("region", &"e".repeat(30_000))]), ["region"]);
+        assert_eq!(carried(&[("region", &"e".repeat(40_000))]), [HEADERS_LEFT_OUT]);
+    }
+
+    #[test]
+    fn a_repeat_says_so_and_nothing_else_does() {
+        let message = Message::new("", "", "").header("region", "eu");
+        assert!(is_repeat(&message.properties(true)) && !is_repeat(&message.properties(false)));
+    }
 }

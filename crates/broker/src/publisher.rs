@@ -1,180 +1,240 @@
-//! Publishing with confirms, over a connection that always comes back.
+//! Publishing with confirms, over a connection that reconnects.
+//!
+//! A message that the broker refuses affects only itself: [`judgement`] identifies it among the others.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod judgement;
+mod refusal;
+mod session;
+mod supervisor;
 
-use futures_util::StreamExt;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::{Channel, Confirmation, Connection, Event};
-use tokio::sync::{Notify, Semaphore, watch};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tokio_util::task::TaskTracker;
+use tracing::{error, info};
 
+use self::judgement::{Judgement, Verdict};
+pub use self::refusal::{PublishError, Refusal, RefusalCode};
+use self::session::{Outcome, Session};
+use self::supervisor::{Shared, State};
 use crate::backoff::Backoff;
 use crate::connection::Connector;
-use crate::message::{Message, next_epoch};
-use crate::telemetry::{PublishResult, Role, Telemetry};
+use crate::message::Message;
+use crate::telemetry::{PublishResult, Telemetry};
+use crate::topology::{Keeper, Topology};
 
-/// Messages published and not yet confirmed, in one process. Bounds the memory that waits for the broker.
+/// Messages published and not yet confirmed, in one process. Bounds the memory (backpressure).
 const MAX_IN_FLIGHT: usize = 2048;
-/// Pause before a refused message (a full queue) is published again.
+/// Pause before a message nacked by a full queue is published again.
 const AFTER_NACK: Duration = Duration::from_millis(500);
+/// Timeout for a confirm, alarms aside. A queue that elects another leader takes some 20 seconds.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(120);
 
-/// Publishes messages and returns once the broker has them. Clones share one connection.
+/// Publishes messages and returns once the broker has confirmed them. Clones share one connection.
 #[derive(Clone)]
 pub struct Publisher {
     shared: Arc<Shared>,
-    current: watch::Receiver<Option<Session>>,
+    judgement: Arc<Mutex<Judgement>>,
+    /// Suspects are published one at a time.
+    examining: Arc<tokio::sync::Mutex<()>>,
+    current: watch::Receiver<State>,
 }
 
-/// The publisher was closed before the broker had the message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the publisher is closed")]
-pub struct PublisherClosed;
-
-struct Shared {
-    connector: Connector,
-    telemetry: Arc<Telemetry>,
-    in_flight: Semaphore,
-    /// A publish failed: the session it used is no good.
-    fault: Notify,
-}
-
-#[derive(Clone)]
-struct Session {
-    channel: Arc<Channel>,
+/// The state of a message that is published again.
+#[derive(Default)]
+struct Before {
+    /// The last session that it was lost with.
     epoch: u64,
+    /// The broker may have it already.
+    repeat: bool,
+    /// How often it was on a channel that the broker closed to refuse a message.
+    suspected: u32,
 }
 
 impl Publisher {
-    /// Starts connecting in the background; it ends when `stop` is cancelled.
-    pub fn start(connector: Connector, telemetry: Arc<Telemetry>, stop: CancellationToken) -> Self {
-        let shared =
-            Arc::new(Shared { connector, telemetry, in_flight: Semaphore::new(MAX_IN_FLIGHT), fault: Notify::new() });
-        let (sender, current) = watch::channel(None);
+    /// Connects in the background; ends when `stop` is cancelled. The same connection maintains the topology.
+    pub fn start(connector: Connector, topology: Topology, telemetry: Arc<Telemetry>, stop: CancellationToken) -> Self {
+        Self::confirmed_within(CONFIRMED_WITHIN, connector, topology, telemetry, stop)
+    }
+
+    /// Like [`Publisher::start`], with this timeout for a confirm, after which it reconnects unless the broker has an
+    /// alarm.
+    pub fn confirmed_within(
+        confirmed_within: Duration,
+        connector: Connector,
+        topology: Topology,
+        telemetry: Arc<Telemetry>,
+        stop: CancellationToken,
+    ) -> Self {
+        let abandoned = TaskTracker::new();
+        // Only a closed tracker can be awaited; it still accepts tasks.
+        abandoned.close();
+        let shared = Arc::new(Shared {
+            keeper: Keeper::new(topology, Arc::clone(&telemetry)),
+            connector,
+            telemetry,
+            in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
+            lost: watch::Sender::new(0),
+            confirmed_within,
+            abandoned,
+        });
+        let (sender, current) = watch::channel(State::default());
         let supervisor = Arc::clone(&shared);
         tokio::spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = supervisor.keep_connected(&sender) => {}
             }
-            supervisor.telemetry.connected(Role::Publisher, false);
+            supervisor.down(&sender);
         });
-        Self { shared, current }
+        Self { shared, judgement: Arc::default(), examining: Arc::default(), current }
     }
 
-    /// Publishes until the broker confirms: through lost connections, refusals and alarms, for as long as it takes. A
-    /// message may therefore arrive more than once; its id tells.
+    /// Publishes until the broker confirms: through lost connections, full queues and alarms, without a time limit. A
+    /// message may therefore arrive more than once. A possible duplicate is marked; see
+    /// [`crate::Incoming::redelivered`].
     ///
     /// To publish many at once, run many of these futures together.
     ///
     /// # Errors
-    /// [`PublisherClosed`] when the process stops first.
-    pub async fn publish(&self, message: &Message) -> Result<(), PublisherClosed> {
-        let _permit = self.shared.in_flight.acquire().await.map_err(|_| PublisherClosed)?;
-        let mut used = 0;
+    /// [`PublishError::Refused`] when the broker refuses this message, [`PublishError::Closed`] when the process stops
+    /// first.
+    pub async fn publish(&self, message: &Message) -> Result<(), PublishError> {
+        let mut before = Before::default();
         loop {
-            let session = self.session_after(used).await?;
-            match publish_on(&session.channel, message).await {
-                Ok(confirmation) if confirmation.is_ack() => {
+            let (epoch, outcome) = match self.verdict(message, &before) {
+                Verdict::Together => self.publish_together(message, &before).await?,
+                Verdict::Alone => match self.examine(message, &before).await? {
+                    Some(outcome) => outcome,
+                    None => continue,
+                },
+                Verdict::Refused(refusal) => return Err(self.refused(refusal)),
+            };
+            match outcome {
+                Outcome::Confirmed => {
                     self.shared.telemetry.published(PublishResult::Confirmed);
                     return Ok(());
                 }
-                Ok(_) => {
+                Outcome::Nacked => {
                     self.shared.telemetry.published(PublishResult::Nacked);
                     tokio::time::sleep(AFTER_NACK).await;
                 }
-                Err(_) => {
-                    self.shared.telemetry.published(PublishResult::Lost);
-                    self.shared.fault.notify_one();
-                    used = session.epoch;
+                Outcome::Refused(_) => before.suspected += 1,
+                Outcome::Lost => {
+                    self.shared.lose(epoch);
+                    before.epoch = epoch;
                 }
+            }
+            before.repeat |= !matches!(outcome, Outcome::Nacked);
+        }
+    }
+
+    /// Like [`Publisher::publish`], but also waits for the end of refusals that an operator can end, by declaring an
+    /// exchange or granting a permission.
+    ///
+    /// # Errors
+    /// [`PublishError::Refused`] when the broker refuses the message for good.
+    pub async fn publish_for_certain(&self, message: &Message) -> Result<(), PublishError> {
+        let mut backoff = Backoff::default();
+        loop {
+            match self.publish(message).await {
+                Err(PublishError::Refused(refusal)) if !refusal.is_permanent() => {
+                    tokio::time::sleep(backoff.next()).await;
+                }
+                decided => return decided,
             }
         }
     }
 
-    /// Waits until a connection is up.
+    /// Waits until the broker accepts publishes, and until no publish abandoned by its caller is in flight any more: it
+    /// would be published twice.
     ///
     /// # Errors
-    /// [`PublisherClosed`] when the process stops first.
-    pub async fn connected(&self) -> Result<(), PublisherClosed> {
+    /// [`PublishError::Closed`] when the process stops first.
+    pub async fn connected(&self) -> Result<(), PublishError> {
+        self.session_after(0).await?;
+        self.shared.abandoned.wait().await;
         self.session_after(0).await.map(drop)
     }
 
-    async fn session_after(&self, epoch: u64) -> Result<Session, PublisherClosed> {
-        if let Some(session) = &*self.current.borrow()
-            && session.epoch > epoch
+    fn verdict(&self, message: &Message, before: &Before) -> Verdict {
+        let (judgement, now) = (self.judgement(), Instant::now());
+        match (before.suspected, judgement.of(message, now)) {
+            (0, verdict) | (_, verdict @ Verdict::Refused(_)) => verdict,
+            (1, _) => judgement.of_suspect(message, now),
+            _ => Verdict::Alone,
+        }
+    }
+
+    async fn publish_together(&self, message: &Message, before: &Before) -> Result<(u64, Outcome), PublishError> {
+        let (permit, session) = self.ready(before.epoch).await?;
+        let outcome = session.publish(message, before.repeat, permit).await;
+        if let Outcome::Refused(_) = outcome {
+            self.shared.telemetry.published(PublishResult::Lost);
+        }
+        Ok((session.epoch, outcome))
+    }
+
+    async fn publish_alone(&self, message: &Message, before: &Before) -> Result<(u64, Outcome), PublishError> {
+        let (permit, session) = self.ready(before.epoch).await?;
+        Ok((session.epoch, session.publish_alone(message, before.repeat, permit).await))
+    }
+
+    /// Publishes a suspect alone and learns from the result; `None` when another one has resolved it meanwhile.
+    async fn examine(&self, message: &Message, before: &Before) -> Result<Option<(u64, Outcome)>, PublishError> {
+        let _turn = self.examining.lock().await;
+        if self.verdict(message, before) != Verdict::Alone {
+            return Ok(None);
+        }
+        let mut tried = self.publish_alone(message, before).await?;
+        if let Outcome::Refused(Refusal { code: RefusalCode::NotFound, .. }) = tried.1 {
+            self.shared.keeper.look_now().await;
+            tried = self.publish_alone(message, before).await?;
+        }
+        let address = || format!("exchange '{}', key '{}'", message.exchange, message.routing_key);
+        match &tried.1 {
+            Outcome::Confirmed if self.judgement().taken(message, Instant::now()) => {
+                info!(to = address(), "the broker accepts messages again that it had refused");
+            }
+            Outcome::Refused(refusal) => {
+                if self.judgement().refused(message, refusal, Instant::now()) {
+                    error!(to = address(), bytes = message.body.len(), %refusal, "the broker refuses a message");
+                }
+                return Err(self.refused(refusal.clone()));
+            }
+            _ => {}
+        }
+        Ok(Some(tried))
+    }
+
+    fn refused(&self, refusal: Refusal) -> PublishError {
+        self.shared.telemetry.refused(refusal.code);
+        refusal.into()
+    }
+
+    async fn ready(&self, epoch: u64) -> Result<(OwnedSemaphorePermit, Arc<Session>), PublishError> {
+        let permit = Arc::clone(&self.shared.in_flight).acquire_owned().await.map_err(|_| PublishError::Closed)?;
+        Ok((permit, self.session_after(epoch).await?))
+    }
+
+    /// A session that accepts publishes, newer than that of this number.
+    async fn session_after(&self, epoch: u64) -> Result<Arc<Session>, PublishError> {
+        let usable = |state: &State| !state.blocked && state.session.as_ref().is_some_and(|it| it.epoch > epoch);
+        let session = |state: &State| state.session.clone().ok_or(PublishError::Closed);
         {
-            return Ok(session.clone());
+            let state = self.current.borrow();
+            if usable(&state) {
+                return session(&state);
+            }
         }
         let mut current = self.current.clone();
-        let usable = |session: &Option<Session>| session.as_ref().is_some_and(|session| session.epoch > epoch);
-        let session = current.wait_for(usable).await.map_err(|_| PublisherClosed)?;
-        session.clone().ok_or(PublisherClosed)
-    }
-}
-
-async fn publish_on(channel: &Channel, message: &Message) -> Result<Confirmation, lapin::Error> {
-    let Message { exchange, routing_key, properties, body } = message;
-    let (exchange, routing_key, properties) = (exchange.clone(), routing_key.clone(), properties.clone());
-    channel.basic_publish(exchange, routing_key, BasicPublishOptions::default(), body, properties).await?.await
-}
-
-impl Shared {
-    async fn keep_connected(&self, current: &watch::Sender<Option<Session>>) {
-        let mut backoff = Backoff::default();
-        loop {
-            match self.open().await {
-                Ok((connection, session)) => {
-                    info!(broker = %self.connector.url(), "publisher connected");
-                    backoff.reset();
-                    self.up(current, Some(session));
-                    self.until_fault(&connection).await;
-                    self.up(current, None);
-                    warn!(broker = %self.connector.url(), "publisher lost its connection");
-                }
-                Err(error) if backoff.is_fresh() => {
-                    warn!(broker = %self.connector.url(), %error, "publisher waits for the broker")
-                }
-                Err(_) => {}
-            }
-            tokio::time::sleep(backoff.next()).await;
-        }
+        let state = current.wait_for(usable).await.map_err(|_| PublishError::Closed)?;
+        session(&state)
     }
 
-    async fn open(&self) -> Result<(Connection, Session), lapin::Error> {
-        let connection = self.connector.connect("publisher").await?;
-        let channel = connection.create_channel().await?;
-        channel.confirm_select(ConfirmSelectOptions::default()).await?;
-        Ok((connection, Session { channel: Arc::new(channel), epoch: next_epoch() }))
-    }
-
-    fn up(&self, current: &watch::Sender<Option<Session>>, session: Option<Session>) {
-        self.telemetry.connected(Role::Publisher, session.is_some());
-        self.telemetry.blocked(false);
-        current.send_replace(session);
-    }
-
-    /// A publish that failed, or the connection's own error event, whichever is first.
-    async fn until_fault(&self, connection: &Connection) {
-        let mut events = connection.events_listener();
-        loop {
-            let event = tokio::select! {
-                () = self.fault.notified() => return,
-                event = events.next() => event,
-            };
-            match event {
-                Some(Event::ConnectionBlocked(reason)) => {
-                    warn!(reason, "the broker takes no publishes");
-                    self.telemetry.blocked(true);
-                }
-                Some(Event::ConnectionUnblocked) => {
-                    info!("the broker takes publishes again");
-                    self.telemetry.blocked(false);
-                }
-                Some(Event::Error(_)) | None => return,
-                Some(_) => {}
-            }
-        }
+    fn judgement(&self) -> MutexGuard<'_, Judgement> {
+        self.judgement.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,7 @@
-//! Asking over the broker and waiting for the answer, over a connection that always comes back.
+//! RPC: requests over the broker and their replies, over a connection that reconnects.
 //!
-//! Answers come by RabbitMQ's direct reply-to: without a queue, to the channel that asked, as long as it lives. So an
-//! answer can be lost, and a question is not asked twice: whoever asks learns that there was none.
+//! Replies use RabbitMQ's direct reply-to: without a queue, to the requesting channel, as long as it lives. So a reply
+//! can be lost, and a request is not repeated: the caller gets an error.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,38 +10,39 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use lapin::Channel;
 use lapin::message::Delivery;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions};
 use lapin::types::FieldTable;
-use lapin::{Channel, Connection};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
 
 use crate::backoff::Backoff;
-use crate::connection::Connector;
+use crate::connection::{ANSWER_TIMEOUT, Connection, Connector, in_time};
+use crate::connection_log::ConnectionLog;
 use crate::message::{Message, next_epoch};
 use crate::telemetry::{Role, Telemetry};
+use crate::topology::Topology;
 
-/// The name under which answers are asked for; the broker puts the channel's own address in its place.
+/// The pseudo-queue of direct reply-to; the broker replaces it by the channel's own address.
 const REPLY_TO: &str = "amq.rabbitmq.reply-to";
-/// Questions under way in one process; more wait. Bounds the memory.
+/// Maximum requests in flight in one process; more wait. Bounds the memory.
 const MAX_WAITING: usize = 256;
-/// Longest wait for a connection: people ask, and they would rather know.
+/// Timeout for a connection: users wait for the result.
 const CONNECTION_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Asks questions, many at once. Clones share one connection.
+/// Makes requests, many at once. Clones share one connection.
 #[derive(Clone)]
 pub struct Requester {
     shared: Arc<Shared>,
     current: watch::Receiver<Option<Session>>,
 }
 
-/// Why there is no answer. The question may have been acted upon all the same.
+/// Why there is no reply. The request may have been processed all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoReply {
-    /// Nobody answered.
+    /// No reply in time.
     #[error("nobody answered in time")]
     TimedOut,
     /// There is no connection to the broker, or it broke.
@@ -63,7 +64,7 @@ struct Session {
 }
 
 impl Requester {
-    /// Starts connecting in the background; it ends when `stop` is cancelled.
+    /// Connects in the background; ends when `stop` is cancelled.
     pub fn start(connector: Connector, telemetry: Arc<Telemetry>, stop: CancellationToken) -> Self {
         let (places, waiting) = (Semaphore::new(MAX_WAITING), Waiting::default());
         let shared = Arc::new(Shared { connector, telemetry, places, waiting });
@@ -79,10 +80,10 @@ impl Requester {
         Self { shared, current }
     }
 
-    /// Publishes a question and returns its answer's body. A question that nobody takes `within` this time expires.
+    /// Publishes a request and returns its reply's body. The request expires `within` this time if it is not consumed.
     ///
     /// # Errors
-    /// [`NoReply`] when there is no answer in time, or can be none.
+    /// [`NoReply`] when there is no reply in time, or can be none.
     pub async fn ask(&self, question: Message, within: Duration) -> Result<Bytes, NoReply> {
         let deadline = Instant::now() + within;
         timeout_at(deadline, self.ask_until(question, deadline)).await.unwrap_or(Err(NoReply::TimedOut))
@@ -120,53 +121,57 @@ impl Requester {
 
 impl Shared {
     async fn keep_connected(&self, current: &watch::Sender<Option<Session>>) {
-        let mut backoff = Backoff::default();
+        let (mut backoff, mut log) = (Backoff::default(), ConnectionLog::new("requester", &self.connector));
         loop {
             match self.open().await {
                 Ok((connection, session, answers)) => {
-                    info!(broker = %self.connector.url(), "requester connected");
-                    backoff.reset();
+                    log.connected();
+                    backoff.succeeded();
                     self.telemetry.connected(Role::Tests, true);
                     current.send_replace(Some(session));
-                    self.hand_over(answers).await;
+                    let end = self.hand_over(answers).await;
                     current.send_replace(None);
                     self.telemetry.connected(Role::Tests, false);
                     drop(connection);
-                    warn!(broker = %self.connector.url(), "requester lost its connection");
+                    log.lost(&end);
                 }
-                Err(error) if backoff.is_fresh() => {
-                    warn!(broker = %self.connector.url(), %error, "requester waits for the broker");
-                }
-                Err(_) => {}
+                Err(error) => log.waits(&error),
             }
             tokio::time::sleep(backoff.next()).await;
         }
     }
 
-    /// The channel that asks must be the one that answers come to, and must wait for them before it asks.
+    /// The requesting channel must be the one that receives replies, and must consume them before the request.
     async fn open(&self) -> Result<(Connection, Session, lapin::Consumer), lapin::Error> {
         let connection = self.connector.connect("requester").await?;
+        // Senders consume requests from the same queue; the first process declares it.
+        Topology::of_tests().mend(&connection).await;
         let channel = connection.create_channel().await?;
         let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
-        let answers = channel.basic_consume(REPLY_TO.into(), "".into(), options, FieldTable::default()).await?;
+        let answering = channel.basic_consume(REPLY_TO.into(), "".into(), options, FieldTable::default());
+        let answers = in_time(ANSWER_TIMEOUT, answering).await?;
         Ok((connection, Session { channel, epoch: next_epoch() }, answers))
     }
 
     /// Ends with the connection.
-    async fn hand_over(&self, mut answers: lapin::Consumer) {
-        while let Some(Ok(answer)) = answers.next().await {
-            self.waiting.hand_over(answer);
+    async fn hand_over(&self, mut answers: lapin::Consumer) -> lapin::Error {
+        loop {
+            match answers.next().await {
+                Some(Ok(answer)) => self.waiting.hand_over(answer),
+                Some(Err(error)) => return error,
+                None => return std::io::Error::from(std::io::ErrorKind::ConnectionAborted).into(),
+            }
         }
     }
 }
 
-/// Who waits for which answer, by the correlation id's number.
+/// The waiting callers, by the number in the correlation id.
 #[derive(Clone, Default)]
 struct Waiting {
     askers: Arc<Mutex<HashMap<u64, oneshot::Sender<Bytes>>>>,
 }
 
-/// A place among those who wait, given up when dropped.
+/// An entry among the waiting callers, removed when dropped.
 struct Asked {
     number: u64,
     waiting: Waiting,
@@ -174,7 +179,7 @@ struct Asked {
 
 impl Waiting {
     fn enter(&self) -> (Asked, oneshot::Receiver<Bytes>) {
-        // Never twice in a process, so that a late answer is nobody else's.
+        // Unique in a process, so that a late reply cannot match another request.
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let (asker, answer) = oneshot::channel();
@@ -186,7 +191,7 @@ impl Waiting {
         let number = answer.properties.correlation_id().as_ref().and_then(|id| id.as_str().parse().ok());
         let asker = number.and_then(|number: u64| self.lock().remove(&number));
         if let Some(asker) = asker {
-            // Whoever asked may just have given up.
+            // The caller may have given up just now.
             let _ = asker.send(Bytes::from(answer.data));
         }
     }

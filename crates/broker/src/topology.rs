@@ -1,188 +1,147 @@
-//! Exchanges, queues and bindings. Everything that decides whether a message can be lost is an argument of its queue,
-//! not a policy: clearing a policy deletes messages that wait under it.
+//! The topology: exchanges, queues and bindings. Everything that decides whether a message can be lost is an argument
+//! of its queue, not a policy: clearing a policy deletes messages that wait under it.
 
+mod declare;
+mod keeper;
+
+use std::fmt;
 use std::time::Duration;
 
-use domain::RetryPolicy;
-use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use domain::{Lane, RetryPolicy};
+use lapin::ExchangeKind;
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Channel, ExchangeKind};
 
-use tracing::warn;
+pub use declare::DeclareError;
+pub(crate) use declare::refusal;
+pub(crate) use keeper::Keeper;
 
-use crate::backoff::Backoff;
-use crate::connection::Connector;
-
-/// Where CRM services publish; routing key = event type.
+/// CRM services publish here; routing key = event type.
 pub const EVENTS_EXCHANGE: &str = "crm.events";
 /// fanout's intake.
 pub const EVENTS: &str = "webhooks.events";
 /// Events that can never be processed.
 pub const EVENTS_REJECTED: &str = "webhooks.events.rejected";
-/// Direct exchange of ours: every queue of ours is bound under its own name, and the alternate exchange behind it
-/// catches what no queue takes. The default exchange would confirm such a message and drop it.
+/// Direct exchange of ours: each of our queues is bound under its own name, and the alternate exchange catches
+/// unroutable messages. The default exchange would confirm and drop them.
 pub const DELIVERY_EXCHANGE: &str = "webhooks.delivery";
 /// Jobs for senders.
 pub const DELIVERIES: &str = "webhooks.deliveries";
-/// Jobs that cannot be decoded.
+/// Jobs for senders of accounts that exceed their budget: jobs of other accounts do not wait behind them.
+pub const DELIVERIES_BULK: &str = "webhooks.deliveries.bulk";
+/// Rejected jobs.
 pub const DELIVERIES_REJECTED: &str = "webhooks.deliveries.rejected";
-/// What no queue took; must stay empty.
+/// Unroutable messages; must stay empty.
 pub const UNROUTABLE: &str = "webhooks.unroutable";
-/// Test requests to senders.
+/// Test delivery requests to senders.
 pub const TESTS: &str = "webhooks.tests";
 /// Notifications for the CRM.
 pub const NOTIFICATIONS_EXCHANGE: &str = "crm.notifications";
 
-/// Times a message may come back before the broker parks it. Explicit, because 4.x has a default and 3.10 has none.
-const DELIVERY_LIMIT: i64 = 20;
-/// A test request that no sender took by then is answered as failed by the asker.
+/// Maximum returns of a message before the broker parks it. Explicit, because 4.x has a default and 3.10 has none.
+pub const DELIVERY_LIMIT: u32 = 20;
+/// TTL of a test delivery request; without a sender the requester reports a failure.
 const TEST_TTL: Duration = Duration::from_secs(15);
+
+/// The queue of a lane to the senders.
+pub const fn delivery_queue(lane: Lane) -> &'static str {
+    match lane {
+        Lane::Normal => DELIVERIES,
+        Lane::Bulk => DELIVERIES_BULK,
+    }
+}
 
 /// The delay queue of a step of the policy's ladder, named after its delay.
 pub fn retry_queue(policy: &RetryPolicy, step: usize) -> String {
     format!("webhooks.retry.{}", policy.step_name(step))
 }
 
-/// Everything to be declared, targets before what points at them.
+/// All objects, in this order: destinations before sources. A publisher that finds an exchange again a moment before
+/// its bindings would get a confirm, and its message would be in [`UNROUTABLE`].
 #[derive(Debug, Clone)]
 pub struct Topology {
-    exchanges: Vec<Exchange>,
-    queues: Vec<Queue>,
+    objects: Vec<Object>,
 }
 
 #[derive(Debug, Clone)]
-struct Exchange {
-    name: &'static str,
-    kind: ExchangeKind,
-    arguments: FieldTable,
+enum Object {
+    Exchange { name: &'static str, kind: ExchangeKind, arguments: FieldTable },
+    Queue { name: String, arguments: FieldTable },
+    Binding { queue: String, exchange: &'static str, key: String },
 }
 
-#[derive(Debug, Clone)]
-struct Queue {
-    name: String,
-    arguments: FieldTable,
-    bindings: Vec<(&'static str, String)>,
+impl Object {
+    fn is_binding(&self) -> bool {
+        matches!(self, Self::Binding { .. })
+    }
 }
 
-/// Why the topology does not stand.
-#[derive(Debug, thiserror::Error)]
-pub enum DeclareError {
-    /// An object of this name exists with other arguments; a person has to decide.
-    #[error("the broker has {object} with another {argument}; delete or rename it, or restore the setting ({server})")]
-    Differs {
-        /// `queue 'name'` or `exchange 'name'`.
-        object: String,
-        /// The argument that differs.
-        argument: String,
-        /// The broker's own words.
-        server: String,
-    },
-    /// The broker cannot be reached or refused otherwise.
-    #[error("cannot declare the queues")]
-    Broker(#[from] lapin::Error),
+impl fmt::Display for Object {
+    /// As the broker's own messages name them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exchange { name, .. } => write!(f, "exchange '{name}'"),
+            Self::Queue { name, .. } => write!(f, "queue '{name}'"),
+            Self::Binding { queue, exchange, key } => {
+                write!(f, "binding of queue '{queue}' to exchange '{exchange}' with key '{key}'")
+            }
+        }
+    }
 }
 
 impl Topology {
     /// The topology, with a delay queue for each step of the policy's ladder.
     pub fn new(policy: &RetryPolicy) -> Self {
-        let exchange = |name, kind| Exchange { name, kind, arguments: FieldTable::default() };
-        let exchanges = vec![
-            exchange(EVENTS_EXCHANGE, ExchangeKind::Topic),
-            exchange(NOTIFICATIONS_EXCHANGE, ExchangeKind::Topic),
-            exchange(UNROUTABLE, ExchangeKind::Fanout),
-            Exchange {
-                name: DELIVERY_EXCHANGE,
-                kind: ExchangeKind::Direct,
-                arguments: table([("alternate-exchange", text(UNROUTABLE))]),
-            },
+        let mut objects = vec![
+            exchange(UNROUTABLE, ExchangeKind::Fanout, []),
+            quorum_queue(UNROUTABLE, []),
+            binding(UNROUTABLE, UNROUTABLE, ""),
+            quorum_queue(EVENTS_REJECTED, []),
+            quorum_queue(DELIVERIES_REJECTED, []),
+            quorum_queue(DELIVERIES, parked_in(DELIVERIES_REJECTED)),
+            quorum_queue(DELIVERIES_BULK, parked_in(DELIVERIES_REJECTED)),
         ];
-        let mut queues = vec![
-            Queue::quorum(UNROUTABLE, []).bound_to(UNROUTABLE, ""),
-            Queue::quorum(EVENTS_REJECTED, []).bound_by_name(),
-            Queue::quorum(DELIVERIES_REJECTED, []).bound_by_name(),
-            Queue::quorum(EVENTS, parked_in(EVENTS_REJECTED)).bound_to(EVENTS_EXCHANGE, "#"),
-            Queue::quorum(DELIVERIES, parked_in(DELIVERIES_REJECTED)).bound_by_name(),
-            Queue {
-                name: TESTS.into(),
-                arguments: table([("x-message-ttl", milliseconds(TEST_TTL))]),
-                bindings: vec![(DELIVERY_EXCHANGE, TESTS.into())],
-            },
-        ];
-        queues.extend(policy.ladder().iter().enumerate().map(|(step, delay)| {
+        let ladder: Vec<String> = (0..policy.ladder().len()).map(|step| retry_queue(policy, step)).collect();
+        objects.extend(ladder.iter().zip(policy.ladder()).map(|(name, delay)| {
             let arguments = [("x-message-ttl", milliseconds(*delay))].into_iter().chain(dead_lettered_to(DELIVERIES));
-            Queue::quorum(&retry_queue(policy, step), arguments).bound_by_name()
+            quorum_queue(name, arguments)
         }));
-        Self { exchanges, queues }
+        objects.push(exchange(DELIVERY_EXCHANGE, ExchangeKind::Direct, [("alternate-exchange", text(UNROUTABLE))]));
+        let by_name = [DELIVERIES, DELIVERIES_BULK, DELIVERIES_REJECTED, EVENTS_REJECTED].into_iter();
+        let by_name = by_name.chain(ladder.iter().map(String::as_str));
+        objects.extend(by_name.map(|queue| binding(queue, DELIVERY_EXCHANGE, queue)));
+        objects.extend([
+            quorum_queue(EVENTS, parked_in(EVENTS_REJECTED)),
+            exchange(EVENTS_EXCHANGE, ExchangeKind::Topic, []),
+            binding(EVENTS, EVENTS_EXCHANGE, "#"),
+            exchange(NOTIFICATIONS_EXCHANGE, ExchangeKind::Topic, []),
+        ]);
+        Self { objects }
     }
 
-    /// Declares everything, on a connection of its own. Safe to repeat, and from many processes at once.
+    /// The queue of test delivery requests. Separate, so that nothing else waits for it.
     ///
-    /// # Errors
-    /// [`DeclareError::Differs`] when something of the name exists with other arguments.
-    pub async fn declare(&self, connector: &Connector) -> Result<(), DeclareError> {
-        let connection = connector.connect("topology").await?;
-        let channel = connection.create_channel().await?;
-        let declared = self.declare_on(&channel).await;
-        // The answer is what counts; a channel that a refusal closed, or a connection that fails now, is gone anyway.
-        let _ = channel.close(200, "done".into()).await;
-        let _ = connection.close(200, "done".into()).await;
-        declared.map_err(explain)
-    }
-
-    /// Waits for a broker that is away, and declares.
-    ///
-    /// # Errors
-    /// Only [`DeclareError::Differs`]: waiting would not help.
-    pub async fn declare_when_reachable(&self, connector: &Connector) -> Result<(), DeclareError> {
-        let mut backoff = Backoff::default();
-        loop {
-            match self.declare(connector).await {
-                Err(DeclareError::Broker(error)) => {
-                    if backoff.is_fresh() {
-                        warn!(broker = %connector.url(), %error, "waiting for the broker");
-                    }
-                    tokio::time::sleep(backoff.next()).await;
-                }
-                decided => return decided,
-            }
-        }
-    }
-
-    async fn declare_on(&self, channel: &Channel) -> Result<(), lapin::Error> {
-        for exchange in &self.exchanges {
-            let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
-            let Exchange { name, kind, arguments } = exchange.clone();
-            channel.exchange_declare(name.into(), kind, options, arguments).await?;
-        }
-        for queue in &self.queues {
-            let options = QueueDeclareOptions { durable: true, ..Default::default() };
-            let name = || queue.name.as_str().into();
-            channel.queue_declare(name(), options, queue.arguments.clone()).await?;
-            for (exchange, key) in &queue.bindings {
-                let (exchange, key) = ((*exchange).into(), key.as_str().into());
-                let options = QueueBindOptions::default();
-                channel.queue_bind(name(), exchange, key, options, FieldTable::default()).await?;
-            }
-        }
-        Ok(())
+    /// A quorum queue, which survives the loss of a node. An existing queue of another type is used as it is.
+    pub(crate) fn of_tests() -> Self {
+        let queue = quorum_queue(TESTS, [("x-message-ttl", milliseconds(TEST_TTL))]);
+        Self { objects: vec![queue, binding(TESTS, DELIVERY_EXCHANGE, TESTS)] }
     }
 }
 
-impl Queue {
-    fn quorum(name: &str, arguments: impl IntoIterator<Item = (&'static str, AMQPValue)>) -> Self {
-        let arguments = table([("x-queue-type", text("quorum"))].into_iter().chain(arguments));
-        Self { name: name.into(), arguments, bindings: Vec::new() }
-    }
+fn exchange(
+    name: &'static str,
+    kind: ExchangeKind,
+    arguments: impl IntoIterator<Item = (&'static str, AMQPValue)>,
+) -> Object {
+    Object::Exchange { name, kind, arguments: table(arguments) }
+}
 
-    fn bound_to(mut self, exchange: &'static str, key: &str) -> Self {
-        self.bindings.push((exchange, key.into()));
-        self
-    }
+fn quorum_queue(name: &str, arguments: impl IntoIterator<Item = (&'static str, AMQPValue)>) -> Object {
+    let arguments = table([("x-queue-type", text("quorum"))].into_iter().chain(arguments));
+    Object::Queue { name: name.to_owned(), arguments }
+}
 
-    fn bound_by_name(self) -> Self {
-        let name = self.name.clone();
-        self.bound_to(DELIVERY_EXCHANGE, &name)
-    }
+fn binding(queue: &str, exchange: &'static str, key: &str) -> Object {
+    Object::Binding { queue: queue.to_owned(), exchange, key: key.to_owned() }
 }
 
 /// At-least-once dead-lettering needs `reject-publish`; without it the broker silently falls back to at-most-once,
@@ -198,7 +157,7 @@ fn dead_lettered_to(queue: &'static str) -> [(&'static str, AMQPValue); 4] {
 }
 
 fn parked_in(queue: &'static str) -> impl Iterator<Item = (&'static str, AMQPValue)> {
-    [("x-delivery-limit", AMQPValue::LongLongInt(DELIVERY_LIMIT))].into_iter().chain(dead_lettered_to(queue))
+    [("x-delivery-limit", AMQPValue::LongLongInt(DELIVERY_LIMIT.into()))].into_iter().chain(dead_lettered_to(queue))
 }
 
 fn table(arguments: impl IntoIterator<Item = (&'static str, AMQPValue)>) -> FieldTable {
@@ -215,16 +174,4 @@ fn text(value: &str) -> AMQPValue {
 
 fn milliseconds(duration: Duration) -> AMQPValue {
     AMQPValue::LongLongInt(i64::try_from(duration.as_millis()).expect("a delay is at most a day"))
-}
-
-/// RabbitMQ says `inequivalent arg 'x' for queue 'y' in vhost '/': …`; the names are what a person needs.
-fn explain(error: lapin::Error) -> DeclareError {
-    let lapin::ErrorKind::ProtocolError(protocol) = error.kind() else { return error.into() };
-    let server = protocol.get_message().to_string();
-    let Some((argument, rest)) = server.split_once("inequivalent arg '").and_then(|(_, rest)| rest.split_once('\''))
-    else {
-        return error.into();
-    };
-    let object = rest.trim_start_matches(" for ").split(" in vhost").next().unwrap_or(rest).to_owned();
-    DeclareError::Differs { object, argument: format!("`{argument}`"), server: server.clone() }
 }

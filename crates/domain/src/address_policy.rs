@@ -1,55 +1,28 @@
-//! Which addresses may be dialled. Judged twice: an address in a URL when it is saved, and every resolved address
-//! before every connection.
+//! The address policy: which addresses may be dialled. Applied twice: to an address in a URL when it is saved, and to
+//! every resolved address before every connection.
+
+mod nat64;
+mod registries;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv4Net};
 
-const fn v4(a: u8, b: u8, c: u8, d: u8, prefix: u8) -> Ipv4Net {
-    Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix)
-}
+pub use nat64::{InvalidNat64Prefix, Nat64Prefix};
+use registries::{is_guarded, is_public};
 
-const fn v6(a: u16, b: u16, prefix: u8) -> Ipv6Net {
-    Ipv6Net::new_assert(Ipv6Addr::new(a, b, 0, 0, 0, 0, 0, 0), prefix)
-}
-
-/// IPv4 that is not public: the IANA IPv4 Special-Purpose Address Registry where it is not globally reachable, and
-/// multicast. 192.0.0.0/24 goes as a whole: its few reachable addresses are anycast services of network operators.
-const NOT_PUBLIC_V4: [Ipv4Net; 15] = [
-    v4(0, 0, 0, 0, 8),       // "this network" (RFC 791)
-    v4(10, 0, 0, 0, 8),      // private use (RFC 1918)
-    v4(100, 64, 0, 0, 10),   // shared address space of carriers (RFC 6598)
-    v4(127, 0, 0, 0, 8),     // loopback (RFC 1122)
-    v4(169, 254, 0, 0, 16),  // link local, cloud metadata (RFC 3927)
-    v4(172, 16, 0, 0, 12),   // private use (RFC 1918)
-    v4(192, 0, 0, 0, 24),    // IETF protocol assignments (RFC 6890)
-    v4(192, 0, 2, 0, 24),    // documentation (RFC 5737)
-    v4(192, 88, 99, 0, 24),  // 6to4 relay anycast, deprecated (RFC 7526)
-    v4(192, 168, 0, 0, 16),  // private use (RFC 1918)
-    v4(198, 18, 0, 0, 15),   // benchmarking (RFC 2544)
-    v4(198, 51, 100, 0, 24), // documentation (RFC 5737)
-    v4(203, 0, 113, 0, 24),  // documentation (RFC 5737)
-    v4(224, 0, 0, 0, 4),     // multicast (RFC 5771)
-    v4(240, 0, 0, 0, 4),     // reserved, and limited broadcast (RFC 1112, RFC 919)
-];
-
-/// The only IPv6 block from which public unicast addresses are given out (RFC 4291 §2.4). Everything else is refused:
-/// loopback, unique local, link local, multicast, and all forms that carry an IPv4 address for somebody to unpack
-/// (mapped, compatible, translated, NAT64).
-const UNICAST_V6: Ipv6Net = v6(0x2000, 0, 3);
-
-/// What is not public inside [`UNICAST_V6`], by the IANA IPv6 Special-Purpose Address Registry.
-const NOT_PUBLIC_V6: [Ipv6Net; 4] = [
-    v6(0x2001, 0, 23),     // IETF protocol assignments: Teredo, benchmarking, ORCHID (RFC 2928)
-    v6(0x2001, 0xdb8, 32), // documentation (RFC 3849)
-    v6(0x2002, 0, 16),     // 6to4, which carries an IPv4 address (RFC 3056)
-    v6(0x3fff, 0, 20),     // documentation (RFC 9637)
-];
-
-/// Which addresses may be dialled: public ones, and those of the networks an operator allows.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// Which addresses may be dialled: public ones and those in allowed networks, except those in denied networks.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddressPolicy {
     allowed: Vec<IpNet>,
+    denied: Vec<IpNet>,
+    nat64: Vec<Nat64Prefix>,
+}
+
+impl Default for AddressPolicy {
+    fn default() -> Self {
+        Self { allowed: Vec::new(), denied: Vec::new(), nat64: vec![Nat64Prefix::WELL_KNOWN] }
+    }
 }
 
 impl AddressPolicy {
@@ -58,42 +31,103 @@ impl AddressPolicy {
         Self::default()
     }
 
-    /// Public addresses, and everything inside these networks, whatever the registries say about it.
+    /// Public addresses and those in these networks, whatever the registries say about them. A cloud metadata or
+    /// link-local address is allowed only if it is listed as a network of its own.
     pub fn allowing(networks: Vec<IpNet>) -> Self {
-        Self { allowed: networks }
+        Self { allowed: networks.into_iter().map(unmapped).collect(), ..Self::default() }
+    }
+
+    /// The same policy without the addresses in these networks. Takes precedence over everything else.
+    #[must_use]
+    pub fn denying(self, networks: Vec<IpNet>) -> Self {
+        Self { denied: networks.into_iter().map(unmapped).collect(), ..self }
+    }
+
+    /// The same policy with these NAT64 prefixes in place of the well-known one.
+    #[must_use]
+    pub fn translating(self, prefixes: Vec<Nat64Prefix>) -> Self {
+        Self { nat64: prefixes, ..self }
     }
 
     /// Whether the address may be dialled.
     ///
-    /// An IPv4-mapped address (`::ffff:10.0.0.1`) is inside an allowed network when its IPv4 address is; otherwise it
-    /// is refused, even if that IPv4 address is public: no honest DNS answer has one.
+    /// An address under a NAT64 prefix is judged by the IPv4 address it contains, and by nothing else. An IPv4-mapped
+    /// one (`::ffff:10.0.0.1`) may be dialled when its IPv4 address is inside an allowed network; otherwise it is
+    /// refused, even if that IPv4 address is public: no legitimate DNS response has one.
     pub fn permits(&self, address: IpAddr) -> bool {
-        self.allows(address) || is_public(address)
+        if self.denies(address) {
+            return false;
+        }
+        let IpAddr::V6(v6) = address else { return self.permits_native(address) };
+        if let Some(v4) = self.translated(v6) {
+            self.permits(v4.into())
+        } else if let Some(v4) = v6.to_ipv4_mapped() {
+            self.exempts(v4.into())
+        } else if let Some(v4) = carried(v6) {
+            self.exempts(address) && self.permits(v4.into())
+        } else {
+            self.permits_native(address)
+        }
     }
 
-    /// Whether every address may be dialled. One that may not spoils them all, since nobody controls which is used;
-    /// and where there is none, nothing may be dialled.
+    /// Whether every address may be dialled. A single forbidden address makes the set forbidden, since we cannot
+    /// control which one is used; so is an empty set.
     pub fn permits_all(&self, addresses: &[IpAddr]) -> bool {
         !addresses.is_empty() && addresses.iter().all(|address| self.permits(*address))
     }
 
-    /// Whether local and single-label host names may be saved: while any network is allowed, they may lead there.
+    /// Whether local and single-label host names may be saved: while any network is allowed, they may resolve into it.
     pub fn allows_local_names(&self) -> bool {
         !self.allowed.is_empty()
     }
 
-    fn allows(&self, address: IpAddr) -> bool {
-        let unmapped = address.to_canonical();
-        self.allowed.iter().any(|network| network.contains(&address) || network.contains(&unmapped))
+    /// Judges an address that contains no other.
+    fn permits_native(&self, address: IpAddr) -> bool {
+        self.exempts(address) || is_public(address) && !is_guarded(address)
+    }
+
+    /// Whether the address, or the IPv4 address it contains, is inside a denied network.
+    fn denies(&self, address: IpAddr) -> bool {
+        let within = |address: IpAddr| self.denied.iter().any(|network| network.contains(&address));
+        let stands_for = match address {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(v6) => self.translated(v6).or_else(|| v6.to_ipv4_mapped()).or_else(|| carried(v6)),
+        };
+        within(address) || stands_for.is_some_and(|v4| within(v4.into()))
+    }
+
+    /// Whether the address is inside an allowed network. A wide network does not allow guarded addresses.
+    fn exempts(&self, address: IpAddr) -> bool {
+        let guarded = is_guarded(address);
+        let exempt = |network: &&IpNet| !guarded || network.prefix_len() == network.max_prefix_len();
+        self.allowed.iter().filter(exempt).any(|network| network.contains(&address))
+    }
+
+    fn translated(&self, address: Ipv6Addr) -> Option<Ipv4Addr> {
+        self.nat64.iter().find_map(|prefix| prefix.embedded(address))
     }
 }
 
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => !NOT_PUBLIC_V4.iter().any(|network| network.contains(&address)),
-        IpAddr::V6(address) => {
-            UNICAST_V6.contains(&address) && !NOT_PUBLIC_V6.iter().any(|network| network.contains(&address))
-        }
+/// The IPv4 address that other forms carry and a router may unpack: IPv4-compatible (RFC 4291 §2.5.5.1),
+/// IPv4-translated (RFC 2765 §2.1) and 6to4 (RFC 3056).
+fn carried(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let last_four = |octets: [u8; 16]| Ipv4Addr::new(octets[12], octets[13], octets[14], octets[15]);
+    match (address.segments(), address.octets()) {
+        // `::` and `::1` carry no IPv4 address.
+        ([0, 0, 0, 0, 0, 0, high, _], octets) if high > 0xff => Some(last_four(octets)),
+        ([0, 0, 0, 0, 0xffff, 0, _, _], octets) => Some(last_four(octets)),
+        ([0x2002, ..], octets) => Some(Ipv4Addr::new(octets[2], octets[3], octets[4], octets[5])),
+        _ => None,
+    }
+}
+
+/// The IPv4 network that a network of IPv4-mapped addresses denotes.
+fn unmapped(network: IpNet) -> IpNet {
+    const MAPPED_BITS: u8 = 96;
+    let IpNet::V6(v6) = network else { return network };
+    match (v6.network().to_ipv4_mapped(), v6.prefix_len().checked_sub(MAPPED_BITS)) {
+        (Some(v4), Some(prefix)) => Ipv4Net::new(v4, prefix).map_or(network, IpNet::V4),
+        _ => network,
     }
 }
 

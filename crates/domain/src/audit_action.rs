@@ -1,12 +1,12 @@
-//! What an administrator can do to a webhook, as the audit trail names it.
+//! The actions recorded in the audit trail.
 
 use crate::label::labelled_enum;
 
 labelled_enum! {
     "audited action"
-    /// What was done. Every one is written down with who did it, whether a page or the API was used.
+    /// An audited action, recorded with the person who did it, in the console or the API.
     pub enum AuditAction {
-        /// The webhook was added.
+        /// A webhook was created.
         Created = "created",
         /// Name, URL or event types were changed.
         Edited = "edited",
@@ -24,5 +24,17 @@ labelled_enum! {
         Recovered = "recovered",
         /// It was deleted.
         Deleted = "deleted",
+        /// A test delivery was sent to an unsaved URL, for a new webhook or as an edit of one.
+        Tested = "tested",
+        /// A person signed in to the console.
+        SignedIn = "signed_in",
+        /// They signed out.
+        SignedOut = "signed_out",
+        /// A session was revoked by an operator.
+        SessionRevoked = "session_revoked",
+        /// An API token was created.
+        TokenCreated = "token_created",
+        /// An API token was revoked.
+        TokenRevoked = "token_revoked",
     }
 }

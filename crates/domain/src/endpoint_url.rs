@@ -1,9 +1,10 @@
-//! The URL a webhook posts to: parsed once, then trusted.
+//! The endpoint URL of a webhook: parsed once, then trusted.
 //!
-//! The text is judged before `url` parses it, because the URL standard repairs what an attacker may have broken on
-//! purpose: it drops tabs and newlines, turns `\` into `/`, and takes any number of slashes after the scheme. What is
-//! judged afterwards is the repaired form, which is also what is stored, shown and dialled. Names are not resolved here
-//! (an answer of today says nothing about tomorrow): the address policy judges the answer at every dial.
+//! The text is checked before `url` parses it, because the URL standard repairs what an attacker may have broken on
+//! purpose: it drops tabs and newlines, turns `\` into `/`, and accepts any number of slashes after the scheme. The
+//! later checks apply to the repaired form, which is also the one that is stored, shown and dialled. Names are not
+//! resolved here (today's DNS response says nothing about tomorrow's): the address policy checks the addresses at every
+//! dial.
 
 mod host_name;
 mod port;
@@ -25,7 +26,7 @@ const SCHEME: &str = "https://";
 /// Why a text is not an endpoint URL. `Display` is a sentence for people; it never repeats the URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum EndpointUrlError {
-    /// Nothing was given.
+    /// The text is empty.
     #[error("Webhook URL is required")]
     Missing,
     /// A control character, white space or a backslash.
@@ -40,13 +41,13 @@ pub enum EndpointUrlError {
     /// A fragment, which is never sent.
     #[error("Webhook URL must not contain a fragment (#)")]
     Fragment,
-    /// A user name or password, or an `@` that looks like one.
+    /// A user name or password, or an `@` that could be read as one.
     #[error("Webhook URL must not contain a user name or password")]
     UserInfo,
     /// Not a URL by the URL standard: no host, an impossible address or port.
     #[error("Webhook URL is not a valid URL")]
     Malformed,
-    /// The host is not a name that DNS could hold.
+    /// DNS cannot hold the host as a name.
     #[error("Webhook URL must contain a valid host name")]
     HostName,
     /// The host is a name without a dot, or one that is local by its last labels.
@@ -106,7 +107,7 @@ impl EndpointUrl {
         Ok(endpoint)
     }
 
-    /// The normalised URL: what is stored, shown and dialled.
+    /// The normalised URL, which is stored, shown and dialled.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
@@ -133,7 +134,14 @@ impl fmt::Debug for EndpointUrl {
     }
 }
 
-/// Everything that must be judged on the text itself, before the URL standard repairs it.
+/// A stored URL for people who may not see all of it: its scheme, host and port. Receivers put keys after the host, so
+/// nothing reveals whether there is a path.
+pub fn without_path(url: &str) -> String {
+    let origin = Url::parse(url).map_or_else(|_| String::from("https:/"), |url| url.origin().ascii_serialization());
+    format!("{origin}/…")
+}
+
+/// The checks that must be made on the text itself, before the URL standard repairs it.
 fn check_text(text: &str) -> Result<(), EndpointUrlError> {
     if text.is_empty() {
         return Err(EndpointUrlError::Missing);

@@ -55,7 +55,7 @@ impl EventType {
         self.entry().name
     }
 
-    /// The heading under which people find it: `Contacts`.
+    /// The heading under which it is listed: `Contacts`.
     pub fn group(self) -> &'static str {
         self.entry().group
     }

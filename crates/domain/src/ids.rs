@@ -1,4 +1,4 @@
-//! Identities: an account (tenant), a webhook, a delivery. The same bytes in another role are another type.
+//! Identifiers: an account (tenant), a webhook, a delivery. The same bytes in another role are another type.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -24,7 +24,7 @@ pub enum IdError {
     Account,
 }
 
-/// A webhook: one endpoint of one account, with the event types it subscribes to. Text form: a hyphenated UUID.
+/// A webhook: an endpoint of an account, with its subscriptions. Text form: a hyphenated UUID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct WebhookId(pub Uuid);
 
@@ -159,7 +159,7 @@ impl AccountName {
         }
     }
 
-    /// `default`: the account of an event that names none.
+    /// `default`: the account of an event without one.
     pub fn default_account() -> Self {
         Self(Arc::from("default"))
     }

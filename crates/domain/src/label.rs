@@ -1,6 +1,6 @@
-//! Enums that are spelled alike in the API, in Postgres and in metric labels: one table per enum gives all spellings.
+//! Enums with the same spelling in the API, in PostgreSQL and in metric labels: one table per enum gives all spellings.
 
-/// A text that is none of an enum's labels. The text itself is not repeated: it may be hostile or long.
+/// A text that is not one of an enum's labels. The text itself is not repeated: it may be hostile or long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {what}")]
 pub struct UnknownLabel {

@@ -1,15 +1,15 @@
-//! What administrators are told about a webhook's health.
+//! Notifications to administrators about a webhook's health.
 
 use crate::label::labelled_enum;
 use crate::webhook_status::{HealthEffect, PausedReason, WARNING_AFTER};
 
 labelled_enum! {
     "kind of notification"
-    /// What a notification is about; also the routing key it is published with.
+    /// The subject of a notification, and the routing key it is published with.
     pub enum NotificationKind {
         /// Several deliveries in a row have failed.
         Failing = "webhook.failing",
-        /// The webhook was paused without anybody asking.
+        /// The webhook was auto-paused.
         AutoPaused = "webhook.auto_paused",
         /// A delivery succeeded again after a warning.
         Recovered = "webhook.recovered",
@@ -17,7 +17,7 @@ labelled_enum! {
 }
 
 impl HealthEffect {
-    /// The kind of notification that tells of it.
+    /// The kind of notification for this effect.
     pub const fn kind(self) -> NotificationKind {
         match self {
             Self::Warn => NotificationKind::Failing,
@@ -26,7 +26,7 @@ impl HealthEffect {
         }
     }
 
-    /// The sentence for administrators of the webhook with this name.
+    /// The notification's text, for the webhook with this name.
     pub fn message(self, webhook: &str) -> String {
         match self {
             Self::Warn => format!("Webhook '{webhook}' is failing: {WARNING_AFTER} deliveries in a row have failed"),

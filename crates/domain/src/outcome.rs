@@ -1,37 +1,40 @@
-//! What came of one attempt.
+//! The outcome of one attempt.
 
 use crate::label::labelled_enum;
 
 labelled_enum! {
     "outcome"
-    /// The outcome of an attempt; also the metric's label.
+    /// The outcome of an attempt, and the metric's label.
     pub enum Outcome {
-        /// The receiver answered 200–299.
+        /// Status 200–299.
         Success = "success",
-        /// The receiver answered with a redirect, which is not followed.
+        /// A redirect, which is not followed.
         Http3xx = "http_3xx",
-        /// The receiver answered 400–499.
+        /// Status 400–499.
         Http4xx = "http_4xx",
-        /// The receiver answered 500–599, or with a status that is no final answer (see [`Outcome::from_status`]).
+        /// Status 500–599, or a status that is not a final response (see [`Outcome::from_status`]).
         Http5xx = "http_5xx",
-        /// No whole answer within the time allowed.
+        /// No complete response within the time limit.
         Timeout = "timeout",
-        /// The connection could not be made, or broke before an answer.
+        /// The connection could not be opened, or broke before a response.
         ConnectError = "connect_error",
-        /// The host name gave no address.
+        /// The host name did not resolve.
         DnsError = "dns_error",
         /// The TLS handshake failed, or the certificate is not valid.
         TlsError = "tls_error",
         /// The address may not be dialled.
         Blocked = "blocked",
+        /// A fault on our side, not the receiver's: no name resolves, the egress proxy is unavailable, no file
+        /// descriptor or route is left, the signing secret cannot be decrypted. Never charged to the webhook.
+        LocalError = "local_error",
     }
 }
 
 impl Outcome {
-    /// The outcome of an HTTP answer with this status.
+    /// The outcome of an HTTP response with this status.
     ///
-    /// What is not a final status of RFC 9110 §15 (1xx including 101, below 100, 600 and above) counts as
-    /// [`Outcome::Http5xx`]: the receiver is broken, which may pass, so the attempt is worth repeating.
+    /// A status that is not final by RFC 9110 §15 (1xx including 101, below 100, 600 and above) counts as
+    /// [`Outcome::Http5xx`]: the receiver is broken, possibly for a short time, so the attempt is worth retrying.
     pub const fn from_status(status: u16) -> Self {
         match status {
             200..=299 => Self::Success,
@@ -41,7 +44,7 @@ impl Outcome {
         }
     }
 
-    /// Whether the receiver took the delivery.
+    /// Whether the receiver accepted the delivery.
     pub const fn is_success(self) -> bool {
         matches!(self, Self::Success)
     }
@@ -54,7 +57,8 @@ mod tests {
     #[test]
     fn labels_are_those_of_the_api_and_the_metrics() {
         let labels: Vec<_> = Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect();
-        let expected = "success http_3xx http_4xx http_5xx timeout connect_error dns_error tls_error blocked";
+        let expected =
+            "success http_3xx http_4xx http_5xx timeout connect_error dns_error tls_error blocked local_error";
         assert_eq!(labels.join(" "), expected);
     }
 

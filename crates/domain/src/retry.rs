@@ -1,15 +1,16 @@
-//! What follows an attempt: done, another attempt, or failure.
+//! The retry policy: what follows an attempt.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::deferral::{Deferral, DeferralCause, MAX_DEFERRED};
 use crate::label::labelled_enum;
 use crate::outcome::Outcome;
 
-/// How many delays a ladder may have: each is a queue of its own on the broker.
+/// Allowed number of delays in a ladder: each is a queue of its own on the broker.
 const LADDER_STEPS: RangeInclusive<usize> = 1..=10;
 
-/// How long a delay may be.
+/// Allowed length of a delay.
 const STEP_DELAY: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(24 * 3600);
 
 labelled_enum! {
@@ -18,9 +19,9 @@ labelled_enum! {
     pub enum Trigger {
         /// An event matched the webhook.
         Event = "event",
-        /// An earlier attempt failed, and its delay has passed.
+        /// A retry: an earlier attempt failed, and its delay has passed.
         Retry = "retry",
-        /// An administrator asked to send a failed delivery again.
+        /// An administrator requested one attempt (manual retry).
         Manual = "manual",
         /// The webhook was resumed, or its failed deliveries are being recovered.
         Resume = "resume",
@@ -30,8 +31,8 @@ labelled_enum! {
 }
 
 impl Trigger {
-    /// Of the attempt to be made when the one asked for has to wait: what a person asked for stays a single attempt,
-    /// everything else goes on with its ladder.
+    /// The trigger of an attempt that was postponed: a manual retry stays a single attempt, every other one continues
+    /// with its ladder.
     #[must_use]
     pub const fn after_waiting(self) -> Self {
         match self {
@@ -41,14 +42,14 @@ impl Trigger {
     }
 }
 
-/// When a failed attempt is repeated.
+/// Which failed attempts are retried, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryPolicy {
     ladder: Vec<Duration>,
     retry_client_errors: bool,
 }
 
-/// Why delays are not a ladder.
+/// Why a list of delays is not a ladder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RetryPolicyError {
     /// None, or too many.
@@ -62,41 +63,62 @@ pub enum RetryPolicyError {
     Order,
 }
 
-/// What is known after an attempt.
+/// The facts about an attempt that decide what follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AttemptFacts {
-    /// What came of it.
+    /// Its outcome.
     pub outcome: Outcome,
-    /// The status of the answer, if there was one.
+    /// The status of the response, if there was one.
     pub http_status: Option<u16>,
-    /// What the answer's `Retry-After` asked for ([`crate::parse_retry_after`]).
+    /// The response's `Retry-After` ([`crate::parse_retry_after`]).
     pub retry_after: Option<Duration>,
     /// Why the attempt was made.
     pub trigger: Trigger,
-    /// How many steps of its present ladder the delivery has used: 0 after the first attempt, 1 after the first retry.
-    /// A retry counts once however far `Retry-After` moved it, so that a patient receiver gets no fewer attempts.
+    /// How many steps of its current ladder the delivery has used: 0 after the first attempt, 1 after the first retry.
+    /// A retry counts once however far `Retry-After` moved it, so that a receiver that asks for longer waits gets no
+    /// fewer attempts.
     pub step: u32,
+    /// How long all attempts have been deferred, this one not included.
+    pub deferred_for: Duration,
 }
 
 /// What follows an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// The delivery is done.
+    /// The delivery succeeded.
     Delivered,
-    /// Another attempt follows after this step's delay.
+    /// A retry follows after this step's delay.
     RetryAt {
         /// Index into the ladder.
         step: usize,
     },
+    /// The delivery is deferred. It uses no step of the ladder and counts as no failure.
+    Deferred(Deferral),
+    /// The delivery was deferred for [`MAX_DEFERRED`]: it has failed, which is not counted.
+    Expired,
     /// The delivery has failed.
     Failed,
-    /// The delivery has failed, and the receiver wants no more (410): the webhook is to be paused.
+    /// The delivery has failed with 410: the webhook is to be paused.
     FailedGone,
 }
 
+impl AttemptFacts {
+    /// The throttling that the response asks for, for everything sent to the webhook: 429, or 503 with `Retry-After`.
+    pub fn throttled(&self) -> Option<Deferral> {
+        match (self.http_status, self.retry_after) {
+            (Some(429), asked) => Some(Deferral::new(DeferralCause::Throttled, asked)),
+            // The delivery itself is retried by the ladder, whose delay may be just as long.
+            (Some(503), Some(asked)) => {
+                Some(Deferral { cause: DeferralCause::Throttled, wait: asked.min(MAX_DEFERRED) })
+            }
+            _ => None,
+        }
+    }
+}
+
 impl RetryPolicy {
-    /// A policy with these delays between attempts. `retry_client_errors`: whether a 4xx answer other than 408, 425
-    /// and 429 is worth repeating too.
+    /// A policy with these delays between attempts. `retry_client_errors`: whether a 4xx status other than 408 and 425
+    /// is retried too; 429 is never a failure.
     ///
     /// # Errors
     /// Unless there are 1–10 delays, ascending, each a whole number of seconds from 1 s to 24 h.
@@ -133,11 +155,15 @@ impl RetryPolicy {
 
     /// What follows an attempt.
     ///
-    /// A manual attempt and a test are single: they are never repeated. A 410 asks for the pause of the webhook unless
-    /// it answers a test, which changes nothing.
+    /// A manual retry and a test delivery are single attempts: they are never retried. A manual retry is deferred by a
+    /// local error only, because the receiver was not reached. A 410 pauses the webhook, except after a test delivery,
+    /// which changes nothing.
     pub fn next(&self, facts: &AttemptFacts) -> Next {
         if facts.outcome.is_success() {
             return Next::Delivered;
+        }
+        if let Some(deferral) = deferral(facts) {
+            return if facts.deferred_for < MAX_DEFERRED { Next::Deferred(deferral) } else { Next::Expired };
         }
         if is_gone(facts) && facts.trigger != Trigger::Test {
             return Next::FailedGone;
@@ -148,16 +174,16 @@ impl RetryPolicy {
         self.next_step(facts).map_or(Next::Failed, |step| Next::RetryAt { step })
     }
 
-    /// Whether the cause of a failure may pass by itself.
+    /// Whether a failure may be temporary.
     fn may_pass(&self, facts: &AttemptFacts) -> bool {
         match facts.outcome {
             Outcome::Http5xx | Outcome::Timeout | Outcome::ConnectError | Outcome::DnsError | Outcome::TlsError => true,
-            Outcome::Http4xx => self.retry_client_errors || matches!(facts.http_status, Some(408 | 425 | 429)),
-            Outcome::Success | Outcome::Http3xx | Outcome::Blocked => false,
+            Outcome::Http4xx => self.retry_client_errors || matches!(facts.http_status, Some(408 | 425)),
+            Outcome::Success | Outcome::Http3xx | Outcome::Blocked | Outcome::LocalError => false,
         }
     }
 
-    /// The step that is due, or the first one after it that is as long as `Retry-After` asks, or the last.
+    /// The next step, or the first one after it that is as long as `Retry-After` asks, or the last.
     fn next_step(&self, facts: &AttemptFacts) -> Option<usize> {
         let due = usize::try_from(facts.step).ok()?;
         let delays = self.ladder.get(due..).filter(|delays| !delays.is_empty())?;
@@ -172,6 +198,17 @@ impl Default for RetryPolicy {
     fn default() -> Self {
         Self { ladder: [60, 300, 1800].map(Duration::from_secs).into(), retry_client_errors: false }
     }
+}
+
+/// The deferral, if the attempt says nothing against the receiver.
+fn deferral(facts: &AttemptFacts) -> Option<Deferral> {
+    let cause = match (facts.outcome, facts.http_status, facts.trigger) {
+        (_, _, Trigger::Test) => return None,
+        (Outcome::LocalError, _, _) => DeferralCause::LocalError,
+        (Outcome::Http4xx, Some(429), trigger) if trigger != Trigger::Manual => DeferralCause::Throttled,
+        _ => return None,
+    };
+    Some(Deferral::new(cause, facts.retry_after))
 }
 
 fn is_gone(facts: &AttemptFacts) -> bool {

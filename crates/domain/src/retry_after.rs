@@ -1,4 +1,4 @@
-//! The `Retry-After` header: a receiver's wish, hence hostile input.
+//! The `Retry-After` header: requested by the receiver, hence hostile input.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ const HTTP_DATE_MAX: usize = 40;
 /// Second 0 of Unix time, in UTC.
 const UNIX_EPOCH: DateTime = datetime(1970, 1, 1, 0, 0, 0, 0);
 
-/// How long a `Retry-After` value asks to wait from `now_unix` (Unix seconds): a number of seconds or an HTTP-date
+/// The wait that a `Retry-After` value requests from `now_unix` (Unix seconds): a number of seconds or an HTTP-date
 /// (RFC 9110 §10.2.3).
 ///
-/// A date in the past asks for no wait. A number of any length is taken; one beyond `u64` saturates. Everything else,
-/// signs and fractions included, is `None`.
+/// A date in the past requests no wait. A number of any length is accepted; one beyond `u64` saturates. Everything
+/// else, signs and fractions included, is `None`.
 pub fn parse_retry_after(value: &str, now_unix: i64) -> Option<Duration> {
     let value = value.trim_matches([' ', '\t']);
     let seconds = if is_delta_seconds(value) {

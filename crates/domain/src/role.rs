@@ -1,10 +1,10 @@
-//! What somebody may do within an account.
+//! Roles within an account.
 
 use crate::label::labelled_enum;
 
 labelled_enum! {
     "role"
-    /// What somebody may do, whether they hold an API token or a CRM vouches for them.
+    /// What a person may do, whether they hold an API token or were signed in by the CRM.
     pub enum Role {
         /// Everything within the account.
         Admin = "admin",

@@ -1,4 +1,4 @@
-//! A webhook's secret: the text that an administrator and the receiver share, and the key it stands for.
+//! A webhook's secret: the text that administrator and receiver share, and the signing key derived from it.
 
 use std::fmt;
 
@@ -35,7 +35,7 @@ pub enum SecretError {
     /// A custom secret has a character that is not printable ASCII.
     #[error("A custom secret must have printable ASCII characters only")]
     Characters,
-    /// A custom secret starts or ends with a space: a slip of copy and paste, invisible to whoever looks for it later.
+    /// A custom secret starts or ends with a space: a copy-and-paste mistake that is invisible later.
     #[error("A secret must not start or end with a space")]
     SurroundingSpace,
 }
@@ -88,7 +88,7 @@ impl SigningSecret {
         Self { text: Zeroizing::new(whsec_form(&key)), key }
     }
 
-    /// The text as it was given, for storage (encrypted) and for the eyes of an administrator.
+    /// The original text, for storage (encrypted) and for display to an administrator.
     pub fn expose(&self) -> &str {
         &self.text
     }

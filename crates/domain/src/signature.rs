@@ -39,7 +39,7 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// What is signed ahead of the body.
+/// The signed text before the body.
 fn signed_prefix(id: &str, timestamp: i64) -> String {
     format!("{id}.{timestamp}.")
 }

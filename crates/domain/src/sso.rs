@@ -1,90 +1,50 @@
-//! Single sign-on: a CRM that embeds the console vouches for a person, with a signed ticket.
+//! Single sign-on: the CRM signs a person in with an SSO token.
 //!
-//! A ticket is a JSON Web Token (RFC 7519) that is good for one sign-in within minutes. [`IdentityProvider::check`]
-//! decides whether it is a good one. That it was not used before, only the database can tell.
+//! The token is a JSON Web Token (RFC 7519) that is valid for one sign-in within minutes. [`IdentityProvider::check`]
+//! verifies it. Whether it was used before, only the database knows.
 
 mod claims;
 mod jwk_set;
 mod jws;
+mod key_error;
 mod key_set;
 mod public_key;
+mod ticket;
 
 use jiff::Timestamp;
 
-use crate::{AccountName, Role};
 use claims::Claims;
-pub use key_set::{KeyError, KeySet};
+pub use key_error::KeyError;
+pub use key_set::KeySet;
+pub use ticket::{Refusal, Ticket, Voucher};
 
-/// Who signs tickets, and for whom.
+/// The issuer of SSO tokens, and their audience.
 #[derive(Debug, Clone)]
 pub struct IdentityProvider {
-    /// The keys that it signs with.
+    /// Its signing keys.
     pub keys: KeySet,
-    /// How it calls itself: `iss`.
+    /// The expected `iss`.
     pub issuer: String,
-    /// How it calls us: one of `aud`.
+    /// The expected `aud`, or one of them.
     pub audience: String,
 }
 
-/// What a good ticket says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ticket {
-    /// Its own id (`jti`), by which its second use is told from its first.
-    pub id: String,
-    /// Since when it is certainly refused, so that its id may be forgotten.
-    pub dead_since: Timestamp,
-    /// Who the person is (`sub`), in the CRM's own terms.
-    pub subject: String,
-    /// Tenant that they act for.
-    pub account: AccountName,
-    /// What they may do.
-    pub role: Role,
-}
-
-/// Why a ticket is refused. It repeats nothing of the ticket, which may be hostile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Not three parts of base64 with JSON in them, or longer than any ticket is.
-    #[error("it is no JSON Web Token")]
-    Malformed,
-    /// Signed in another way, or not at all.
-    #[error("its algorithm is not RS256, ES256 or EdDSA, or not that of the key")]
-    Algorithm,
-    /// `kid` names none of the keys, or there are several and it names none.
-    #[error("no key has its `kid`")]
-    UnknownKey,
-    /// Nobody who has the key has signed this.
-    #[error("its signature is wrong")]
-    Signature,
-    /// Somebody else signed it.
-    #[error("its `iss` is not sso.issuer")]
-    Issuer,
-    /// It is meant for somebody else.
-    #[error("its `aud` is not sso.audience")]
-    Audience,
-    /// Its time is over.
-    #[error("its `exp` is past")]
-    Expired,
-    /// Its time has not come.
-    #[error("its `nbf` or `iat` is to come")]
-    NotYet,
-    /// It would be good for longer than tickets may be.
-    #[error("its `exp` is more than five minutes ahead")]
-    TooLong,
-    /// A claim is missing, or says nothing that can be used.
-    #[error("its `{0}` is missing or not usable")]
-    Claim(&'static str),
-}
-
 impl IdentityProvider {
-    /// What the ticket says, if it is a good one at `now`.
+    /// The claims of the token, if it is valid at `now`.
     ///
     /// # Errors
-    /// The first reason that was found against it. Its claims are looked at only when it is signed.
+    /// The first reason to refuse it. Its claims are checked only after its signature.
     pub fn check(&self, ticket: &str, now: Timestamp) -> Result<Ticket, Refusal> {
-        let payload = jws::verified_payload(ticket, &self.keys)?;
+        let (payload, key) = jws::verified_payload(ticket, &self.keys)?;
         let claims: Claims = serde_json::from_slice(&payload).map_err(|_| Refusal::Malformed)?;
-        claims.check(self, now)
+        let voucher = Voucher { issuer: self.issuer.clone(), key_fingerprint: key.fingerprint() };
+        claims.check(&self.audience, voucher, now)
+    }
+
+    /// The issuers and keys that sessions may have been created by.
+    pub fn vouchers(&self) -> Vec<Voucher> {
+        let voucher = |key_fingerprint| Voucher { issuer: self.issuer.clone(), key_fingerprint };
+        self.keys.fingerprints().map(voucher).collect()
     }
 }
 

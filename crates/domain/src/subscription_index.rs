@@ -1,8 +1,8 @@
-//! Matching: which webhooks of an account subscribe to a type of event.
+//! The subscription index: which webhooks of an account are subscribed to an event type.
 //!
-//! A hash leads from an account to its block of subscriptions; inside, the webhooks of one type lie side by side, so that
-//! a match is a look-up and a slice, however many subscriptions there are. Blocks are shared between snapshots, and so
-//! are the shards over which the accounts are spread: a change copies one shard and rebuilds one block, nothing else.
+//! A hash map leads from an account to its block of subscriptions; inside, the webhooks of one type are adjacent, so
+//! that a match is a lookup and a slice, however many subscriptions there are. Snapshots share blocks, and the shards
+//! over which the accounts are spread: a change copies one shard and rebuilds one block, nothing else.
 
 mod account;
 
@@ -28,8 +28,7 @@ const ARC_HEADER: usize = 2 * size_of::<usize>();
 
 /// Every subscription, by account and type.
 ///
-/// A snapshot: a clone is cheap because it shares what does not change, and a change to either leaves the other as it
-/// was.
+/// A snapshot: a clone is cheap because it shares unchanged parts, and a change to either does not affect the other.
 #[derive(Clone)]
 pub struct SubscriptionIndex {
     shards: Vec<Arc<Shard>>,
@@ -50,7 +49,7 @@ impl SubscriptionIndex {
         shard.get(account).map_or(&[], |account| account.matching(event_type))
     }
 
-    /// Sets what a webhook subscribes to, replacing what it had; an empty set removes it.
+    /// Sets the subscriptions of a webhook, replacing former ones; an empty set removes it.
     pub fn upsert(&mut self, account: &AccountName, webhook: WebhookId, event_types: EventTypeSet) {
         let before = self.shard_mut(account).remove(account).unwrap_or_default();
         self.webhooks -= before.webhooks();
@@ -63,7 +62,7 @@ impl SubscriptionIndex {
         self.upsert(account, webhook, EventTypeSet::EMPTY);
     }
 
-    /// The number of webhooks that subscribe to anything.
+    /// The number of webhooks with a subscription.
     pub fn webhooks(&self) -> usize {
         self.webhooks
     }
@@ -73,7 +72,7 @@ impl SubscriptionIndex {
         self.subscriptions
     }
 
-    /// An estimate of the memory it holds, in bytes; what it shares with other snapshots is counted in each.
+    /// An estimate of its memory, in bytes; parts shared with other snapshots are counted in each.
     pub fn heap_bytes(&self) -> usize {
         let account_bytes = |(name, account): (&AccountName, &Arc<AccountSubscriptions>)| {
             2 * ARC_HEADER + name.as_str().len() + size_of::<AccountSubscriptions>() + account.heap_bytes()
@@ -85,7 +84,7 @@ impl SubscriptionIndex {
         self.shards.iter().map(shard_bytes).sum()
     }
 
-    /// Puts an account's block in its place, where there is none.
+    /// Inserts the block of a new account.
     fn insert(&mut self, name: AccountName, account: AccountSubscriptions) {
         self.webhooks += account.webhooks();
         self.subscriptions += account.subscriptions();
@@ -99,8 +98,8 @@ impl SubscriptionIndex {
         Arc::make_mut(&mut self.shards[shard])
     }
 
-    /// Chosen by bits of the hash that a hash map uses neither for its buckets (the lowest) nor for its tags (the
-    /// highest), so that the names inside a shard still spread.
+    /// Uses hash bits that a hash map uses neither for its buckets (the lowest) nor for its tags (the highest), so that
+    /// the names inside a shard still spread.
     fn shard_of(&self, account: &str) -> usize {
         (self.shard_hasher.hash_one(account) >> 32) as usize % SHARDS
     }
@@ -127,7 +126,7 @@ impl fmt::Debug for SubscriptionIndex {
     }
 }
 
-/// Gathers webhooks for a bulk load: each account's block is built once, at the end.
+/// Collects webhooks for a bulk load: each account's block is built once, at the end.
 #[derive(Default)]
 pub struct SubscriptionIndexBuilder {
     accounts: HashMap<AccountName, Vec<(WebhookId, EventTypeSet)>>,
@@ -139,7 +138,7 @@ impl SubscriptionIndexBuilder {
         self.accounts.entry(account).or_default().push((webhook, event_types));
     }
 
-    /// The index of what was added.
+    /// Builds the index.
     pub fn build(self) -> SubscriptionIndex {
         let mut index = SubscriptionIndex::default();
         for (name, webhooks) in self.accounts {

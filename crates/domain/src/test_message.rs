@@ -1,18 +1,21 @@
-//! The sentence that tells an administrator how a test went.
+//! The sentence that reports the result of a test delivery to an administrator.
 
 use crate::outcome::Outcome;
 
-/// Detail of [`Outcome::ConnectError`]: nothing listens there.
+/// Detail of [`Outcome::ConnectError`]: the port is closed.
 pub const CONNECTION_REFUSED: &str = "connection refused";
 
 /// Detail of [`Outcome::TlsError`]: the receiver's certificate does not verify.
 pub const CERTIFICATE_NOT_VALID: &str = "certificate not valid";
 
-/// The sentence for an attempt's outcome, HTTP status and detail:
-/// `HTTP 200 OK = Success`, `HTTP 404 Not Found = Failed: 404`, `No HTTP response = Failed: timeout`.
+/// Detail of [`Outcome::DnsError`]: a service's name inside a cluster, cut short as only a search list can complete it.
+pub const CLUSTER_NAME_NOT_FOUND: &str = "name not found (use the full name, ending in .svc.cluster.local)";
+
+/// The sentence for an attempt's outcome, HTTP status and detail: `HTTP 200 OK = Success`, `HTTP 404 Not Found =
+/// Failed: 404`, `No HTTP response = Failed: timeout`.
 ///
-/// The words after a status are the registered ones, not the receiver's. Of `detail`, only this module's constants are
-/// heard: whatever else went wrong inside a connection is `connection failed`.
+/// The text after a status is the registered reason phrase, not the receiver's. Of `detail`, only this module's
+/// constants are shown: any other failure of a connection is `connection failed`.
 pub fn test_message(outcome: Outcome, http_status: Option<u16>, detail: Option<&str>) -> String {
     if let Some(words) = words_without_answer(outcome, detail) {
         return format!("No HTTP response = Failed: {words}");
@@ -25,20 +28,22 @@ pub fn test_message(outcome: Outcome, http_status: Option<u16>, detail: Option<&
     }
 }
 
-/// What happened instead of an answer; `None` if there was one.
+/// The reason for a missing response; `None` if there was one.
 fn words_without_answer(outcome: Outcome, detail: Option<&str>) -> Option<&'static str> {
     match outcome {
         Outcome::Success | Outcome::Http3xx | Outcome::Http4xx | Outcome::Http5xx => None,
         Outcome::Timeout => Some("timeout"),
+        Outcome::DnsError if detail == Some(CLUSTER_NAME_NOT_FOUND) => Some(CLUSTER_NAME_NOT_FOUND),
         Outcome::DnsError => Some("name not found"),
         Outcome::Blocked => Some("address not allowed"),
         Outcome::ConnectError if detail == Some(CONNECTION_REFUSED) => Some(CONNECTION_REFUSED),
         Outcome::TlsError if detail == Some(CERTIFICATE_NOT_VALID) => Some(CERTIFICATE_NOT_VALID),
         Outcome::ConnectError | Outcome::TlsError => Some("connection failed"),
+        Outcome::LocalError => Some("trouble on our side, not at the endpoint"),
     }
 }
 
-/// `HTTP 404 Not Found`; without words for a status that has none.
+/// `HTTP 404 Not Found`; without a phrase for an unregistered status.
 fn status_line(status: u16) -> String {
     let words = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
     match words {

@@ -1,4 +1,6 @@
-//! A webhook's health: what its status is derived from, and when it is paused by itself.
+//! A webhook's health: the source of its status and of auto-pause.
+
+use std::time::Duration;
 
 use crate::label::labelled_enum;
 use crate::retry::{Next, Trigger};
@@ -9,7 +11,7 @@ labelled_enum! {
     pub enum WebhookStatus {
         /// Deliveries are sent, and nothing is wrong.
         Active = "active",
-        /// Nothing is sent; what matches is held.
+        /// Nothing is sent; matching events are held.
         Paused = "paused",
         /// Deliveries are sent, but fail.
         Error = "error",
@@ -32,53 +34,64 @@ labelled_enum! {
 /// Consecutive failed deliveries at which administrators are warned.
 pub(crate) const WARNING_AFTER: u32 = 5;
 
-/// When a webhook is paused by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The rule for auto-pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AutoPause {
-    /// Consecutive failed deliveries after which it is paused; 0 switches it off.
+    /// Consecutive failed deliveries after which a webhook is paused; 0 switches auto-pause off.
     pub after: u32,
+    /// Minimum time between the first and the last of them. An endpoint that responds with 404 briefly at each
+    /// deployment is not paused for it.
+    pub within: Duration,
+    /// Auto-pause is suspended: most webhooks began to fail together ([`crate::MassFailure`]), so the cause is more
+    /// likely on our side.
+    pub suspended: bool,
 }
 
 impl AutoPause {
-    /// Whether a warning precedes the pause: with a threshold of five or less it would come with the pause or after
-    /// it. Where the pause is switched off, the warning is all that administrators get.
+    /// Whether a warning precedes the pause: with a threshold of five or less it would come with the pause or after it.
+    /// With auto-pause off, the warning is the only notification.
     const fn warns(self) -> bool {
         self.after == 0 || self.after > WARNING_AFTER
     }
+
+    /// Whether this many failures in this time pause a webhook.
+    fn pauses(self, consecutive_failures: u32, failing_for: Duration) -> bool {
+        self.after > 0 && consecutive_failures >= self.after && failing_for >= self.within && !self.suspended
+    }
 }
 
-/// What a webhook's recent attempts say about it. "In a row" means since the last success.
+/// The result of a webhook's recent attempts. "In a row" means since the last success.
 ///
-/// Automatic attempts count: first attempts, retries, and those of held or recovered deliveries. A test changes
-/// nothing. A manual attempt that fails counts for nothing either, but one that succeeds is a success like any other:
-/// the receiver has shown that it works.
+/// Automatic attempts count: first attempts, retries, and those of held or recovered deliveries. A test delivery
+/// changes nothing. A failed manual retry does not count either, but a successful one is a success like any other: the
+/// receiver has shown that it works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct WebhookHealth {
-    /// Automatic deliveries in a row that ended failed.
+    /// Consecutive automatic deliveries that failed.
     pub consecutive_failures: u32,
-    /// Automatic attempts in a row without success.
+    /// Consecutive automatic attempts without success.
     pub failed_attempts: u32,
     /// Why the webhook is paused, if it is.
     pub paused: Option<PausedReason>,
 }
 
-/// What a change of health calls for.
+/// The consequence of a change of health.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HealthEffect {
-    /// Tell the administrators that the webhook keeps failing.
+    /// Warn the administrators that the webhook keeps failing.
     Warn,
-    /// The webhook has just been paused: tell the administrators why.
+    /// The webhook has just been auto-paused: notify the administrators.
     Pause(PausedReason),
-    /// After a warning, a delivery succeeded again: tell the administrators.
+    /// After a warning, a delivery succeeded again: notify the administrators.
     Recovered,
 }
 
 impl WebhookHealth {
-    /// Failed attempts in a row from which the status is `error`, even if no delivery has failed yet.
+    /// Consecutive failed attempts from which the status is `error`, even if no delivery has failed yet.
     pub const ERROR_AFTER_ATTEMPTS: u32 = 3;
 
-    /// The status that people see: paused; else error when a delivery has failed, or three attempts in a row have,
-    /// since the last success; else active.
+    /// The displayed status: paused; else error when a delivery has failed, or three attempts in a row have, since the
+    /// last success; else active.
     pub const fn status(&self) -> WebhookStatus {
         if self.paused.is_some() {
             WebhookStatus::Paused
@@ -89,17 +102,26 @@ impl WebhookHealth {
         }
     }
 
-    /// The health after an attempt made for `trigger` and judged as `next`, and what the change calls for.
+    /// The health after an attempt made for `trigger` with the result `next`, and the consequence of the change.
     ///
-    /// A pause is announced by the one change that makes it: to a webhook that is paused already, late failures
-    /// only add to the counters. An unchanged health needs no write.
-    pub fn after_attempt(self, trigger: Trigger, next: Next, auto_pause: AutoPause) -> (Self, Option<HealthEffect>) {
+    /// A pause is announced by the one change that makes it: for a paused webhook, late failures only add to the
+    /// counters. A deferral says nothing about the receiver's health. An unchanged health needs no write.
+    /// `failing_for`: the time since the first of the consecutive failures.
+    pub fn after_attempt(
+        self,
+        trigger: Trigger,
+        next: Next,
+        auto_pause: AutoPause,
+        failing_for: Duration,
+    ) -> (Self, Option<HealthEffect>) {
         match (trigger, next) {
-            (Trigger::Test, _) | (Trigger::Manual, Next::Failed | Next::RetryAt { .. }) => (self, None),
+            (Trigger::Test, _)
+            | (_, Next::Deferred(_) | Next::Expired)
+            | (Trigger::Manual, Next::Failed | Next::RetryAt { .. }) => (self, None),
             (_, Next::Delivered) => self.after_success(auto_pause),
             (Trigger::Manual, Next::FailedGone) => self.pause(PausedReason::Gone),
             (_, Next::RetryAt { .. }) => (self.count_attempt(), None),
-            (_, Next::Failed) => self.after_failure(auto_pause),
+            (_, Next::Failed) => self.after_failure(auto_pause, failing_for),
             (_, Next::FailedGone) => self.count_attempt().count_failure().pause(PausedReason::Gone),
         }
     }
@@ -109,8 +131,8 @@ impl WebhookHealth {
         Self { paused: self.paused.or(Some(PausedReason::User)), ..self }
     }
 
-    /// The health after an administrator resumed the webhook: counted from 0 again, or a webhook paused by itself would
-    /// be paused again by the first failure.
+    /// The health after an administrator resumed the webhook: the counters start from 0, or an auto-paused webhook
+    /// would be paused again by the first failure.
     pub fn resumed(self) -> Self {
         Self::default()
     }
@@ -120,11 +142,11 @@ impl WebhookHealth {
         (Self { paused: self.paused, ..Self::default() }, warned.then_some(HealthEffect::Recovered))
     }
 
-    fn after_failure(self, auto_pause: AutoPause) -> (Self, Option<HealthEffect>) {
+    fn after_failure(self, auto_pause: AutoPause, failing_for: Duration) -> (Self, Option<HealthEffect>) {
         let health = self.count_attempt().count_failure();
         if health.paused.is_some() {
             (health, None)
-        } else if auto_pause.after > 0 && health.consecutive_failures >= auto_pause.after {
+        } else if auto_pause.pauses(health.consecutive_failures, failing_for) {
             health.pause(PausedReason::RepeatedFailures)
         } else if auto_pause.warns() && health.consecutive_failures == WARNING_AFTER {
             (health, Some(HealthEffect::Warn))

@@ -1,10 +1,10 @@
-//! Every part of fanout and how they are put together.
+//! Wiring: builds every part of fanout and connects them.
 
 use std::sync::Arc;
 
+use admin::TestSending;
 use anyhow::Context;
-use broker::{Connector, Consumer, Publisher, Requester, Telemetry, Topology, topology};
-use console::Tests;
+use broker::{Connector, Consumer, Publisher, Requester, Telemetry, Topology};
 use runtime::{Metrics, Program, Readiness, Settings, TelemetryServer, logs, shutdown};
 use store::{Database, PoolUse};
 use tokio_util::sync::CancellationToken;
@@ -13,18 +13,22 @@ use tracing::info;
 
 use crate::ask_sender::AskSender;
 use crate::housekeeping::Housekeeping;
+use crate::job_budget::JobBudget;
+use crate::lanes::Lanes;
 use crate::mail::Mailer;
 use crate::metrics::FanoutMetrics;
-use crate::receive_event::{EventLoop, PREFETCH};
-use crate::recent_events::RecentEvents;
+use crate::receive_event::{EventLoop, INTAKE};
 use crate::relay::Relay;
 use crate::subscriptions::Subscriptions;
-use crate::{api, backlog};
+use crate::{backlog, serve_console};
 
-/// Runs until a signal; then stops the intake, finishes what is held and ends.
+/// Byte budget of jobs in flight to the broker.
+const JOB_BYTES: usize = 64 * 1024 * 1024;
+
+/// Runs until a signal, then shuts down gracefully.
 ///
 /// # Errors
-/// When something cannot be set up that waiting would not mend.
+/// When a part cannot be set up and waiting would not help.
 pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let connector = Connector::from_settings(&settings, Program::Fanout)?;
     let database = Database::from_settings(&settings)?;
@@ -44,9 +48,14 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let tracker = TaskTracker::new();
     let api_stop = CancellationToken::new();
     let for_requests = parts.database.for_requests();
-    api::start(&settings, &for_requests, parts.tests(&settings), &metrics, &tracker, api_stop.clone()).await?;
+    serve_console::start(&settings, &for_requests, parts.test_sending(&settings), &metrics, &tracker, api_stop.clone())
+        .await?;
     let pools = vec![(PoolUse::Work, parts.database.clone()), (PoolUse::Requests, for_requests)];
     store::watch_pools(pools, &metrics, stop.clone());
+    store::watch_clock(parts.database.clone(), &metrics, stop.clone());
+    for warning in settings.warnings() {
+        tracing::warn!(%warning, "suspicious setting");
+    }
     info!(version = runtime::VERSION, "fanout started");
 
     let worked = tokio::select! {
@@ -60,7 +69,10 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     stop.cancel();
     api_stop.cancel();
     if let Err(error) = shutdown::drain(&tracker, settings.shutdown.grace).await {
-        tracing::warn!(%error, "what was not finished is handed back to the broker");
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "shutdown grace period exceeded: unfinished messages go back to the broker"
+        );
     }
     info!("fanout stopped");
     worked
@@ -86,20 +98,21 @@ impl Parts {
     ) -> anyhow::Result<()> {
         let subscriptions_heard = self.readiness.condition("database");
         self.database.wait_until_usable().await?;
-        // Before the broker is waited for, so that `/readyz` names only what is missing.
+        // Before waiting for the broker, so that `/readyz` names only what is missing.
         let (metrics, stop_following) = (Arc::clone(&self.metrics), stop.clone());
         let subscriptions = Subscriptions::follow(self.database.clone(), metrics, subscriptions_heard, stop_following);
         self.start_without_broker(settings, mailer, tracker, stop);
         self.topology.declare_when_reachable(&self.connector).await?;
         subscriptions.loaded().await;
-        // Outlives the loop, which publishes while it finishes; ends with the process.
-        let publisher =
-            Publisher::start(self.connector.clone(), Arc::clone(&self.broker_telemetry), CancellationToken::new());
+        // Outlives the event loop, which publishes while it finishes; ends with the process.
+        let publisher = self.publisher();
         let relay = Relay {
             database: self.database.clone(),
             publisher: publisher.clone(),
-            pace: settings.release.per_second,
+            rate: settings.release.per_second,
+            lanes: Lanes::default(),
             metrics: Arc::clone(&self.metrics),
+            largest_event: settings.events.max_bytes,
             stop: stop.clone(),
         };
         relay.start(tracker);
@@ -108,7 +121,10 @@ impl Parts {
             subscriptions,
             max_bytes: settings.events.max_bytes,
             metrics: Arc::clone(&self.metrics),
-            recent: RecentEvents::default(),
+            recent: Arc::default(),
+            budget: JobBudget::new(JOB_BYTES),
+            lanes: Lanes::default(),
+            clock: self.database.clock(),
         };
         tracker.spawn(event_loop.run(self.consumer(), stop.clone()));
         Ok(())
@@ -124,6 +140,7 @@ impl Parts {
         let housekeeping = Housekeeping {
             database: self.database.clone(),
             retention_days: settings.retention.days,
+            audit_days: settings.audit.days,
             metrics: Arc::clone(&self.metrics),
             stop: stop.clone(),
         };
@@ -135,14 +152,19 @@ impl Parts {
     }
 
     /// Ends with the process, like the API that asks.
-    fn tests(&self, settings: &Settings) -> Tests {
+    fn test_sending(&self, settings: &Settings) -> TestSending {
         let (connector, telemetry) = (self.connector.clone(), Arc::clone(&self.broker_telemetry));
         let requester = Requester::start(connector, telemetry, CancellationToken::new());
-        Tests::by(Arc::new(AskSender::new(requester, settings.egress.timeout)))
+        TestSending::by(Arc::new(AskSender::new(requester, settings.egress.timeout)))
+    }
+
+    fn publisher(&self) -> Publisher {
+        let (connector, topology) = (self.connector.clone(), self.topology.clone());
+        Publisher::start(connector, topology, Arc::clone(&self.broker_telemetry), CancellationToken::new())
     }
 
     fn consumer(&self) -> Consumer {
         let (connector, topology) = (self.connector.clone(), self.topology.clone());
-        Consumer::new(connector, topology, Arc::clone(&self.broker_telemetry), topology::EVENTS, PREFETCH)
+        Consumer::new(connector, topology, Arc::clone(&self.broker_telemetry), INTAKE)
     }
 }

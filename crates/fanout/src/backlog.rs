@@ -1,4 +1,4 @@
-//! Showing how much waits. Every process shows the same numbers; dashboards take the largest.
+//! Exports the backlog as metrics. Every process exports the same numbers; dashboards aggregate with max.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,16 +9,17 @@ use store::{Database, StoreError};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::metrics::{FanoutMetrics, StatusLabel, Waiting};
+use crate::metrics::{BacklogMetrics, FanoutMetrics, StatusLabel, Waiting};
 
-/// As often as Prometheus usually scrapes.
+/// Prometheus' usual scrape interval.
 const EVERY: Duration = Duration::from_secs(15);
 
-/// Reads the backlog until `stop`. While the database is away the numbers stay, and their time says how old they are.
+/// Reads the backlog until `stop`. While the database is unavailable the last snapshot stays, and its timestamp shows
+/// its age.
 pub async fn watch(database: Database, metrics: Arc<FanoutMetrics>, stop: CancellationToken) {
     loop {
-        if let Err(error) = read(&database, &metrics).await {
-            debug!(%error, "the backlog is not read");
+        if let Err(error) = read(&database, &metrics.backlog).await {
+            debug!(error = &error as &dyn std::error::Error, "cannot read the backlog snapshot");
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -27,7 +28,7 @@ pub async fn watch(database: Database, metrics: Arc<FanoutMetrics>, stop: Cancel
     }
 }
 
-async fn read(database: &Database, metrics: &FanoutMetrics) -> Result<(), StoreError> {
+async fn read(database: &Database, metrics: &BacklogMetrics) -> Result<(), StoreError> {
     let statuses = database.webhook_statuses().await?;
     for (status, webhooks) in [
         (WebhookStatus::Active, statuses.active),
@@ -43,9 +44,9 @@ async fn read(database: &Database, metrics: &FanoutMetrics) -> Result<(), StoreE
         (Waiting::Held, backlog.held),
         (Waiting::Spilled, backlog.spilled),
     ] {
-        metrics.backlog.with(waiting).set(deliveries as f64);
+        metrics.deliveries.with(waiting).set(deliveries as f64);
     }
     metrics.oldest_due.set(backlog.oldest_due_seconds);
-    metrics.backlog_read.set(Timestamp::now().as_second() as f64);
+    metrics.read.set(Timestamp::now().as_second() as f64);
     Ok(())
 }

@@ -1,18 +1,26 @@
 //! The command line.
 
+mod ready_database;
+mod secrets;
+mod session;
+mod terminal;
+mod token;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use domain::AccountName;
-use jiff::Timestamp;
-use runtime::{Program, Settings, UsageError, exit, install_crypto_provider};
+use broker::Connector;
+use clap::{Parser, Subcommand};
+use runtime::{Program, Settings, exit, install_crypto_provider};
 use store::Database;
-use store::tokens::Role;
-use uuid::Uuid;
 
 use crate::app;
+use ready_database::ready_database;
+use secrets::SecretsCommand;
+use session::SessionCommand;
+use terminal::print;
+use token::TokenCommand;
 
 /// Matches CRM events against webhooks, enqueues deliveries and serves the admin API.
 #[derive(Parser)]
@@ -29,17 +37,23 @@ struct Cli {
 enum Command {
     /// Consume events, enqueue deliveries, serve the admin API.
     Serve,
-    /// Bring the database's schema up to this version. Safe to repeat.
+    /// Apply the schema migrations of this version. Idempotent.
     Migrate,
-    /// Remove what is older than the retention now, as `serve` does every hour, and print the days that go.
+    /// Apply the retention now, as `serve` does every hour, and print the dropped days.
     Prune {
-        /// Only print the days that would go.
+        /// Only print the days that would be dropped.
         #[arg(long)]
         dry_run: bool,
     },
     /// Manage API tokens.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// List console sessions, and revoke them.
+    #[command(subcommand)]
+    Session(SessionCommand),
+    /// Manage the encryption of webhooks' secrets.
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
     /// Read the settings and print them, secrets hidden.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -50,44 +64,12 @@ enum Command {
 }
 
 #[derive(Subcommand)]
-enum TokenCommand {
-    /// Make a token and print it, once.
-    Create(CreateToken),
-    /// List all tokens.
-    List,
-    /// Refuse a token from now on.
-    Revoke {
-        /// The token's id, from `token list`.
-        id: Uuid,
-    },
-}
-
-#[derive(Args)]
-struct CreateToken {
-    /// Account the token acts for.
-    #[arg(long)]
-    account: AccountName,
-    /// What its bearer may do.
-    #[arg(long)]
-    role: RoleArgument,
-    /// What it is for.
-    #[arg(long, default_value = "")]
-    name: String,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum RoleArgument {
-    Admin,
-    Viewer,
-}
-
-#[derive(Subcommand)]
 enum ConfigCommand {
-    /// Name what is wrong or unknown, or print what is in force.
+    /// Report what is wrong or unknown, or print the effective settings.
     Check,
 }
 
-/// Runs the program; the exit status is 0 done, 1 failed, 2 wrong use or configuration.
+/// Runs the program; the exit status is 0 done, 1 failed, 2 usage or configuration error.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     install_crypto_provider();
@@ -102,12 +84,20 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
             Command::Serve => app::serve(settings()?).await,
             Command::Migrate => migrate(&settings()?).await,
             Command::Prune { dry_run } => prune(&settings()?, *dry_run).await,
-            Command::Token(command) => token(&settings()?, command).await,
-            Command::Config(ConfigCommand::Check) => print(&settings()?.redacted()),
-            Command::Openapi => print(&format!("{:#}\n", console::openapi_document(""))),
+            Command::Token(command) => token::run(&settings()?, command).await,
+            Command::Session(command) => session::run(&settings()?, command).await,
+            Command::Secrets(command) => secrets::run(&settings()?, command).await,
+            Command::Config(ConfigCommand::Check) => check(&settings()?),
+            Command::Openapi => print(&format!("{:#}\n", api::document(""))),
             Command::Healthcheck => Ok(runtime::healthcheck(settings()?.telemetry.listen).await?),
         }
     })
+}
+
+/// `config check` accepts nothing that `serve` refuses.
+fn check(settings: &Settings) -> anyhow::Result<()> {
+    Connector::from_settings(settings, Program::Fanout)?;
+    print(&settings.redacted())
 }
 
 async fn migrate(settings: &Settings) -> anyhow::Result<()> {
@@ -120,56 +110,15 @@ async fn migrate(settings: &Settings) -> anyhow::Result<()> {
 }
 
 async fn prune(settings: &Settings, dry_run: bool) -> anyhow::Result<()> {
-    let database = Database::from_settings(settings)?;
-    database.require_schema().await?;
-    let (now, kept) = (Timestamp::now(), settings.retention.days);
+    let database = ready_database(settings).await?;
+    let kept = settings.retention.days;
     let days = if dry_run {
-        database.past_days(now, kept).await?
+        database.past_days(kept).await?
     } else {
-        let forgotten = database.forget_past(now, kept).await.context("not everything could be removed")?;
+        let forgotten = database.forget_past(kept).await.context("not everything could be removed")?;
         forgotten.context("another process is removing at this moment")?.days
     };
     print(&days.iter().map(|day| format!("{day}\n")).collect::<String>())
-}
-
-async fn token(settings: &Settings, command: &TokenCommand) -> anyhow::Result<()> {
-    let database = Database::from_settings(settings)?;
-    database.require_schema().await?;
-    match command {
-        TokenCommand::Create(new) => create_token(&database, new).await,
-        TokenCommand::List => list_tokens(&database).await,
-        TokenCommand::Revoke { id } if database.revoke_token(*id).await? => print("revoked\n"),
-        TokenCommand::Revoke { id } => Err(UsageError(format!("there is no token {id}")).into()),
-    }
-}
-
-async fn create_token(database: &Database, new: &CreateToken) -> anyhow::Result<()> {
-    let role = match new.role {
-        RoleArgument::Admin => Role::Admin,
-        RoleArgument::Viewer => Role::Viewer,
-    };
-    let token = database.create_token(&new.account, role, &new.name).await?;
-    print(&format!("{}\n", token.expose()))
-}
-
-async fn list_tokens(database: &Database) -> anyhow::Result<()> {
-    let mut lines = String::from("ID\tACCOUNT\tROLE\tCREATED\tLAST USED\tREVOKED\tNAME\n");
-    for token in database.tokens().await? {
-        let time = |at: Option<jiff::Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.to_string());
-        let (last_used, revoked) = (time(token.last_used_at), time(token.revoked_at));
-        let (account, role) = (token.account.as_str(), token.role.as_str());
-        let line =
-            [&token.id.to_string(), account, role, &token.created_at.to_string(), &last_used, &revoked, &token.name];
-        lines.push_str(&line.join("\t"));
-        lines.push('\n');
-    }
-    print(&lines)
-}
-
-/// Unlike `print!`, an error and no panic when standard output is gone.
-fn print(text: &str) -> anyhow::Result<()> {
-    use std::io::Write;
-    std::io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")
 }
 
 #[cfg(test)]

@@ -1,57 +1,69 @@
-//! From an event and the webhooks it matched to delivery jobs the broker has confirmed.
+//! Fan-out: publishes one delivery job per matched webhook and awaits the broker's confirms.
 
-use broker::{Message, Publisher, PublisherClosed, topology};
+use std::time::Duration;
+
+use broker::{Message, PublishError, Publisher, topology};
 use bytes::Bytes;
-use domain::{AccountName, DeliveryId, Trigger, WebhookId};
+use domain::{AccountName, DeliveryId, Lane, Trigger, WebhookId};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use wire::event_body::event_body;
 use wire::{CrmEvent, DeliveryJob};
 
-/// Jobs of one event under way at once. Messages are built only then, so an event that matches 100,000 webhooks does
-/// not exist 100,000 times.
+use crate::job_budget::JobBudget;
+
+/// Maximum jobs of one event in flight, as far as the byte budget has room. Messages are built only then, so an event
+/// that matches 100,000 webhooks does not exist 100,000 times.
 const JOBS_IN_FLIGHT: usize = 64;
 
-/// An event ready to be enqueued: the body is built once, and all its deliveries share the bytes.
+/// An event ready for the fan-out: the payload is built once, and all its deliveries share the bytes.
 pub struct AcceptedEvent {
     account: AccountName,
-    source: String,
     id: String,
     event_type: String,
     accepted_at: Timestamp,
     payload: Bytes,
     traceparent: Option<String>,
-    /// The broker delivered the event before: its jobs may be out already.
+    /// The broker redelivered the event: its jobs may have been published before.
     repeat: bool,
-    webhooks: Vec<WebhookId>,
+    /// The matched webhooks, each with the delivery's id.
+    deliveries: Vec<(WebhookId, DeliveryId)>,
+    /// Of all its jobs.
+    lane: Lane,
 }
 
 impl AcceptedEvent {
-    /// Takes what is needed of `event`. `accepted_at` is cut to microseconds, which is what Postgres keeps.
+    /// Copies the needed parts of `event`. `accepted_at` is cut to microseconds, PostgreSQL's precision.
     pub fn new(
         event: &CrmEvent<'_>,
         accepted_at: Timestamp,
         traceparent: Option<String>,
         repeat: bool,
-        webhooks: &[WebhookId],
+        deliveries: Vec<(WebhookId, DeliveryId)>,
+        lane: Lane,
     ) -> Self {
         let accepted_at = Timestamp::from_microsecond(accepted_at.as_microsecond()).unwrap_or(accepted_at);
         Self {
             account: event.account.clone(),
-            source: event.source.clone().into_owned(),
             id: event.id.clone().into_owned(),
             event_type: event.event_type.clone().into_owned(),
             accepted_at,
             payload: event_body(event, accepted_at),
             traceparent,
             repeat,
-            webhooks: webhooks.to_vec(),
+            deliveries,
+            lane,
         }
     }
 
-    fn job(&self, webhook: WebhookId) -> DeliveryJob {
+    /// Its deliveries' ids.
+    pub fn delivery_ids(&self) -> impl Iterator<Item = DeliveryId> {
+        self.deliveries.iter().map(|(_, delivery)| *delivery)
+    }
+
+    fn job(&self, (webhook, delivery): (WebhookId, DeliveryId)) -> DeliveryJob {
         DeliveryJob {
-            delivery: DeliveryId::derive(&self.account, &self.source, &self.id, webhook),
+            delivery,
             webhook,
             account: self.account.clone(),
             event_id: self.id.clone(),
@@ -63,6 +75,7 @@ impl AcceptedEvent {
             repeat: self.repeat,
             payload: self.payload.clone(),
             traceparent: self.traceparent.clone(),
+            deferred_for: Duration::ZERO,
         }
     }
 }
@@ -70,21 +83,25 @@ impl AcceptedEvent {
 /// Publishes a job for every webhook and returns once the broker has confirmed them all.
 ///
 /// # Errors
-/// When the process stops first; the event is then delivered again, and its jobs are marked as repeats.
-pub async fn enqueue(publisher: &Publisher, event: AcceptedEvent) -> Result<(), PublisherClosed> {
-    let publish = |webhook: WebhookId| {
-        let job = event.job(webhook);
-        async move { publisher.publish(&message(&job)).await }
+/// When the process stops first; the event is then redelivered, and its jobs are marked as possible duplicates. Or when
+/// the broker refuses a job of this event for good.
+pub async fn enqueue(publisher: &Publisher, budget: &JobBudget, event: &AcceptedEvent) -> Result<(), PublishError> {
+    let publish = |delivery| {
+        let job = event.job(delivery);
+        async move {
+            let _room = budget.room_for(job.payload.len()).await;
+            publisher.publish_for_certain(&message(&job, event.lane)).await
+        }
     };
-    if let [webhook] = event.webhooks[..] {
-        return publish(webhook).await;
+    if let [delivery] = event.deliveries[..] {
+        return publish(delivery).await;
     }
-    stream::iter(event.webhooks.iter().copied()).map(publish).buffer_unordered(JOBS_IN_FLIGHT).try_collect().await
+    stream::iter(event.deliveries.iter().copied()).map(publish).buffer_unordered(JOBS_IN_FLIGHT).try_collect().await
 }
 
-/// The message that asks a sender for the job, now.
-pub fn message(job: &DeliveryJob) -> Message {
-    Message::new(topology::DELIVERY_EXCHANGE, topology::DELIVERIES, job.encode())
+/// The message for a job that is due now, for this lane.
+pub fn message(job: &DeliveryJob, lane: Lane) -> Message {
+    Message::new(topology::DELIVERY_EXCHANGE, topology::delivery_queue(lane), job.encode())
         .content_type(wire::DELIVERY_JOB)
         .message_id(&job.delivery.to_string())
 }

@@ -1,11 +1,12 @@
-//! What has to be done now and then: partitions made ahead, what is past forgotten, counts summed up. Every process
-//! tries; what only one at a time may do, the database grants to one.
+//! Periodic tasks: creates partitions ahead, applies the retention, compacts counters. Every process tries; the
+//! database grants exclusive tasks to one process at a time.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
+use pages::SESSION_LIMITS;
 use store::{Database, StoreError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -13,32 +14,31 @@ use tracing::{info, warn};
 
 use crate::metrics::FanoutMetrics;
 
-/// The coming week's partitions are made sure of this often, so a week of failures goes by before one is missing. What
-/// is past is forgotten as often.
+/// Interval of partition creation (seven days ahead, so that a week of failures does no harm) and of the retention.
 const EVERY: Duration = Duration::from_secs(3600);
-/// After a failure to make partitions.
+/// After a failure to create partitions.
 const AGAIN: Duration = Duration::from_secs(30);
-/// After a failure to forget: most often something long is being read, such as a backup.
+/// After a failure of the retention: mostly because of a long read, such as a backup.
 const LATER: Duration = Duration::from_secs(300);
-/// How often counts are summed up. What is not summed up makes reading them slower, and not wrong.
+/// Interval of compacting counters, and of superseding notifications of flapping webhooks. A delay makes reading them
+/// slower, not wrong.
 const SUMS_EVERY: Duration = Duration::from_secs(10);
 
-/// What housekeeping needs.
+/// The parts of housekeeping.
 #[derive(Clone)]
 pub struct Housekeeping {
-    /// What is kept in order.
     pub database: Database,
-    /// Days of the log that are kept.
+    /// Retention of the delivery log, in days.
     pub retention_days: u16,
-    /// What is told to Prometheus.
+    /// Retention of the audit trail, in days.
+    pub audit_days: u16,
     pub metrics: Arc<FanoutMetrics>,
-    /// When to end.
     pub stop: CancellationToken,
 }
 
 impl Housekeeping {
-    /// Starts all tasks; they end with `stop`. None of them waits for another: a day that cannot be dropped must not
-    /// keep the next from being made.
+    /// Starts all tasks; they end with `stop`. They are independent: a partition that cannot be dropped must not
+    /// prevent the creation of the next.
     pub fn start(self, tracker: &TaskTracker) {
         tracker.spawn(self.clone().make_partitions());
         tracker.spawn(self.clone().forget());
@@ -51,7 +51,7 @@ impl Housekeeping {
                 Ok(()) => EVERY,
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
-                    warn!(error, "the coming days' log partitions are not made sure of; trying again");
+                    warn!(error, "cannot create log partitions; retrying");
                     AGAIN
                 }
             };
@@ -63,7 +63,7 @@ impl Housekeeping {
 
     async fn partitions(&self) -> Result<(), StoreError> {
         let made = self.database.create_partitions_ahead().await;
-        // Also shown when none could be made: how many are left is then what counts.
+        // Also after a failed creation: the number of remaining partitions then matters.
         self.show_range().await?;
         made?;
         self.metrics.housekeeping.set(Timestamp::now().as_second() as f64);
@@ -83,7 +83,10 @@ impl Housekeeping {
             let pause = match self.forget_once().await {
                 Ok(()) => EVERY,
                 Err(error) => {
-                    warn!(error = &error as &dyn std::error::Error, "what is past is not all forgotten; trying again");
+                    warn!(
+                        error = &error as &dyn std::error::Error,
+                        "retention: cannot delete all expired data; retrying"
+                    );
                     LATER
                 }
             };
@@ -98,10 +101,16 @@ impl Housekeeping {
         let short_lived = database.forget_expired_secrets().await?
             + database.forget_old_test_requests().await?
             + database.forget_old_idempotency_keys().await?
-            + database.forget_used_tickets().await?;
-        if let Some(forgotten) = database.forget_past(Timestamp::now(), self.retention_days).await? {
+            + database.forget_used_tickets().await?
+            + database.forget_ended_sessions(SESSION_LIMITS).await?
+            + database.forget_old_audit_entries(self.audit_days).await?;
+        if let Some(forgotten) = database.forget_past(self.retention_days).await? {
             let days = forgotten.days.len();
-            info!(days, rows = forgotten.rows + short_lived, "what is past is forgotten");
+            info!(
+                days,
+                rows = forgotten.rows + short_lived,
+                "retention: expired partitions dropped and expired rows deleted"
+            );
         }
         self.show_range().await
     }
@@ -109,11 +118,14 @@ impl Housekeeping {
     async fn sum_up(self) {
         let mut failing = false;
         loop {
-            let summed = self.database.sum_up_counts().await;
+            let summed = self.sum_up_once().await;
             if let Err(error) = &summed
                 && !failing
             {
-                warn!(error = error as &dyn std::error::Error, "counts are not summed up; trying again");
+                warn!(
+                    error = error as &dyn std::error::Error,
+                    "cannot compact counters and delete expired notifications; retrying"
+                );
             }
             failing = summed.is_err();
             if !self.pause(SUMS_EVERY).await {
@@ -122,7 +134,12 @@ impl Housekeeping {
         }
     }
 
-    /// False when it is time to end.
+    async fn sum_up_once(&self) -> Result<(), StoreError> {
+        self.database.supersede_notifications().await?;
+        self.database.sum_up_counts().await.map(drop)
+    }
+
+    /// False at shutdown.
     async fn pause(&self, pause: Duration) -> bool {
         tokio::select! {
             () = self.stop.cancelled() => false,
@@ -131,7 +148,7 @@ impl Housekeeping {
     }
 }
 
-/// A UTC day's first moment, in seconds of Unix time.
+/// The first moment of a UTC day, as Unix time in seconds.
 fn begin(day: Date) -> f64 {
     day.to_zoned(TimeZone::UTC).map_or(0.0, |begin| begin.timestamp().as_second() as f64)
 }

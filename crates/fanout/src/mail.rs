@@ -1,4 +1,4 @@
-//! Mailing what administrators are told. A task of its own: a mail server that is down, or hangs, delays nothing else.
+//! Sends notifications by mail. A task of its own: a mail server that is down, or hangs, delays nothing else.
 
 mod letter;
 mod schedule;
@@ -7,7 +7,6 @@ mod server;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use runtime::Settings;
 use store::mail::Mail;
 use store::{Database, StoreError};
@@ -19,12 +18,12 @@ use letter::Letters;
 use schedule::pause_before_next;
 use server::{MailServer, Unsendable};
 
-/// How often new ones are looked for.
+/// Polling interval.
 const EVERY: Duration = Duration::from_secs(2);
-/// After a failure of the database.
+/// After a database error.
 const AGAIN: Duration = Duration::from_secs(10);
 
-/// Mails notifications, one at a time.
+/// Sends notifications by mail, one at a time.
 pub struct Mailer {
     database: Database,
     letters: Letters,
@@ -33,10 +32,10 @@ pub struct Mailer {
 }
 
 impl Mailer {
-    /// A mailer as configured; `None` when no mail server is.
+    /// A mailer as configured; `None` without a mail server.
     ///
     /// # Errors
-    /// When an address or a certificate cannot be used.
+    /// When an address or a certificate is invalid.
     pub fn from_settings(
         settings: &Settings,
         database: &Database,
@@ -62,10 +61,7 @@ impl Mailer {
             if let Err(error) = &mailed
                 && !failing
             {
-                warn!(
-                    error = error as &dyn std::error::Error,
-                    "notifications to be mailed cannot be read; trying again"
-                );
+                warn!(error = error as &dyn std::error::Error, "cannot read notifications to send by mail; retrying");
             }
             failing = mailed.is_err();
             let pause = match mailed {
@@ -80,7 +76,7 @@ impl Mailer {
         }
     }
 
-    /// False when nothing is to be mailed.
+    /// False when no notification is due.
     async fn mail_one(&self) -> Result<bool, StoreError> {
         let Some(mail) = self.database.claim_mail().await? else { return Ok(false) };
         match self.send(&mail).await {
@@ -102,9 +98,15 @@ impl Mailer {
 
     async fn put_off(&self, mail: &Mail, error: &Unsendable) -> Result<(), StoreError> {
         let (notification, tries) = (mail.notification.id, mail.tries);
-        let pause = pause_before_next(tries, Timestamp::now().duration_since(mail.notification.created_at));
+        let pause = pause_before_next(tries, self.database.clock().now().duration_since(mail.notification.created_at));
         let given_up = pause.is_none();
-        warn!(%notification, tries, given_up, error = error as &dyn std::error::Error, "a mail could not be sent");
+        warn!(
+            %notification,
+            tries,
+            given_up,
+            error = error as &dyn std::error::Error,
+            "cannot send a notification by mail"
+        );
         match pause {
             Some(pause) => self.database.mail_later(mail, pause).await,
             None => self.database.mail_done(mail).await,

@@ -1,20 +1,22 @@
-//! fanout: takes CRM events from RabbitMQ, matches them against webhooks' subscriptions and enqueues delivery jobs;
+//! fanout: consumes CRM events from RabbitMQ, matches them with webhooks' subscriptions and publishes delivery jobs;
 //! serves the admin API. `ARCHITECTURE.md` has the map; the flow is `receive_event` → `subscriptions` → `enqueue`.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-mod api;
 mod app;
 mod ask_sender;
 mod backlog;
 mod cli;
 mod enqueue;
 mod housekeeping;
+mod job_budget;
+mod lanes;
 mod mail;
 mod metrics;
 mod receive_event;
-mod recent_events;
+mod recent_deliveries;
 mod reject_event;
 mod relay;
+mod serve_console;
 mod subscriptions;
 
 use std::process::ExitCode;

@@ -1,22 +1,22 @@
-//! What fanout tells Prometheus.
+//! The metrics of fanout.
 
-use domain::WebhookStatus;
+use domain::{Lane, WebhookStatus};
 use runtime::Metrics;
 use runtime::metrics::{Counter, EventTypeLabel, Family, Gauge, Histogram, Label};
 use wire::RejectionReason;
 
-/// What became of an event.
+/// The result of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventResult {
-    /// Its jobs were enqueued.
+    /// Its jobs were published.
     Accepted,
-    /// Seen a short while ago.
+    /// A duplicate of a recent event.
     Duplicate,
     /// Moved to the queue of rejected events.
     Invalid,
     /// Of a type outside the catalogue.
     UnknownType,
-    /// Nobody listens.
+    /// No subscription matches.
     NoSubscriber,
 }
 
@@ -63,16 +63,16 @@ impl Label for ReasonLabel {
     }
 }
 
-/// What a delivery that is not at its end waits for.
+/// The states of the backlog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waiting {
-    /// Nothing: its retry's time has come.
+    /// An overdue retry.
     Due,
-    /// Its retry's time.
+    /// A retry that is not yet due.
     Scheduled,
-    /// Its webhook to be resumed.
+    /// Held until its webhook is resumed.
     Held,
-    /// Its webhook to have room for it.
+    /// Spilled or deferred.
     Spilled,
 }
 
@@ -109,7 +109,7 @@ impl Label for StatusLabel {
     }
 }
 
-/// How administrators are told.
+/// Channels of notifications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotificationChannel {
     /// The exchange `crm.notifications`.
@@ -133,12 +133,12 @@ impl Label for NotificationChannel {
     }
 }
 
-/// What became of a try to tell them.
+/// The result of an attempt to notify.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotificationResult {
-    /// The broker, or the mail server, has it.
+    /// The broker, or the mail server, accepted it.
     Sent,
-    /// It does not; it is tried again.
+    /// It was not accepted; it is retried.
     Failed,
 }
 
@@ -159,50 +159,61 @@ impl Label for NotificationResult {
 
 /// The metrics of one fanout process.
 pub struct FanoutMetrics {
-    /// Events taken from the broker.
+    /// Events consumed.
     pub events: Family<(EventTypeLabel, EventResult), Counter>,
-    /// Of the invalid ones, why.
+    /// Invalid events, by reason.
     pub rejected: Family<ReasonLabel, Counter>,
     /// Jobs per accepted event.
     pub deliveries_per_event: Histogram,
+    /// Jobs of events, by the lane they take.
+    pub enqueued: Family<Lane, Counter>,
     /// From receipt to all jobs confirmed.
     pub processing: Histogram,
-    /// 1 while changes of webhooks are heard.
+    /// 1 while the subscription index follows the database.
     pub index_current: Gauge,
-    /// Webhooks in the index.
+    /// Webhooks in the subscription index.
     pub index_webhooks: Gauge,
-    /// When housekeeping last succeeded.
+    /// When partitions were last created or confirmed.
     pub housekeeping: Gauge,
-    /// First moment of the oldest day that the log has.
+    /// Beginning of the oldest partition.
     pub oldest_partition: Gauge,
-    /// First moment of the newest day that the log has room for.
+    /// Beginning of the newest partition.
     pub newest_partition: Gauge,
-    /// Tries to tell administrators.
+    /// Attempts to notify administrators.
     pub notifications: Family<(NotificationChannel, NotificationResult), Counter>,
+    /// Deliveries released by this process.
+    pub released: Counter,
+    /// The last database snapshot of what waits.
+    pub backlog: BacklogMetrics,
+}
+
+/// The metrics of the database snapshot, which is of all processes.
+pub struct BacklogMetrics {
     /// Webhooks of all accounts.
     pub webhooks: Family<StatusLabel, Gauge>,
-    /// Waiting deliveries handed to the broker by this process.
-    pub released: Counter,
-    /// What waits, over all processes.
-    pub backlog: Family<Waiting, Gauge>,
-    /// By how much the most overdue of it is late.
+    /// Deliveries not yet delivered or failed.
+    pub deliveries: Family<Waiting, Gauge>,
+    /// Lateness of the most overdue retry.
     pub oldest_due: Gauge,
-    /// When the two were last read.
-    pub backlog_read: Gauge,
+    /// When the snapshot was taken.
+    pub read: Gauge,
 }
 
 impl FanoutMetrics {
     /// Declares the metrics, every combination of labels at 0.
     pub fn new(metrics: &Metrics) -> Self {
         Self {
-            events: metrics
-                .counters("webhook_events_consumed_total", "CRM events taken from the broker, by what became of them."),
+            events: metrics.counters("webhook_events_consumed_total", "CRM events consumed, by result."),
             rejected: metrics
                 .counters("webhook_events_rejected_total", "CRM events moved to webhooks.events.rejected, by reason."),
             deliveries_per_event: metrics.histogram(
                 "webhook_event_fanout_deliveries",
-                "Deliveries enqueued per accepted event.",
+                "Fan-out: jobs published per accepted event.",
                 &[0.0, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0],
+            ),
+            enqueued: metrics.counters(
+                "webhook_jobs_enqueued_total",
+                "Jobs published for events, by lane: bulk for those beyond their account's token bucket.",
             ),
             processing: metrics.histogram(
                 "webhook_event_processing_duration_seconds",
@@ -211,36 +222,53 @@ impl FanoutMetrics {
             ),
             index_current: metrics.gauge(
                 "webhook_subscription_index_current",
-                "1 while changes of webhooks are heard; 0 while matching goes on with what was last known.",
+                "1 while the subscription index follows the database (LISTEN); 0 while matching uses the last known \
+                 subscriptions.",
             ),
-            index_webhooks: metrics.gauge("webhook_subscription_index_webhooks", "Webhooks in the matching index."),
+            index_webhooks: metrics.gauge("webhook_subscription_index_webhooks", "Webhooks in the subscription index."),
             housekeeping: metrics.gauge(
                 "webhook_housekeeping_timestamp_seconds",
-                "Unix time at which this process last made sure of the coming days' log partitions; 0 before the first.",
+                "Unix time at which this process last created or confirmed the log partitions of the days ahead; 0 \
+                 before the first.",
             ),
             released: metrics.counter(
                 "webhook_deliveries_released_total",
-                "Held, put aside, retried by hand or recovered deliveries handed to the broker.",
+                "Deliveries released from the outbox to the broker: held, spilled, deferred, recovered or manually \
+                 retried ones.",
             ),
             oldest_partition: metrics.gauge(
                 "webhook_log_oldest_partition_timestamp_seconds",
-                "Unix time at which the oldest day of the delivery log begins; 0 before it was looked up.",
+                "Unix time at which the oldest partition of the delivery log begins; 0 before it was read.",
             ),
             newest_partition: metrics.gauge(
                 "webhook_log_newest_partition_timestamp_seconds",
-                "Unix time at which the newest day that the delivery log has room for begins; 0 before it was looked up.",
+                "Unix time at which the newest partition of the delivery log begins; 0 before it was read.",
             ),
-            notifications: metrics
-                .counters("webhook_notifications_total", "Tries to tell administrators of a webhook's health, by channel."),
+            notifications: metrics.counters(
+                "webhook_notifications_total",
+                "Attempts to notify administrators of a webhook's health, by channel and result.",
+            ),
+            backlog: BacklogMetrics::new(metrics),
+        }
+    }
+}
+
+impl BacklogMetrics {
+    fn new(metrics: &Metrics) -> Self {
+        Self {
             webhooks: metrics.gauges("webhook_endpoints", "Webhooks by status, from the last database snapshot."),
-            backlog: metrics
-                .gauges("webhook_deliveries_backlog", "Deliveries not yet at their end, from the last database snapshot."),
+            deliveries: metrics.gauges(
+                "webhook_deliveries_backlog",
+                "Deliveries not yet delivered or failed, by state, from the last database snapshot.",
+            ),
             oldest_due: metrics.gauge(
                 "webhook_deliveries_oldest_due_age_seconds",
-                "Age past its due time of the most overdue retry at the last snapshot; 0 when none is late.",
+                "Lateness of the most overdue retry at the last database snapshot; 0 when none is overdue.",
             ),
-            backlog_read: metrics
-                .gauge("webhook_backlog_snapshot_timestamp_seconds", "Unix time of the last successful backlog snapshot."),
+            read: metrics.gauge(
+                "webhook_backlog_snapshot_timestamp_seconds",
+                "Unix time of the last successful backlog snapshot; 0 before the first.",
+            ),
         }
     }
 }

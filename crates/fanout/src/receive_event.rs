@@ -1,62 +1,76 @@
-//! The event loop: take an event, decide what it is, enqueue its jobs, acknowledge it.
+//! The event loop: consume an event, decide what it is, publish its jobs, acknowledge it.
 //!
-//! Events are decided one after the other and acknowledged in the same order, each after its jobs are confirmed; in
-//! between hundreds are under way. A repeat of an event that is still under way therefore waits behind it, so it can
-//! be recognised by its identity alone and still nothing is acknowledged before its jobs are durable.
+//! Events are decided in order and acknowledged in the same order, each after its jobs are confirmed; hundreds are in
+//! flight in between. A duplicate of an event in flight therefore waits behind it, so it can be recognised by its id
+//! alone and still nothing is acknowledged before its jobs are durable.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use broker::{Acknowledgement, Consumer, Incoming, Message, Publisher, PublisherClosed};
-use domain::EventType;
+use broker::{Acknowledgement, Consumer, Incoming, Intake, Message, PublishError, Publisher, topology};
+use domain::{DeliveryId, EventType};
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesOrdered, StreamExt};
-use jiff::Timestamp;
 use runtime::TraceContext;
 use runtime::metrics::EventTypeLabel;
+use store::Clock;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 use wire::cloud_event;
 use wire::{CrmEvent, Rejection, RejectionReason};
 
 use crate::enqueue::{AcceptedEvent, enqueue};
+use crate::job_budget::JobBudget;
+use crate::lanes::Lanes;
 use crate::metrics::{EventResult, FanoutMetrics, ReasonLabel};
-use crate::recent_events::RecentEvents;
+use crate::recent_deliveries::RecentDeliveries;
 use crate::reject_event::rejected;
 use crate::subscriptions::Subscriptions;
 
-/// Events taken and not yet acknowledged. Also how many innocent events stand beside one that breaks the connection.
-pub const PREFETCH: u16 = 256;
+/// Prefetch of events. A message that breaks the connection also affects this many others (see `broker`'s window).
+pub const INTAKE: Intake = Intake { queue: topology::EVENTS, messages: 256, bytes: 32 * 1024 * 1024 };
 
-/// The parts the loop works with.
+/// The parts of the event loop.
 pub struct EventLoop {
-    /// Where jobs go.
+    /// Publishes jobs.
     pub publisher: Publisher,
-    /// What events are matched against.
+    /// The subscription index.
     pub subscriptions: Subscriptions,
-    /// Largest body taken, in bytes.
+    /// Maximum size of a body, in bytes.
     pub max_bytes: usize,
-    /// What is told to Prometheus.
     pub metrics: Arc<FanoutMetrics>,
-    /// What was seen of late.
-    pub recent: RecentEvents,
+    /// Recently published deliveries, for deduplication.
+    pub recent: Arc<Mutex<RecentDeliveries>>,
+    /// Byte budget of jobs in flight to the broker.
+    pub budget: JobBudget,
+    /// Token buckets of the accounts: one account's flood does not delay the jobs of others.
+    pub lanes: Lanes,
+    /// Clock of acceptance: the log is partitioned by day, and all processes must agree on it.
+    pub clock: Clock,
 }
 
-/// An event's way to its acknowledgement.
-type UnderWay = BoxFuture<'static, Result<Acknowledgement, PublisherClosed>>;
+/// An event in flight, up to its acknowledgement.
+type UnderWay = BoxFuture<'static, Result<Acknowledgement, PublishError>>;
 
-/// What an event calls for.
+/// The message that rejects the event.
+fn reject(incoming: &Incoming, rejection: &Rejection, metrics: &FanoutMetrics) -> Message {
+    warn!(reason = rejection.reason.as_str(), detail = rejection.detail, "event rejected");
+    metrics.rejected.with(ReasonLabel(rejection.reason)).inc();
+    rejected(incoming, rejection)
+}
+
+/// The decision about an event.
 enum Decision {
-    /// Nothing: it is a repeat, of no known type, or nobody listens.
+    /// Nothing to do: a duplicate, an unknown type, or no subscription.
     Acknowledge,
     /// It can never be processed.
-    Reject(Message),
+    Reject(Box<Message>),
     /// It matched.
     Enqueue(AcceptedEvent),
 }
 
 impl EventLoop {
-    /// Runs until `stop`, then finishes what is under way.
+    /// Runs until `stop`, then finishes the events in flight.
     pub async fn run(mut self, mut consumer: Consumer, stop: CancellationToken) {
         let mut under_way: FuturesOrdered<UnderWay> = FuturesOrdered::new();
         loop {
@@ -64,35 +78,42 @@ impl EventLoop {
                 biased;
                 () = stop.cancelled() => break,
                 Some(done) = under_way.next(), if !under_way.is_empty() => acknowledge(done),
-                incoming = consumer.next(), if under_way.len() < usize::from(PREFETCH) => {
+                incoming = consumer.next(), if under_way.len() < usize::from(INTAKE.messages) => {
                     let begun = self.begin(incoming);
                     under_way.push_back(begun);
                 }
             }
         }
-        consumer.stop().await;
+        consumer.cancel().await;
         while let Some(done) = under_way.next().await {
             acknowledge(done);
         }
-        consumer.rest().await;
+        consumer.close().await;
     }
 
-    /// Decides at once, in the order of arrival; what takes time goes on in the returned future.
+    /// Decides at once, in the order of arrival; slow work continues in the returned future.
     fn begin(&mut self, incoming: Incoming) -> UnderWay {
         let received = Instant::now();
         let decision = self.decide(&incoming);
-        let (publisher, metrics) = (self.publisher.clone(), Arc::clone(&self.metrics));
-        let acknowledgement = incoming.acknowledgement;
+        let (publisher, budget, metrics) = (self.publisher.clone(), self.budget.clone(), Arc::clone(&self.metrics));
+        let recent = Arc::clone(&self.recent);
         async move {
             match decision {
                 Decision::Acknowledge => {}
-                Decision::Reject(message) => publisher.publish(&message).await?,
-                Decision::Enqueue(event) => {
-                    enqueue(&publisher, event).await?;
-                    metrics.processing.observe(received.elapsed().as_secs_f64());
-                }
+                Decision::Reject(message) => publisher.publish_for_certain(&message).await?,
+                Decision::Enqueue(event) => match enqueue(&publisher, &budget, &event).await {
+                    Ok(()) => metrics.processing.observe(received.elapsed().as_secs_f64()),
+                    Err(PublishError::Refused(refusal)) => {
+                        // When the event is published again, its deliveries are no duplicates.
+                        lock(&recent).forget(event.delivery_ids());
+                        let refused = Rejection::new(RejectionReason::TooLarge, format!("as a job: {refusal}"));
+                        let message = reject(&incoming, &refused, &metrics);
+                        publisher.publish_for_certain(&message).await?;
+                    }
+                    Err(closed) => return Err(closed),
+                },
             }
-            Ok(acknowledgement)
+            Ok(incoming.acknowledgement)
         }
         .boxed()
     }
@@ -101,10 +122,8 @@ impl EventLoop {
         match self.decode(incoming) {
             Ok(event) => self.match_event(&event, incoming),
             Err(rejection) => {
-                warn!(reason = rejection.reason.as_str(), detail = rejection.detail, "event rejected");
-                self.metrics.rejected.with(ReasonLabel(rejection.reason)).inc();
                 self.count(None, EventResult::Invalid);
-                Decision::Reject(rejected(incoming, &rejection))
+                Decision::Reject(Box::new(reject(incoming, &rejection, &self.metrics)))
             }
         }
     }
@@ -122,21 +141,30 @@ impl EventLoop {
             self.count(None, EventResult::UnknownType);
             return Decision::Acknowledge;
         };
-        if self.recent.remember(event.account.as_str(), &event.source, &event.id) {
-            self.count(Some(event_type), EventResult::Duplicate);
-            return Decision::Acknowledge;
-        }
         let webhooks = self.subscriptions.matching(event.account.as_str(), event_type);
         self.metrics.deliveries_per_event.observe(webhooks.len() as f64);
         if webhooks.is_empty() {
             self.count(Some(event_type), EventResult::NoSubscriber);
             return Decision::Acknowledge;
         }
+        let delivery = |webhook| DeliveryId::derive(&event.account, &event.source, &event.id, webhook);
+        let mut deliveries: Vec<_> = webhooks.iter().map(|webhook| (*webhook, delivery(*webhook))).collect();
+        {
+            let mut recent = lock(&self.recent);
+            deliveries.retain(|(_, delivery)| !recent.remember(*delivery));
+        }
+        if deliveries.is_empty() {
+            self.count(Some(event_type), EventResult::Duplicate);
+            return Decision::Acknowledge;
+        }
         self.count(Some(event_type), EventResult::Accepted);
         let trace = trace_of(event, incoming);
-        debug!(trace_id = %trace.trace_id(), event_type = event_type.name(), webhooks = webhooks.len(), "event matched");
+        debug!(trace_id = %trace.trace_id(), event_type = event_type.name(), webhooks = deliveries.len(), "event matched");
         let traceparent = Some(trace.to_string());
-        let accepted = AcceptedEvent::new(event, Timestamp::now(), traceparent, incoming.redelivered, &webhooks);
+        let lane = self.lanes.lane(&event.account, deliveries.len());
+        self.metrics.enqueued.with(lane).inc_by(deliveries.len() as u64);
+        let (accepted_at, repeat) = (self.clock.now(), incoming.redelivered);
+        let accepted = AcceptedEvent::new(event, accepted_at, traceparent, repeat, deliveries, lane);
         Decision::Enqueue(accepted)
     }
 
@@ -145,14 +173,18 @@ impl EventLoop {
     }
 }
 
-fn acknowledge(done: Result<Acknowledgement, PublisherClosed>) {
-    // A publisher closes only when the process stops; the event is then delivered to another.
+fn lock(recent: &Mutex<RecentDeliveries>) -> MutexGuard<'_, RecentDeliveries> {
+    recent.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn acknowledge(done: Result<Acknowledgement, PublishError>) {
+    // A publisher closes only when the process stops; the event is then redelivered to another.
     if let Ok(acknowledgement) = done {
         acknowledgement.acknowledge();
     }
 }
 
-/// The CRM's trace goes on; without one, a new one ties this event's log lines together.
+/// Continues the CRM's trace; without one, a new trace links this event's log lines.
 fn trace_of(event: &CrmEvent<'_>, incoming: &Incoming) -> TraceContext {
     let given = incoming.header("traceparent").or(event.traceparent.as_deref());
     given.and_then(|text| text.parse::<TraceContext>().ok()).map_or_else(TraceContext::generate, |trace| trace.child())

@@ -1,4 +1,4 @@
-//! An event that can never be processed goes to the side queue, body unchanged, with the reason.
+//! Rejects events: one that can never be processed goes to the rejected queue, body unchanged, with the reason.
 
 use broker::{Incoming, Message, topology};
 use wire::Rejection;

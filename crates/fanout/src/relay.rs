@@ -1,5 +1,5 @@
-//! The one relay: whatever has to go from Postgres to the broker later leaves through here. Rows are claimed so that
-//! several processes share the work, published, confirmed, and only then taken off their lists.
+//! The outbox relay: everything that PostgreSQL passes to the broker later goes through it. Rows are claimed so that
+//! several processes share the work, published, confirmed, and only then removed.
 
 mod notifications;
 mod reconcile;
@@ -7,10 +7,10 @@ mod recoveries;
 mod release;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use broker::{Message, Publisher};
-use domain::ReleasePace;
+use broker::{Message, PublishError, Publisher};
+use domain::{Lane, ReleaseRate, Trigger};
 use futures_util::future::join_all;
 use store::Database;
 use store::release::Released;
@@ -20,28 +20,35 @@ use tokio_util::task::TaskTracker;
 use wire::DeliveryJob;
 
 use crate::enqueue::message;
+use crate::lanes::Lanes;
 use crate::metrics::FanoutMetrics;
 
-/// A broker that confirms nothing for so long is away, or full: the rows go back, so that no transaction stays open.
+/// Timeout for the confirms of a batch. If the broker is unavailable or full, the rows are rolled back, so that no
+/// transaction stays open.
 const CONFIRMED_WITHIN: Duration = Duration::from_secs(10);
+/// A batch is published in this many parts, each after the confirm of the previous one.
+const PARTS: usize = 10;
+/// After this time the rest is published at once. The log's rows are locked until all is confirmed, and a sender that
+/// has the jobs of the first part already waits for them with its outcomes.
+const IN_ORDER_FOR: Duration = Duration::from_secs(1);
 
-/// What the relay's parts need.
+/// The parts of the relay.
 #[derive(Clone)]
 pub struct Relay {
-    /// Where the lists are.
     pub database: Database,
-    /// Where it all goes.
     pub publisher: Publisher,
-    /// At most this fast to one webhook that was resumed.
-    pub pace: ReleasePace,
-    /// What is told to Prometheus.
+    /// Maximum release rate to a resumed webhook.
+    pub rate: ReleaseRate,
+    /// Token buckets of the accounts, for released deliveries.
+    pub lanes: Lanes,
     pub metrics: Arc<FanoutMetrics>,
-    /// When to end.
+    /// Maximum size of a payload, in bytes.
+    pub largest_event: usize,
     pub stop: CancellationToken,
 }
 
 impl Relay {
-    /// Starts all parts, in every process; they end with `stop`.
+    /// Starts all tasks, in every process; they end with `stop`.
     pub fn start(self, tracker: &TaskTracker) {
         tracker.spawn(self.clone().release());
         tracker.spawn(self.clone().release_forgotten());
@@ -50,23 +57,37 @@ impl Relay {
         tracker.spawn(self.notifications());
     }
 
-    /// Waits for the broker, so that nothing is claimed for one that is away. False when it is time to end.
+    /// Waits until the broker accepts publishes, so that nothing is claimed while it is unavailable or has an alarm,
+    /// and for the end of publishes that were not confirmed in time. False at shutdown.
     async fn connected(&self) -> bool {
         matches!(self.stop.run_until_cancelled(self.publisher.connected()).await, Some(Ok(())))
     }
 
-    /// False when it is time to end.
+    /// False at shutdown.
     async fn pause(&self, pause: Duration) -> bool {
         tokio::select! {
             () = self.stop.cancelled() => false,
             () = tokio::time::sleep(pause) => true,
         }
     }
+
+    /// The messages for the deliveries' next attempts.
+    fn jobs(&self, deliveries: Vec<Released>) -> Vec<Message> {
+        let message = |job: DeliveryJob| message(&job, self.lane(&job));
+        deliveries.into_iter().map(|delivery| message(job(delivery))).collect()
+    }
+
+    /// An account may have many webhooks released at once, each at its own rate. An administrator waits for a manual retry.
+    fn lane(&self, job: &DeliveryJob) -> Lane {
+        match job.trigger {
+            Trigger::Manual => Lane::Normal,
+            _ => self.lanes.lane(&job.account, 1),
+        }
+    }
 }
 
-/// The messages that ask for the deliveries' next attempts.
-fn jobs(deliveries: Vec<Released>) -> Vec<Message> {
-    let job = |delivery: Released| DeliveryJob {
+fn job(delivery: Released) -> DeliveryJob {
+    DeliveryJob {
         delivery: delivery.delivery,
         webhook: delivery.webhook,
         account: delivery.account,
@@ -79,13 +100,36 @@ fn jobs(deliveries: Vec<Released>) -> Vec<Message> {
         repeat: false,
         payload: delivery.payload.into(),
         traceparent: delivery.traceparent,
-    };
-    deliveries.into_iter().map(|delivery| message(&job(delivery))).collect()
+        deferred_for: delivery.deferred_for,
+    }
 }
 
-/// Publishes in the given order; true when the broker has them all.
+/// Publishes in the given order, part by part, so that senders consume the messages in that order; true when the broker
+/// has confirmed all.
+async fn publish_in_parts(publisher: &Publisher, messages: &[Message]) -> bool {
+    let (part, begun) = (messages.len().div_ceil(PARTS), Instant::now());
+    let publishing = async {
+        let mut rest = messages;
+        while !rest.is_empty() {
+            let size = if begun.elapsed() < IN_ORDER_FOR { part.min(rest.len()) } else { rest.len() };
+            let (next, later) = rest.split_at(size);
+            if !publish_all(publisher, next).await {
+                return false;
+            }
+            rest = later;
+        }
+        true
+    };
+    timeout(CONFIRMED_WITHIN, publishing).await.unwrap_or(false)
+}
+
+/// Publishes all at once; true when nothing is left to publish.
 async fn publish_all(publisher: &Publisher, messages: &[Message]) -> bool {
-    let confirmed = join_all(messages.iter().map(|message| publisher.publish(message)));
-    let confirmed = timeout(CONFIRMED_WITHIN, confirmed).await;
-    confirmed.is_ok_and(|confirmed| confirmed.iter().all(Result::is_ok))
+    let published = join_all(messages.iter().map(|message| publisher.publish(message))).await;
+    published.iter().all(|published| match published {
+        Ok(()) => true,
+        // It can never be published, and must not block the others. The publisher has logged the reason.
+        Err(PublishError::Refused(refusal)) => refusal.is_permanent(),
+        Err(PublishError::Closed) => false,
+    })
 }

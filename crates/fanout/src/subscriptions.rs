@@ -1,4 +1,4 @@
-//! The matching index, kept current by what the database tells.
+//! Keeps the subscription index current by the database's notifications.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use tracing::{info, warn};
 
 use crate::metrics::FanoutMetrics;
 
-/// Changes waiting to be applied; more wait in the database.
+/// Changes waiting to be applied; further ones wait in the database.
 const CHANGES: usize = 1024;
-/// Pause before the database is asked again.
+/// Pause before the database is queried again.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// Which webhooks listen to what, as of a moment ago.
+/// The current snapshot of the subscription index.
 #[derive(Clone)]
 pub struct Subscriptions {
     index: Arc<ArcSwap<SubscriptionIndex>>,
@@ -27,8 +27,8 @@ pub struct Subscriptions {
 }
 
 impl Subscriptions {
-    /// Loads the index and follows its changes until `stop`. While the database is away matching goes on with what was
-    /// last known; `condition` and the metrics say so.
+    /// Loads the index and follows its changes until `stop`. While the database is unavailable matching continues with
+    /// the last known index; `condition` and the metrics report it.
     pub fn follow(
         database: Database,
         metrics: Arc<FanoutMetrics>,
@@ -49,7 +49,7 @@ impl Subscriptions {
         Self { index, loaded }
     }
 
-    /// Waits until the index was loaded once: matching against nothing would lose events.
+    /// Waits until the index was loaded once: matching against an empty index would lose events.
     pub async fn loaded(&self) {
         let mut loaded = self.loaded.clone();
         if loaded.wait_for(|loaded| *loaded).await.is_err() {
@@ -58,7 +58,7 @@ impl Subscriptions {
         }
     }
 
-    /// The webhooks of the account that list the type.
+    /// The webhooks of the account that are subscribed to the type.
     pub fn matching(&self, account: &str, event_type: EventType) -> Vec<WebhookId> {
         self.index.load().matching(account, event_type).to_vec()
     }
@@ -85,7 +85,10 @@ impl Follower {
         let mut said = false;
         while let Err(error) = self.apply(batch).await {
             if !std::mem::replace(&mut said, true) {
-                warn!(%error, "cannot read subscriptions; matching goes on with those last known");
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot read subscriptions; matching continues with the last known index"
+                );
             }
             self.current(false);
             tokio::time::sleep(RETRY).await;
@@ -111,13 +114,13 @@ impl Follower {
         let mut builder = SubscriptionIndex::builder();
         self.database.subscriptions(|s| builder.add(s.account, s.webhook, s.event_types)).await?;
         let index = builder.build();
-        info!(webhooks = index.webhooks(), subscriptions = index.subscriptions(), "subscriptions loaded");
+        info!(webhooks = index.webhooks(), subscriptions = index.subscriptions(), "subscription index loaded");
         self.index.store(Arc::new(index));
         self.loaded.send_replace(true);
         Ok(())
     }
 
-    /// Reads the changed webhooks and swaps in an index with them; the accounts that did not change are shared.
+    /// Reads the changed webhooks and swaps in an index with them; unchanged accounts are shared.
     async fn update(&self, batch: &[Change]) -> Result<(), StoreError> {
         let mut index = SubscriptionIndex::clone(&self.index.load());
         let mut changed = false;

@@ -1,4 +1,4 @@
-//! Reads a receiver's answer, as little of it as needed.
+//! Reads a receiver's response, only as much as needed.
 
 use std::time::Duration;
 
@@ -10,41 +10,60 @@ use hyper::body::{Body, Incoming};
 use tokio::time::{Instant, timeout_at};
 
 use crate::Attempt;
-use crate::connection::Connection;
+use crate::connection::{Connection, Head};
 
-/// Of a body, at most this is read. A longer one is cut off by closing the connection.
+/// Maximum bytes read of a body. A longer one is cut off by closing the connection.
 const MAX_READ_BYTES: usize = 64 * 1024;
-/// Of that, this is kept.
+/// Maximum bytes of it that are kept.
 const MAX_EXCERPT_BYTES: usize = 4 * 1024;
-/// The longest `Retry-After` that is passed on; an HTTP date has 29 characters.
+/// Timeout of a body after its head. The status has decided the attempt by then; a longer body is cut off by closing
+/// the connection, so that a receiver which never ends its response costs little more than a quick one.
+const MAX_BODY_TIME: Duration = Duration::from_secs(1);
+/// Maximum length of a `Retry-After` that is passed on; an HTTP date has 29 characters.
 const MAX_RETRY_AFTER_BYTES: usize = 64;
 
-/// The head of an answer, and the connection that the body is still to come over.
+/// The head of a response, and the connection for its body.
 pub(crate) struct Answer {
-    pub(crate) response: Response<Incoming>,
+    pub(crate) head: Head,
     pub(crate) connection: Connection,
 }
 
-/// Turns an answer into the attempt's ending. The status has decided it already: a body that is slow, broken or endless
-/// changes nothing, it only costs the time left until `deadline` at most.
+/// The result of an attempt whose response cannot be parsed except for its status: the receiver has processed the
+/// request.
+pub(crate) fn status_only(status: u16, started: Instant) -> Attempt {
+    Attempt {
+        outcome: Outcome::from_status(status),
+        http_status: Some(status),
+        retry_after: None,
+        response_time: started.elapsed(),
+        error: None,
+        response_excerpt: Vec::new(),
+    }
+}
+
+/// Turns a response into the result of the attempt that `started` then. The status has decided it: a body that is slow,
+/// broken or endless changes nothing, it only costs [`MAX_BODY_TIME`], or the time left until `deadline` if that is
+/// less.
 pub(crate) async fn read(
     response: Response<Incoming>,
     connection: &mut Connection,
+    started: Instant,
     deadline: Instant,
-    response_time: Duration,
 ) -> Attempt {
+    let head_read = Instant::now();
     let (head, body) = response.into_parts();
+    let response_excerpt = excerpt(body, connection, deadline.min(head_read + MAX_BODY_TIME)).await;
     Attempt {
         outcome: Outcome::from_status(head.status.as_u16()),
         http_status: Some(head.status.as_u16()),
         retry_after: retry_after(&head.headers),
-        response_time,
+        response_time: head_read - started,
         error: None,
-        response_excerpt: excerpt(body, connection, deadline).await,
+        response_excerpt,
     }
 }
 
-/// The first bytes of the body. A body read to its end leaves its connection free for the next request.
+/// The first bytes of the body. If the body is read to its end, the connection can be reused.
 async fn excerpt(mut body: Incoming, connection: &mut Connection, deadline: Instant) -> Vec<u8> {
     let mut kept = Vec::new();
     if body.is_end_stream() {
@@ -61,7 +80,7 @@ async fn excerpt(mut body: Incoming, connection: &mut Connection, deadline: Inst
             }
         }
     };
-    // Out of time is one more way for a body to end.
+    // A timeout is one more way for a body to end.
     let _ = timeout_at(deadline, reading).await;
     kept
 }

@@ -1,4 +1,4 @@
-//! Makes one attempt.
+//! The HTTP client: makes one attempt.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,13 +10,16 @@ use http_body_util::Full;
 use tokio::time::{Instant, timeout_at};
 
 use crate::answer::Answer;
-use crate::connection::SendError;
+use crate::connection::{Head, SendError};
 use crate::dialler::Dialler;
+use crate::error::OutboundError;
 use crate::failure::Failure;
+use crate::network::Network;
 use crate::pool::Pool;
-use crate::{Attempt, EgressSettings, Post, Resolve, Target, answer, tls};
+use crate::tunnel::Tunnel;
+use crate::{Attempt, EgressHealth, EgressSettings, Post, Resolve, Target, answer, keep_alive, tls};
 
-/// Makes POSTs to receivers over pooled connections. Clones share the pool.
+/// Posts to receivers over pooled connections. Clones share the pool.
 #[derive(Clone)]
 pub struct Outbound {
     dialler: Arc<Dialler>,
@@ -25,43 +28,37 @@ pub struct Outbound {
     user_agent: HeaderValue,
 }
 
-/// Why no client could be built.
-#[derive(Debug, thiserror::Error)]
-pub enum OutboundError {
-    /// There is no certificate authority to trust: every delivery would fail.
-    #[error("no trusted certificate authority: install the system's CA certificates or set egress.ca_file")]
-    NoRoots,
-    /// The TLS library refused the configuration.
-    #[error("TLS cannot be configured")]
-    Tls(#[from] rustls::Error),
-}
-
 impl Outbound {
     /// Builds the client; dials nothing yet. Called within a Tokio runtime, where it spawns the pool's housekeeping.
     ///
     /// # Errors
-    ///
-    /// [`OutboundError`] when there are no roots or TLS cannot be configured.
+    /// [`OutboundError`] when there are no root certificates or TLS cannot be configured.
     pub fn new(settings: EgressSettings, resolver: Arc<dyn Resolve>) -> Result<Self, OutboundError> {
         let dialler = Dialler {
             resolver,
             policy: settings.policy,
             tls: tls::connector(settings.roots)?,
-            proxy: settings.proxy,
+            network: Network::new(),
+            tunnel: settings.proxy.map(Tunnel::through),
             connect_timeout: settings.connect_timeout,
         };
         Ok(Self {
             dialler: Arc::new(dialler),
-            pool: Pool::new(settings.max_idle_per_host, settings.idle_timeout),
+            pool: Pool::new(settings.max_idle, settings.idle_timeout),
             timeout: settings.timeout,
             user_agent: settings.user_agent,
         })
     }
 
-    /// Makes one POST. Every ending is an [`Attempt`].
+    /// The health of our egress, as far as recent attempts show.
+    pub fn health(&self) -> EgressHealth {
+        self.dialler.health()
+    }
+
+    /// Makes one POST. Every result is an [`Attempt`].
     ///
-    /// One call is at most one request on the wire, over at most one new connection. Dropping the future abandons the
-    /// attempt and closes its connection.
+    /// One call is one request on the wire, or two where the first met an idle connection just as the receiver closed
+    /// it; over at most one new connection. Dropping the future aborts the attempt and closes its connection.
     pub async fn post(&self, post: Post<'_>) -> Attempt {
         let started = Instant::now();
         let deadline = started + self.timeout;
@@ -70,49 +67,64 @@ impl Outbound {
             Ok(request) => timeout_at(deadline, self.exchange(target, request)).await.unwrap_or(Err(Failure::TimedOut)),
             Err(failure) => Err(failure),
         };
-        let response_time = started.elapsed();
         match answered {
-            Ok(answer) => self.finish(target, answer, deadline, response_time).await,
-            Err(failure) => Attempt {
-                outcome: failure.outcome(),
-                http_status: None,
-                retry_after: None,
-                response_time,
-                error: Some(failure.text()),
-                response_excerpt: Vec::new(),
-            },
+            Ok(answer) => self.finish(target, answer, started, deadline).await,
+            Err(failure) => unanswered(failure, started),
         }
     }
 
     /// Sends over an idle connection, or over a new one when there is none.
     ///
-    /// A receiver that has closed an idle connection in the meantime is no failure as long as nothing of the request was
-    /// written to it. Once something may have been, it is not sent again, whatever happens: the receiver could have
-    /// processed it.
+    /// A receiver may close an idle connection at any moment. That is no failure while nothing of the request was
+    /// written to it; and when the connection ends without a byte of a response just after the request was written, the
+    /// request is sent once more, over a new connection. The receiver may then get it twice, under the same
+    /// `webhook-id`. Over a new connection nothing is sent again.
     async fn exchange(&self, target: &Target, mut request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
         while let Some(mut connection) = self.pool.take(&target.authority) {
+            let again = request.clone();
             match connection.send(request).await {
-                Ok(response) => return Ok(Answer { response, connection }),
+                Ok(head) => return Ok(Answer { head, connection }),
                 Err(SendError::Unsent(unsent)) => request = *unsent,
+                Err(SendError::ClosedUnanswered(_)) => {
+                    request = again;
+                    break;
+                }
                 Err(SendError::Failed(failure)) => return Err(failure),
             }
         }
         let mut connection = self.dialler.dial(target).await?;
         match connection.send(request).await {
-            Ok(response) => Ok(Answer { response, connection }),
+            Ok(head) => Ok(Answer { head, connection }),
             Err(SendError::Unsent(_)) => Err(Failure::Closed),
-            Err(SendError::Failed(failure)) => Err(failure),
+            Err(SendError::ClosedUnanswered(failure) | SendError::Failed(failure)) => Err(failure),
         }
     }
 
-    /// Reads the answer's body and keeps the connection if it can be used again.
-    async fn finish(&self, target: &Target, answer: Answer, deadline: Instant, response_time: Duration) -> Attempt {
-        let Answer { response, mut connection } = answer;
-        let attempt = answer::read(response, &mut connection, deadline, response_time).await;
+    /// Reads the response body and returns the connection to the pool if it is reusable.
+    async fn finish(&self, target: &Target, answer: Answer, started: Instant, deadline: Instant) -> Attempt {
+        let Answer { head, mut connection } = answer;
+        let response = match head {
+            Head::Whole(response) => response,
+            Head::StatusOnly(status) => return answer::status_only(status, started),
+        };
+        let announced = keep_alive::announced(response.headers());
+        let attempt = answer::read(response, &mut connection, started, deadline).await;
         if connection.is_reusable().await {
-            self.pool.put(&target.authority, connection);
+            self.pool.put(&target.authority, connection, announced);
         }
         attempt
+    }
+}
+
+/// The result of an attempt without a response.
+fn unanswered(failure: Failure, started: Instant) -> Attempt {
+    Attempt {
+        outcome: failure.outcome(),
+        http_status: None,
+        retry_after: None,
+        response_time: started.elapsed(),
+        error: Some(failure.text()),
+        response_excerpt: Vec::new(),
     }
 }
 

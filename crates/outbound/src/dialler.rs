@@ -1,4 +1,4 @@
-//! Opens a connection to a receiver: resolve, judge, dial what was judged, TLS by name.
+//! Opens a connection to a receiver: resolve, apply the address policy, dial a permitted address, TLS by name.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -11,21 +11,37 @@ use tokio_rustls::TlsConnector;
 
 use crate::connection::Connection;
 use crate::failure::Failure;
+use crate::network::Network;
 use crate::target::Host;
-use crate::{ProxyAddress, Resolve, Target, tcp, tunnel};
+use crate::tunnel::Tunnel;
+use crate::{EgressHealth, Resolve, Target, tcp};
 
-/// What every dial needs.
+/// Suffix of short service names inside a Kubernetes cluster; only its search list, which is not used, would complete
+/// them.
+const CLUSTER_SUFFIX: &str = ".svc";
+
+/// The parts of a dial.
 pub(crate) struct Dialler {
     pub(crate) resolver: Arc<dyn Resolve>,
     pub(crate) policy: AddressPolicy,
     pub(crate) tls: TlsConnector,
-    pub(crate) proxy: Option<ProxyAddress>,
-    /// For resolving, connecting and the handshake together.
+    pub(crate) network: Network,
+    pub(crate) tunnel: Option<Tunnel>,
+    /// Timeout for resolving, connecting and the handshake together.
     pub(crate) connect_timeout: Duration,
 }
 
 impl Dialler {
-    /// A new connection to the receiver.
+    /// The health of the egress.
+    pub(crate) fn health(&self) -> EgressHealth {
+        EgressHealth {
+            names: self.resolver.is_healthy(),
+            proxy: self.tunnel.as_ref().is_none_or(Tunnel::is_healthy),
+            network: self.network.is_healthy(),
+        }
+    }
+
+    /// Opens a new connection to the receiver.
     pub(crate) async fn dial(&self, target: &Target) -> Result<Connection, Failure> {
         let deadline = Instant::now() + self.connect_timeout;
         timeout_at(deadline, self.dial_until(target, deadline)).await.unwrap_or(Err(Failure::ConnectTimedOut))
@@ -33,23 +49,26 @@ impl Dialler {
 
     async fn dial_until(&self, target: &Target, deadline: Instant) -> Result<Connection, Failure> {
         let addresses = self.permitted_addresses(&target.host).await?;
-        let reach = |address| self.reach(SocketAddr::new(address, target.port));
+        let reach = |address, patience| self.reach(SocketAddr::new(address, target.port), patience);
         let stream = tcp::first_to_answer(&addresses, deadline, reach).await?;
         let stream = self.tls.connect(target.server_name.clone(), stream).await.map_err(|error| {
-            tracing::debug!(host = ?target.host, %error, "TLS handshake failed");
+            tracing::debug!(host = ?target.host, error = &error as &dyn std::error::Error, "TLS handshake failed");
             Failure::of_handshake(&error)
         })?;
         Connection::open(stream).await
     }
 
-    /// All addresses of `host`, if every one of them may be dialled. A name with one forbidden address among good ones
-    /// is refused: which of them is dialled would be chance, and an honest receiver has no such name.
+    /// All addresses of `host`, if the policy permits every one. A name with one forbidden address among good ones is
+    /// refused: which of them is dialled would be chance, and a legitimate receiver has no such name.
     async fn permitted_addresses(&self, host: &Host) -> Result<Vec<IpAddr>, Failure> {
         let addresses = match host {
             Host::Literal(address) => vec![*address],
             Host::Name(name) => self.resolver.resolve(name).await.map_err(|error| {
-                tracing::debug!(?host, %error, "name lookup failed");
-                Failure::from(&error)
+                tracing::debug!(?host, error = &error as &dyn std::error::Error, "name lookup failed");
+                match Failure::from(&error) {
+                    Failure::NameNotFound if name.ends_with(CLUSTER_SUFFIX) => Failure::ClusterNameNotFound,
+                    failure => failure,
+                }
             })?,
         };
         if addresses.is_empty() {
@@ -62,14 +81,14 @@ impl Dialler {
         Ok(addresses)
     }
 
-    /// A TCP connection that ends at `address`. Through a proxy too it is this address, already judged, and not a name
-    /// that the proxy would resolve again.
-    async fn reach(&self, address: SocketAddr) -> Result<TcpStream, Failure> {
-        let stream = match &self.proxy {
-            None => tcp::connect(address).await?,
-            Some(proxy) => tunnel::open(proxy, address).await?,
+    /// A TCP connection to `address`. Through a proxy too it is this permitted address, and not a name that the proxy
+    /// would resolve again.
+    async fn reach(&self, address: SocketAddr, patience: Duration) -> Result<TcpStream, Failure> {
+        let stream = match &self.tunnel {
+            None => tcp::connect(address, &self.network).await?,
+            Some(tunnel) => tunnel.open(address, patience).await?,
         };
-        // Head and body are written at once; waiting for more to send would only delay them.
+        // Head and body are written at once; Nagle's algorithm would only delay them.
         stream.set_nodelay(true).map_err(|error| Failure::of_connect(&error))?;
         Ok(stream)
     }

@@ -1,19 +1,21 @@
-//! Why no answer arrived, in words that a customer may read.
+//! Why no response arrived, in words that a customer may read.
 
 use std::error::Error;
 use std::{fmt, io};
 
 use domain::Outcome;
-use domain::test_message::{CERTIFICATE_NOT_VALID, CONNECTION_REFUSED};
+use domain::test_message::{CERTIFICATE_NOT_VALID, CLUSTER_NAME_NOT_FOUND, CONNECTION_REFUSED};
 
 use crate::ResolveError;
+use crate::exhausted::is_lack_of_ours;
 
-/// Why an attempt got no answer. Tells nothing about our network: a name that leads to a forbidden address is refused in
-/// the same words whichever address it was and whatever listens there.
+/// Why an attempt got no response. Reveals nothing about our network: a name that resolves to a forbidden address is
+/// refused in the same words whichever address it was and whatever listens there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Failure {
     AddressNotAllowed,
     NameNotFound,
+    ClusterNameNotFound,
     LookupTimedOut,
     LookupFailed,
     ConnectionRefused,
@@ -25,14 +27,25 @@ pub(crate) enum Failure {
     Closed,
     NotUnderstood,
     InvalidRequest,
+    /// Local error: our name servers resolve nothing.
+    NoNames,
+    /// Local error: the proxy does not work.
+    NoProxy,
+    /// Local error: no socket is left.
+    NoSocket,
+    /// Local error: there is no route to any address, or no longer to those of this family.
+    NoRoute,
 }
 
 impl Failure {
-    /// The class that retries and metrics go by.
+    /// The outcome, for retries and metrics.
     pub(crate) fn outcome(self) -> Outcome {
         match self {
             Self::AddressNotAllowed => Outcome::Blocked,
-            Self::NameNotFound | Self::LookupTimedOut | Self::LookupFailed => Outcome::DnsError,
+            Self::NameNotFound | Self::ClusterNameNotFound | Self::LookupTimedOut | Self::LookupFailed => {
+                Outcome::DnsError
+            }
+            Self::NoNames | Self::NoProxy | Self::NoSocket | Self::NoRoute => Outcome::LocalError,
             Self::CertificateNotValid | Self::HandshakeFailed => Outcome::TlsError,
             Self::ConnectTimedOut | Self::TimedOut => Outcome::Timeout,
             Self::ConnectionRefused
@@ -43,11 +56,12 @@ impl Failure {
         }
     }
 
-    /// The words for people.
+    /// The text for people.
     pub(crate) fn text(self) -> &'static str {
         match self {
             Self::AddressNotAllowed => "address not allowed",
             Self::NameNotFound => "name not found",
+            Self::ClusterNameNotFound => CLUSTER_NAME_NOT_FOUND,
             Self::LookupTimedOut => "name lookup timed out",
             Self::LookupFailed => "name lookup failed",
             Self::ConnectionRefused => CONNECTION_REFUSED,
@@ -59,25 +73,35 @@ impl Failure {
             Self::Closed => "connection closed before an answer",
             Self::NotUnderstood => "answer not understood",
             Self::InvalidRequest => "request cannot be sent",
+            Self::NoNames => "our name servers do not answer",
+            Self::NoProxy => "our proxy does not answer",
+            Self::NoSocket => "no socket left on our side",
+            Self::NoRoute => "no network on our side",
         }
     }
 
-    /// Why a TCP connection could not be made.
+    /// Whether it is a local error.
+    pub(crate) fn is_ours(self) -> bool {
+        matches!(self, Self::NoNames | Self::NoProxy | Self::NoSocket | Self::NoRoute)
+    }
+
+    /// Why a TCP connection failed.
     pub(crate) fn of_connect(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Self::ConnectionRefused,
             io::ErrorKind::TimedOut => Self::ConnectTimedOut,
+            _ if is_lack_of_ours(error) => Self::NoSocket,
             _ => Self::ConnectionFailed,
         }
     }
 
-    /// Why a TLS handshake failed. An end of the stream counts too: nothing but TLS was spoken.
+    /// Why a TLS handshake failed. An end of the stream counts too: only TLS was spoken.
     pub(crate) fn of_handshake(error: &io::Error) -> Self {
         tls_failure(error).unwrap_or(Self::HandshakeFailed)
     }
 
-    /// Why a request on an open connection, or opening one for it, failed. Whoever knew more left a cause of ours in the
-    /// chain; TLS can also fail late, since a TLS 1.3 server judges the client after the client's handshake is done.
+    /// Why a request on an open connection, or opening one for it, failed. A more specific cause may be in the chain;
+    /// TLS can also fail late, since a TLS 1.3 server verifies the client after the client's handshake is done.
     pub(crate) fn of_request(error: &(dyn Error + 'static)) -> Self {
         let mut next = Some(error);
         while let Some(cause) = next {
@@ -123,6 +147,7 @@ impl From<&ResolveError> for Failure {
             ResolveError::NotFound => Self::NameNotFound,
             ResolveError::Timeout => Self::LookupTimedOut,
             ResolveError::Failed(_) => Self::LookupFailed,
+            ResolveError::Ours(_) => Self::NoNames,
         }
     }
 }

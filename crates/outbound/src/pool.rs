@@ -1,8 +1,9 @@
-//! Idle connections, kept for the next request to the same host and port.
+//! The pool of idle connections, by host and port.
 //!
-//! Webhooks of different accounts share them when they name the same host and port: they trust the same certificate
-//! and nothing of a request outlives it. A connection is not judged again when it is reused: it still ends where it was
-//! allowed to end, and the short idle time bounds how long a change of the name's addresses goes unnoticed.
+//! Webhooks of different accounts share them when they name the same host and port: they trust the same certificate and
+//! nothing of a request outlives it. The address policy is not applied again when a connection is reused: it still
+//! leads to a permitted address, and the short idle time bounds how long a change of the name's addresses goes
+//! unnoticed.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -12,14 +13,10 @@ use http::uri::Authority;
 use tokio::time::{Instant, sleep};
 
 use crate::connection::Connection;
-
-/// Idle connections to all receivers together: as many as there are requests in flight by default, so that a burst to one
-/// host leaves none to be dialled again. Each holds some 20 KB.
-const MAX_IDLE: usize = 512;
+use crate::keep_alive;
 
 pub(crate) struct Pool {
     idle: Mutex<IdleConnections<Connection>>,
-    max_idle_per_host: usize,
     idle_timeout: Duration,
 }
 
@@ -27,45 +24,53 @@ pub(crate) struct Pool {
 struct IdleConnections<C> {
     by_authority: HashMap<Authority, Vec<Idle<C>>>,
     count: usize,
+    /// Maximum for all receivers together, and so for one. Each holds some 20 KB.
+    max: usize,
 }
 
 struct Idle<C> {
     connection: C,
     since: Instant,
+    /// When it is closed unless it is used.
+    until: Instant,
 }
 
 impl Pool {
-    /// An empty pool, and a task that closes what stays idle for as long as the pool is there.
-    pub(crate) fn new(max_idle_per_host: usize, idle_timeout: Duration) -> Arc<Self> {
-        let pool = Arc::new(Self { idle: Mutex::new(IdleConnections::new()), max_idle_per_host, idle_timeout });
+    /// An empty pool, and a task that closes expired connections for as long as the pool exists.
+    pub(crate) fn new(max_idle: usize, idle_timeout: Duration) -> Arc<Self> {
+        let pool = Arc::new(Self { idle: Mutex::new(IdleConnections::new(max_idle)), idle_timeout });
         tokio::spawn(sweep(Arc::downgrade(&pool), idle_timeout / 2));
         pool
     }
 
-    /// The connection that was used last, so that surplus ones come to their end.
+    /// The most recently used connection, so that surplus ones expire.
     pub(crate) fn take(&self, authority: &Authority) -> Option<Connection> {
-        let newest = self.lock().take_newest(authority)?;
-        if newest.since.elapsed() < self.idle_timeout {
-            return Some(newest.connection);
+        loop {
+            let newest = self.lock().take_newest(authority)?;
+            if Instant::now() < newest.until {
+                return Some(newest.connection);
+            }
+            newest.connection.close();
         }
-        newest.connection.close();
-        None
     }
 
-    /// Keeps a reusable connection; where there are too many, the one that was idle longest goes.
-    pub(crate) fn put(&self, authority: &Authority, connection: Connection) {
-        if self.max_idle_per_host == 0 {
+    /// Keeps a reusable connection, for less than the time that the receiver `announced`, if any. If there are too
+    /// many, the one that was idle longest is closed.
+    pub(crate) fn put(&self, authority: &Authority, connection: Connection, announced: Option<Duration>) {
+        let kept_for =
+            announced.map_or(self.idle_timeout, |announced| self.idle_timeout.min(keep_alive::safe_within(announced)));
+        if self.lock().max == 0 || kept_for.is_zero() {
             return connection.close();
         }
-        let surplus = self.lock().put(authority, connection, Instant::now(), self.max_idle_per_host);
+        let surplus = self.lock().put(authority, connection, Instant::now(), kept_for);
         if let Some(idle) = surplus {
             idle.connection.close();
         }
     }
 
     fn close_expired(&self) {
-        // In two steps: closing writes to sockets, for which nobody should wait at the lock.
-        let expired = self.lock().take_expired(Instant::now(), self.idle_timeout);
+        // In two steps: closing writes to sockets, for which no caller should wait at the lock.
+        let expired = self.lock().take_expired(Instant::now());
         for idle in expired {
             idle.connection.close();
         }
@@ -77,8 +82,8 @@ impl Pool {
 }
 
 impl<C> IdleConnections<C> {
-    fn new() -> Self {
-        Self { by_authority: HashMap::new(), count: 0 }
+    fn new(max: usize) -> Self {
+        Self { by_authority: HashMap::new(), count: 0, max }
     }
 
     fn take_newest(&mut self, authority: &Authority) -> Option<Idle<C>> {
@@ -87,17 +92,14 @@ impl<C> IdleConnections<C> {
         Some(newest)
     }
 
-    /// Returns the connection that has to go for this one, if any.
-    fn put(&mut self, authority: &Authority, connection: C, now: Instant, max_per_host: usize) -> Option<Idle<C>> {
-        let same_host = self.by_authority.get(authority).map_or(0, Vec::len);
-        let surplus = if same_host >= max_per_host {
-            self.take_oldest(authority)
-        } else if self.count >= MAX_IDLE {
+    /// Returns the connection that this one replaces, if any.
+    fn put(&mut self, authority: &Authority, connection: C, now: Instant, kept_for: Duration) -> Option<Idle<C>> {
+        let surplus = if self.count >= self.max {
             self.longest_idle().and_then(|authority| self.take_oldest(&authority))
         } else {
             None
         };
-        let idle = Idle { connection, since: now };
+        let idle = Idle { connection, since: now, until: now + kept_for };
         match self.by_authority.get_mut(authority) {
             Some(kept) => kept.push(idle),
             None => drop(self.by_authority.insert(authority.clone(), vec![idle])),
@@ -120,11 +122,10 @@ impl<C> IdleConnections<C> {
         oldest.min_by_key(|(since, _)| *since).map(|(_, authority)| authority.clone())
     }
 
-    fn take_expired(&mut self, now: Instant, idle_timeout: Duration) -> Vec<Idle<C>> {
+    fn take_expired(&mut self, now: Instant) -> Vec<Idle<C>> {
         let mut expired = Vec::new();
         self.by_authority.retain(|_, kept| {
-            let fresh = kept.partition_point(|idle| now.duration_since(idle.since) >= idle_timeout);
-            expired.extend(kept.drain(..fresh));
+            expired.extend(kept.extract_if(.., |idle| now >= idle.until));
             !kept.is_empty()
         });
         self.count -= expired.len();
@@ -150,12 +151,14 @@ mod tests {
         format!("host-{host}.example.com").parse().unwrap()
     }
 
+    const AN_HOUR: Duration = Duration::from_secs(3600);
+
     #[test]
     fn the_newest_is_used_and_the_oldest_goes() {
-        let mut idle = IdleConnections::new();
+        let mut idle = IdleConnections::new(3);
         let host = authority(0);
         for connection in 0..4 {
-            let surplus = idle.put(&host, connection, Instant::now(), 3).map(|idle| idle.connection);
+            let surplus = idle.put(&host, connection, Instant::now(), AN_HOUR).map(|idle| idle.connection);
             assert_eq!(surplus, (connection == 3).then_some(0));
         }
         let taken: Vec<_> = std::iter::from_fn(|| idle.take_newest(&host)).map(|idle| idle.connection).collect();
@@ -165,29 +168,32 @@ mod tests {
 
     #[test]
     fn a_full_pool_gives_up_what_was_idle_longest_anywhere() {
-        let mut idle = IdleConnections::new();
+        let max = 512;
+        let mut idle = IdleConnections::new(max);
         let start = Instant::now();
-        for host in 0..MAX_IDLE {
+        for host in 0..max {
             let now = start + Duration::from_millis(host as u64);
-            assert!(idle.put(&authority(host), host, now, 8).is_none());
+            assert!(idle.put(&authority(host), host, now, AN_HOUR).is_none());
         }
         for host in 0..3 {
             let now = start + Duration::from_secs(60);
-            let surplus = idle.put(&authority(MAX_IDLE), MAX_IDLE, now, 8).map(|idle| idle.connection);
-            assert_eq!((surplus, idle.count), (Some(host), MAX_IDLE));
+            let surplus = idle.put(&authority(max), max, now, AN_HOUR).map(|idle| idle.connection);
+            assert_eq!((surplus, idle.count), (Some(host), max));
         }
     }
 
     #[test]
     fn only_what_is_idle_too_long_expires() {
-        let mut idle = IdleConnections::new();
+        let mut idle = IdleConnections::new(8);
         let start = Instant::now();
-        for (second, host) in [(0, 0), (1, 1), (2, 0)] {
-            idle.put(&authority(host), second, start + Duration::from_secs(second), 8);
+        // Receivers announce different timeouts.
+        for (second, host, kept_for) in [(0, 0, 2), (1, 1, 2), (2, 0, 60), (2, 0, 1)] {
+            let kept_for = Duration::from_secs(kept_for);
+            idle.put(&authority(host), (second, host), start + Duration::from_secs(second), kept_for);
         }
-        let expired = idle.take_expired(start + Duration::from_secs(3), Duration::from_secs(2));
+        let expired = idle.take_expired(start + Duration::from_secs(3));
         let mut expired: Vec<_> = expired.iter().map(|idle| idle.connection).collect();
         expired.sort_unstable();
-        assert_eq!((expired, idle.count, idle.by_authority.len()), (vec![0, 1], 1, 1));
+        assert_eq!((expired, idle.count, idle.by_authority.len()), (vec![(0, 0), (1, 1), (2, 0)], 1, 1));
     }
 }

@@ -1,4 +1,4 @@
-//! One request to be made.
+//! One signed request.
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
@@ -17,7 +17,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// One signed request. Borrowed per attempt; nothing here is kept after the attempt.
 #[derive(Clone)]
 pub struct Post<'a> {
-    /// Where to, prepared once per webhook.
+    /// The endpoint, prepared once per webhook.
     pub target: &'a Target,
     /// `webhook-id`: the delivery's id.
     pub id: &'a str,
@@ -25,13 +25,13 @@ pub struct Post<'a> {
     pub timestamp: i64,
     /// `webhook-signature`: one signature, or several separated by spaces.
     pub signature: &'a str,
-    /// The exact signed bytes; JSON.
+    /// The payload: the exact signed bytes; JSON.
     pub body: Bytes,
 }
 
 impl Post<'_> {
-    /// The HTTP request; hyper adds `content-length`. Fails only if id or signature cannot stand in a header, which those
-    /// made by `domain` always can.
+    /// The HTTP request; hyper adds `content-length`. Fails only if id or signature are not valid in a header, which
+    /// those made by `domain` always are.
     pub(crate) fn into_request(self, user_agent: &HeaderValue) -> Result<Request<Full<Bytes>>, Failure> {
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(HOST, self.target.host_header.clone());

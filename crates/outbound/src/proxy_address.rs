@@ -1,4 +1,4 @@
-//! Where an operator's proxy is.
+//! The address of the operator's egress proxy.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,8 +7,8 @@ use url::Url;
 
 /// A CONNECT proxy, `http://host:port`.
 ///
-/// Every connection then goes through it, and its address is not subject to the address policy. Names are still resolved
-/// and judged here: the proxy is asked for the judged address and never for a name, which it might resolve differently.
+/// Every connection then goes through it, and its address is not subject to the address policy. Names are still
+/// resolved and checked here: the proxy gets the checked address and never a name, which it might resolve differently.
 /// TLS inside the tunnel is between us and the receiver, by the receiver's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxyAddress {

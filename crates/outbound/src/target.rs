@@ -1,4 +1,4 @@
-//! A webhook's URL in the form requests need.
+//! An endpoint, prepared for requests.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -12,35 +12,39 @@ use rustls_pki_types::ServerName;
 /// path and query, where receivers put keys.
 #[derive(Clone)]
 pub struct Target {
-    /// Path and query: what stands in the request line (RFC 9112 §3.2.1).
+    /// Path and query, for the request line (RFC 9112 §3.2.1).
     pub(crate) uri: Uri,
     pub(crate) host_header: HeaderValue,
-    /// Host and port: which connections can be shared.
+    /// Host and port: the key of shared connections.
     pub(crate) authority: Authority,
     pub(crate) host: Host,
     pub(crate) port: u16,
-    /// What the receiver's certificate must be for.
+    /// The name that the receiver's certificate must be valid for.
     pub(crate) server_name: ServerName<'static>,
 }
 
-/// What leads to the receiver.
+/// The host to dial.
 #[derive(Debug, Clone)]
 pub(crate) enum Host {
     Name(Box<str>),
     Literal(IpAddr),
 }
 
-/// The URL has no form that HTTP/1.1 and TLS can carry.
+/// The URL cannot be expressed in HTTP/1.1 and TLS.
 #[derive(Debug, thiserror::Error)]
 #[error("the URL cannot be sent in an HTTP request")]
 pub struct InvalidTarget;
 
 impl Target {
+    /// The receiver's host: a name, or an address as written in a URL.
+    pub fn host(&self) -> &str {
+        self.authority.host()
+    }
+
     /// Prepares `url`.
     ///
     /// # Errors
-    ///
-    /// [`InvalidTarget`] when the URL has no form that HTTP/1.1 and TLS can carry.
+    /// [`InvalidTarget`] when the URL cannot be expressed in HTTP/1.1 and TLS.
     pub fn new(url: &EndpointUrl) -> Result<Self, InvalidTarget> {
         let parts = url.as_str().parse::<Uri>().map_err(|_| InvalidTarget)?.into_parts();
         let authority = parts.authority.ok_or(InvalidTarget)?;

@@ -1,50 +1,54 @@
-//! TCP to the first of several addresses that answers.
+//! TCP connections: tries several addresses until one connects.
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use crate::failure::Failure;
+use crate::network::Network;
 
-/// Addresses tried for one connection. A name can have hundreds; the first few tell whether the receiver is there.
+/// Maximum addresses tried for one connection. A name can have hundreds; the first few show whether the receiver is
+/// reachable.
 const MAX_TRIED: usize = 6;
 
 /// Tries the addresses one after the other, IPv4 and IPv6 in turn, until one connects.
 ///
-/// Each gets an equal share of the time left until `deadline`, so that a dead one leaves time for the others. IPv4 comes
-/// first: where the two differ, it is nearly always IPv6 that is broken.
+/// Each gets an equal share of the time left until `deadline`, so that an unresponsive one leaves time for the others.
+/// IPv4 comes first: where the two differ, it is nearly always IPv6 that is broken.
 ///
 /// # Errors
-///
-/// The failure of the address tried last.
+/// The failure of the address tried last; preferably one that is the receiver's.
 pub(crate) async fn first_to_answer<Reaching>(
     addresses: &[IpAddr],
     deadline: Instant,
-    reach: impl Fn(IpAddr) -> Reaching,
+    reach: impl Fn(IpAddr, Duration) -> Reaching,
 ) -> Result<TcpStream, Failure>
 where
     Reaching: Future<Output = Result<TcpStream, Failure>>,
 {
-    let mut failure = Failure::ConnectionFailed;
+    let mut last = None;
     let mut left = addresses.len().min(MAX_TRIED) as u32;
     for address in interleaved(addresses).take(MAX_TRIED) {
         let share = deadline.saturating_duration_since(Instant::now()) / left;
         left -= 1;
-        failure = match timeout(share, reach(address)).await {
+        let failure = match timeout(share, reach(address, share)).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(failure)) => failure,
             Err(_) => Failure::ConnectTimedOut,
         };
+        last = last.filter(|last: &Failure| failure.is_ours() && !last.is_ours()).or(Some(failure));
     }
-    Err(failure)
+    Err(last.unwrap_or(Failure::ConnectionFailed))
 }
 
 /// Dials exactly this address.
-pub(crate) async fn connect(address: SocketAddr) -> Result<TcpStream, Failure> {
-    let stream = TcpStream::connect(address).await.map_err(|error| Failure::of_connect(&error))?;
-    // Cannot differ as long as `connect` is given an address; it guards this line against a name creeping in.
+pub(crate) async fn connect(address: SocketAddr, network: &Network) -> Result<TcpStream, Failure> {
+    let stream = TcpStream::connect(address).await.map_err(|error| network.failure(address.ip(), &error))?;
+    network.reached(address.ip());
+    // Cannot differ as long as `connect` is given an address; guards against a name in its place.
     match stream.peer_addr() {
         Ok(peer) if peer.ip() == address.ip() && peer.port() == address.port() => Ok(stream),
         Ok(_) => Err(Failure::AddressNotAllowed),

@@ -6,11 +6,8 @@ use rustls::client::Resumption;
 use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
-use crate::OutboundError;
-
-/// Names whose TLS sessions are remembered, so that a new connection to a known receiver skips half of the handshake.
-/// Up to eight tickets each: a few kilobytes a name, but a hostile receiver can issue tickets of 64 KiB.
-const RESUMED_NAMES: usize = 256;
+use crate::error::OutboundError;
+use crate::sessions::Sessions;
 
 /// TLS 1.2 and 1.3 by ring, HTTP/1.1 the only protocol offered, no client certificate.
 pub(crate) fn connector(roots: RootCertStore) -> Result<TlsConnector, OutboundError> {
@@ -23,6 +20,6 @@ pub(crate) fn connector(roots: RootCertStore) -> Result<TlsConnector, OutboundEr
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    config.resumption = Resumption::in_memory_sessions(RESUMED_NAMES);
+    config.resumption = Resumption::store(Arc::new(Sessions::new()));
     Ok(TlsConnector::from(Arc::new(config)))
 }

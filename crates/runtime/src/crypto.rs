@@ -3,7 +3,7 @@
 /// Makes `ring` the process-wide TLS provider. Call it first in `main`: with none installed, or with two compiled in,
 /// rustls panics at the first handshake. Calling it again does nothing.
 pub fn install_crypto_provider() {
-    // Err means that a provider is installed already, which is all this asks for.
+    // Err means that a provider is installed already, which is sufficient.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 

@@ -1,31 +1,48 @@
-//! What a program's end means to the shell: 0 done, 1 failed, 2 wrong use or configuration.
+//! Exit status of the programs: 0 done, 1 failed, 2 usage or configuration error.
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
-use crate::Program;
 use crate::settings::SettingsError;
+use crate::{Program, logs};
 
-/// Something that failed, or was interrupted before it was done.
+/// A failure, or an interruption before the work was done.
 pub const FAILED: u8 = 1;
-/// Wrong use: arguments or settings that cannot work, whatever is tried with them.
+/// Usage error: arguments or settings that can never work.
 pub const USAGE: u8 = 2;
 
-/// The program was called wrongly, in a way the command line parser cannot see.
+/// The program was called with invalid arguments, in a way the command line parser cannot detect.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct UsageError(pub String);
 
-/// Ends `main`: prints an error's whole chain once on standard error and gives the exit code.
+/// How long the report of an error may take: standard error may be a pipe that nobody reads.
+const REPORT_WITHIN: Duration = Duration::from_secs(1);
+
+/// Ends `main`: waits a moment for the last log lines, prints an error's whole chain once on standard error and gives
+/// the exit code.
 pub fn report(program: Program, result: anyhow::Result<()>) -> ExitCode {
+    logs::flush();
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody is left to tell when standard error is gone too.
-            let _ = std::io::stderr().write_all(render(program, &error).as_bytes());
+            print(render(program, &error));
             ExitCode::from(code(&error))
         }
     }
+}
+
+fn print(report: String) {
+    let (printed, is_printed) = mpsc::sync_channel(1);
+    thread::spawn(move || {
+        // If standard error is closed too, there is no way to report.
+        let _ = std::io::stderr().write_all(report.as_bytes());
+        printed.send(())
+    });
+    let _ = is_printed.recv_timeout(REPORT_WITHIN);
 }
 
 /// The exit code for an error: [`USAGE`] when its chain holds a [`UsageError`] or a [`SettingsError`], else [`FAILED`].

@@ -1,4 +1,4 @@
-//! Asking a running process whether it is ready: the containers' health check, which needs no program in the image.
+//! The containers' health check: asks a running process whether it is ready, without another program in the image.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// A process that does not answer by then is not healthy.
+/// A process that does not respond in time is not healthy.
 const TIMEOUT: Duration = Duration::from_secs(3);
 /// More than a status line and a short list of reasons.
 const MAX_ANSWER_BYTES: u64 = 16 * 1024;
@@ -14,18 +14,18 @@ const MAX_ANSWER_BYTES: u64 = 16 * 1024;
 /// The process is not ready.
 #[derive(Debug, thiserror::Error)]
 pub enum Unhealthy {
-    /// Nobody answers.
+    /// Nothing responds.
     #[error("nothing answers at {0}")]
     NoAnswer(SocketAddr, #[source] std::io::Error),
-    /// It answers that it is not ready, and why.
+    /// It responds that it is not ready, and why.
     #[error("not ready: {0}")]
     NotReady(String),
 }
 
-/// Asks `/readyz` of the telemetry server at `listen`.
+/// Requests `/readyz` from the telemetry server at `listen`.
 ///
 /// # Errors
-/// When there is no answer within 3 s, or the answer is not 200.
+/// When there is no response within 3 s, or its status is not 200.
 pub async fn healthcheck(listen: SocketAddr) -> Result<(), Unhealthy> {
     let answer = tokio::time::timeout(TIMEOUT, ask(listen)).await;
     let answer = answer.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));

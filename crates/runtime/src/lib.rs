@@ -1,9 +1,9 @@
-//! What both programs need to run, apart from their work: settings, logs, metrics, the health server, shutdown,
-//! trace context and exit codes.
+//! The infrastructure of both programs: settings, logs, metrics, the health server, shutdown, trace context and exit
+//! codes.
 //!
-//! Nothing here knows what an event, a job or a delivery is, and nothing here talks to the broker, the database or
-//! a customer. `fanout` and `sender` call it from `main.rs` and `app.rs`; the only files that read the environment
-//! are the ones under `settings`.
+//! Nothing here knows what an event, a job or a delivery is, and nothing here talks to the broker, the database or a
+//! customer. `fanout` and `sender` call it from `main.rs` and `app.rs`; the only files that read the environment are
+//! the ones under `settings`.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod crypto;

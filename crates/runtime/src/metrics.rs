@@ -46,7 +46,7 @@ impl Metrics {
     pub fn new() -> Self {
         let metrics = Self { registry: Registry::new() };
         metrics.add(ProcessCollector::for_self());
-        let build = Opts::new("webhook_build_info", "The release and source revision of this process; always 1.")
+        let build = Opts::new("webhook_build_info", "Release and source revision of the running program; always 1.")
             .const_label("version", VERSION)
             .const_label("revision", REVISION);
         metrics.register(Gauge::with_opts(build).expect("the name and labels above are well formed")).set(1.0);
@@ -89,7 +89,7 @@ impl Metrics {
         Family::of(|values| valid(name, family.get_metric_with_label_values(values)))
     }
 
-    /// Every metric with its present value, as Prometheus reads it.
+    /// All metrics with their current values, in the Prometheus text format.
     #[must_use]
     pub fn text(&self) -> String {
         TextEncoder::new()

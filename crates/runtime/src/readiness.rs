@@ -1,4 +1,4 @@
-//! Whether this process can do its work: a set of named conditions, each held by the part that knows.
+//! Readiness: a set of named conditions, each reported by the part that knows it.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +18,7 @@ struct State {
 #[derive(Debug)]
 struct NamedCondition {
     name: &'static str,
-    /// Why it does not hold; `None` while it does.
+    /// Why it does not hold; `None` if it holds.
     unmet: Option<Cow<'static, str>>,
 }
 
@@ -48,12 +48,12 @@ impl Readiness {
         Condition { readiness: self.clone(), index }
     }
 
-    /// From here on the process is not ready, whatever its conditions say: it has begun to stop.
+    /// Makes the process not ready for good: shutdown has begun.
     pub fn shut_down(&self) {
         self.with(|state| state.shutting_down = true);
     }
 
-    /// What is missing; empty when the process is ready.
+    /// The unmet conditions; empty when the process is ready.
     #[must_use]
     pub fn unmet(&self) -> Vec<Unmet> {
         self.with(|state| {
@@ -74,13 +74,13 @@ impl Readiness {
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
-        // Every change is a single assignment, so a panic elsewhere leaves nothing half done.
+        // Every change is a single assignment, so a panic elsewhere leaves no inconsistent state.
         act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// The handle of one condition. Dropping it says that the part which held it has ended, so that a task that dies
-/// cannot leave the process ready.
+/// The handle of one condition. Dropping it marks the condition as unmet, so that a task that dies cannot leave the
+/// process ready.
 #[derive(Debug)]
 pub struct Condition {
     readiness: Readiness,

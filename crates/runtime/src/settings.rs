@@ -7,9 +7,11 @@
 
 mod amqp;
 mod api;
+mod audit;
 mod auto_pause;
 mod connection_url;
 mod database;
+mod database_url;
 mod duration;
 mod effective;
 mod egress;
@@ -18,6 +20,7 @@ mod error;
 mod events;
 mod given;
 mod http;
+mod limits;
 mod log;
 mod notify;
 mod parse;
@@ -25,6 +28,7 @@ mod reader;
 mod release;
 mod retention;
 mod retry;
+mod rotated_url;
 mod secrets;
 mod sender;
 mod shutdown;
@@ -32,22 +36,27 @@ mod source;
 mod sso;
 mod telemetry;
 mod unknown;
+mod warnings;
 
 use std::path::Path;
 
 pub use amqp::AmqpSettings;
 pub use api::ApiSettings;
+pub use audit::AuditSettings;
 pub use connection_url::ConnectionUrl;
-pub use database::DatabaseSettings;
+pub use database::{DatabaseRootsError, DatabaseSettings};
+pub use database_url::{DatabaseUrl, InvalidDatabaseUrl, Verification};
 pub use egress::{EgressSettings, ProxyAddress, RootsError};
 pub use encryption_key::EncryptionKey;
 pub use error::{Problem, SettingsError};
 pub use events::EventsSettings;
 pub use http::{BasePath, HttpSettings, Origin};
+pub use limits::LimitsSettings;
 pub use log::{LogFormat, LogSettings};
 pub use notify::{MailSettings, NotifySettings, SmtpCredentials, SmtpServer, SmtpTls};
 pub use release::ReleaseSettings;
 pub use retention::RetentionSettings;
+pub use rotated_url::RotatedUrl;
 pub use secrets::SecretsSettings;
 pub use sender::SenderSettings;
 pub use shutdown::ShutdownSettings;
@@ -69,31 +78,35 @@ pub struct Settings {
     pub secrets: SecretsSettings,
     /// The admin API and console.
     pub http: HttpSettings,
-    /// Who may vouch for people at the console.
+    /// The issuer of SSO tokens.
     pub sso: SsoSettings,
     /// Metrics and health.
     pub telemetry: TelemetrySettings,
-    /// The ladder of retries, and which outcomes are retried.
+    /// The retry policy.
     pub retry: domain::RetryPolicy,
-    /// When a failing webhook is paused.
+    /// The rule for auto-pause.
     pub auto_pause: domain::AutoPause,
-    /// How often the admin API answers.
+    /// The rate limit of the admin API.
     pub api: ApiSettings,
-    /// How fast a resumed webhook gets what was held.
+    /// The release rate after a resume.
     pub release: ReleaseSettings,
-    /// How administrators are told, beside the broker and the console.
+    /// Notifications by mail.
     pub notify: NotifySettings,
-    /// How long the delivery log is kept.
+    /// Retention of the delivery log.
     pub retention: RetentionSettings,
-    /// How many requests a sender has in flight.
+    /// Retention of the audit trail.
+    pub audit: AuditSettings,
+    /// Limits for one account or one receiver host.
+    pub limits: LimitsSettings,
+    /// Concurrency of a sender.
     pub sender: SenderSettings,
-    /// How customers' addresses are dialled, and which may be.
+    /// Egress: how receivers are dialled, and the address policy.
     pub egress: EgressSettings,
-    /// What is accepted from CRM services.
+    /// Limits on CRM events.
     pub events: EventsSettings,
-    /// How long an orderly end may take.
+    /// Time limits of a graceful shutdown.
     pub shutdown: ShutdownSettings,
-    /// How log lines look, and which are written.
+    /// Format and levels of the log.
     pub log: LogSettings,
     effective: Effective,
 }
@@ -129,11 +142,14 @@ impl Settings {
         let release = ReleaseSettings::read(&mut reader);
         let notify = NotifySettings::read(&mut reader, &http.public_url);
         let retention = RetentionSettings::read(&mut reader);
+        let audit = AuditSettings::read(&mut reader);
+        let limits = LimitsSettings::read(&mut reader);
         let sender = SenderSettings::read(&mut reader);
         let egress = EgressSettings::read(&mut reader);
         let events = EventsSettings::read(&mut reader);
         let shutdown = ShutdownSettings::read(&mut reader);
         let log = LogSettings::read(&mut reader);
+        warnings::note(&mut reader, program, &http, &sso, &egress, &shutdown);
         let effective = reader.finish()?;
         let required = "finish() fails when a required setting is missing";
         Ok(Self {
@@ -149,6 +165,8 @@ impl Settings {
             release,
             notify,
             retention,
+            audit,
+            limits,
             sender,
             egress,
             events,
@@ -158,7 +176,14 @@ impl Settings {
         })
     }
 
-    /// What is in force, as TOML with each value's origin beside it. Secrets are hidden, and so are passwords in URLs.
+    /// Suspicious settings, each as a sentence for the operator.
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        self.effective.warnings()
+    }
+
+    /// The effective settings, as TOML with each value's origin, after a comment for each of [`Settings::warnings`].
+    /// Secrets are hidden, and so are passwords in URLs.
     #[must_use]
     pub fn redacted(&self) -> String {
         self.effective.to_string()

@@ -1,4 +1,4 @@
-//! How a process ends: a signal stops the intake, what is held is finished, and a deadline bounds the wait.
+//! Graceful shutdown: a signal stops the intake, work in progress is finished, and a deadline bounds the wait.
 
 use std::io;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::exit;
+use crate::{exit, logs};
 
-/// Gives a token that SIGTERM or SIGINT cancels. A second signal ends the process at once with status 1: whoever asks
-/// twice does not want to wait, and what is unfinished comes back from the broker.
+/// Returns a token that SIGTERM or SIGINT cancels. A second signal ends the process at once with status 1, after at
+/// most a second for its last log lines: unfinished messages are redelivered by the broker.
 ///
 /// Must be called within a Tokio runtime.
 ///
@@ -23,10 +23,11 @@ pub fn on_signal() -> io::Result<CancellationToken> {
     let cancelled = token.clone();
     tokio::spawn(async move {
         let name = next(&mut terminate, &mut interrupt).await;
-        tracing::info!(signal = name, "stopping: finishing what is held");
+        tracing::info!(signal = name, "shutting down: finishing work in progress");
         cancelled.cancel();
         let name = next(&mut terminate, &mut interrupt).await;
-        tracing::warn!(signal = name, "second signal: ending at once");
+        tracing::warn!(signal = name, "second signal: exiting at once");
+        logs::flush();
         std::process::exit(i32::from(exit::FAILED));
     });
     Ok(token)
@@ -39,7 +40,7 @@ async fn next(terminate: &mut Signal, interrupt: &mut Signal) -> &'static str {
     }
 }
 
-/// Work was still going on when the grace period ended.
+/// Work was still in progress when the grace period ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{unfinished} tasks were still at work when the grace period of {grace:?} ended")]
 pub struct DrainError {
@@ -50,10 +51,10 @@ pub struct DrainError {
 }
 
 /// Closes the tracker and waits until every task on it has ended, for at most `grace`. The intake of new work must have
-/// stopped before: what is spawned on a closed tracker still runs, and is waited for.
+/// stopped before: a task spawned on a closed tracker still runs, and is awaited.
 ///
 /// # Errors
-/// [`DrainError`] when the time is over first; the tasks go on until the runtime is dropped.
+/// [`DrainError`] on a timeout; the tasks continue until the runtime is dropped.
 pub async fn drain(tracker: &TaskTracker, grace: Duration) -> Result<(), DrainError> {
     tracker.close();
     tokio::time::timeout(grace, tracker.wait()).await.map_err(|_| DrainError { unfinished: tracker.len(), grace })

@@ -21,14 +21,14 @@ use tokio::task::{AbortHandle, JoinSet};
 use crate::metrics::{self, Metrics};
 use crate::readiness::Readiness;
 
-/// Enough for scrapers, probes and a curious person; more wait in the kernel's queue.
+/// Enough for scrapers, health checks and a person; more wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 64;
 /// How long a client may take to send a request's head, the wait on an idle connection included.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause after a failed `accept`: without one, a lack of file descriptors makes the loop spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The server. It answers until it is dropped, so that it tells of a shutdown to the very end.
+/// The server. It responds until it is dropped, so that it reports a shutdown to the very end.
 #[derive(Debug)]
 pub struct TelemetryServer {
     local_addr: SocketAddr,
@@ -39,16 +39,16 @@ pub struct TelemetryServer {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {listen} for metrics and health (WEBHOOKS_TELEMETRY__LISTEN)")]
 pub struct ListenError {
-    /// What was asked for.
+    /// The requested address.
     pub listen: SocketAddr,
     source: io::Error,
 }
 
 impl TelemetryServer {
-    /// Starts to answer on `listen`.
+    /// Starts to serve on `listen`.
     ///
     /// # Errors
-    /// When the address is taken or is none of this machine's.
+    /// When the address is in use or not local.
     pub async fn start(listen: SocketAddr, metrics: Metrics, readiness: Readiness) -> Result<Self, ListenError> {
         let failed = |source| ListenError { listen, source };
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
@@ -57,7 +57,7 @@ impl TelemetryServer {
         Ok(Self { local_addr, accepting })
     }
 
-    /// Where it listens: the port that was given when 0 was asked for.
+    /// The address it listens on; with the assigned port if port 0 was requested.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
@@ -70,7 +70,7 @@ impl Drop for TelemetryServer {
     }
 }
 
-/// Accepts for ever. The connections' tasks belong to this one and end with it.
+/// Accepts until it is dropped. The connections' tasks belong to this one and end with it.
 async fn accept(listener: TcpListener, pages: Arc<Pages>) {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
@@ -79,11 +79,14 @@ async fn accept(listener: TcpListener, pages: Arc<Pages>) {
         match listener.accept().await {
             Ok((stream, _)) => drop(connections.spawn(answer(stream, Arc::clone(&pages), slot))),
             Err(error) => {
-                tracing::warn!(%error, "the telemetry port cannot accept a connection");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot accept a connection on the telemetry port"
+                );
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
-        // Forgets those that have ended.
+        // Removes finished ones.
         while connections.try_join_next().is_some() {}
     }
 }
@@ -96,12 +99,12 @@ async fn answer(stream: TcpStream, pages: Arc<Pages>, _slot: OwnedSemaphorePermi
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
     if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {
-        // A client that went away, or spoke no HTTP: its affair.
-        tracing::debug!(%error, "a connection to the telemetry port ended badly");
+        // Client disconnects and malformed requests are expected.
+        tracing::debug!(error = &error as &dyn std::error::Error, "a connection to the telemetry port failed");
     }
 }
 
-/// What there is to see.
+/// The content of the pages.
 struct Pages {
     metrics: Metrics,
     readiness: Readiness,

@@ -1,19 +1,19 @@
-//! W3C Trace Context (<https://www.w3.org/TR/trace-context/>): the `traceparent` that ties a CRM's request to the
-//! event it published, to the delivery job and to the log lines of every attempt.
+//! W3C Trace Context (<https://www.w3.org/TR/trace-context/>): the `traceparent` that links a CRM's request with its
+//! event, the delivery job and the log lines of every attempt.
 //!
-//! Nothing is exported to a tracing system here; the ids are carried, and written to the log.
+//! Nothing is exported to a tracing system here; the ids are propagated, and written to the log.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The only version there is, and the one this reads (section 3.2.2.1).
+/// The only version (section 3.2.2.1).
 const VERSION: &str = "00";
 /// `00-` + 32 + `-` + 16 + `-` + 2 characters.
 const LENGTH: usize = 55;
 /// The flags that have a meaning: sampled (level 1) and random trace id (level 2). Others must not be passed on.
 const KNOWN_FLAGS: u8 = 0b11;
 
-/// The place of one operation in a trace.
+/// The position of one operation in a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TraceContext {
     trace_id: TraceId,
@@ -21,15 +21,15 @@ pub struct TraceContext {
     flags: u8,
 }
 
-/// What all operations of one trace have in common; never all zero. Shown as 32 lower-case hexadecimal digits.
+/// The id of a trace; never all zero. Shown as 32 lower-case hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TraceId([u8; 16]);
 
-/// One operation within a trace; never all zero. Shown as 16 lower-case hexadecimal digits.
+/// The id of one operation within a trace; never all zero. Shown as 16 lower-case hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SpanId([u8; 8]);
 
-/// The text is no `traceparent` of version 00. By the specification the receiver then starts a new trace.
+/// The text is not a `traceparent` of version 00. By the specification the receiver then starts a new trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a W3C traceparent of version 00")]
 pub struct TraceContextError;
@@ -41,7 +41,7 @@ impl TraceContext {
         Self { trace_id: TraceId(random()), span_id: SpanId(random()), flags: 0 }
     }
 
-    /// The context of an operation that this one causes: the same trace and sampling decision, a new span id.
+    /// The context of a child operation: the same trace and sampling decision, a new span id.
     #[must_use]
     pub fn child(&self) -> Self {
         Self { span_id: SpanId(random()), ..*self }

@@ -1,35 +1,41 @@
-//! Every part of a sender and how they are put together.
+//! Wiring: builds every part of a sender and connects them.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use anyhow::Context;
-use broker::{Connector, Consumer, Publisher, Telemetry, Topology, topology};
+use broker::{Connector, Consumer, Intake, Publisher, Telemetry, Topology};
+use domain::{Lane, LaneBudgets};
 use http::HeaderValue;
-use outbound::{EgressSettings, HickoryResolver, Outbound};
+use outbound::{EgressSettings, HickoryResolver, NameServerSource, Outbound};
 use runtime::{Metrics, Program, Readiness, Settings, TelemetryServer, logs, shutdown};
 use store::Database;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use crate::auto_pause::AutoPauseGuard;
+use crate::database_outage::DatabaseOutage;
 use crate::deliver::Deliverer;
+use crate::egress_health;
 use crate::in_flight::InFlight;
 use crate::metrics::SenderMetrics;
 use crate::record_outcome::Recorder;
 use crate::run_test::TestRunner;
-use crate::slots::Slots;
-use crate::take_job::{JobLoop, prefetch};
-use crate::take_test::{TESTS_AT_ONCE, TestLoop};
+use crate::slots::{SlotLimits, Slots};
+use crate::suspension::Suspension;
+use crate::take_job::{JobLoop, JobQueues, LANE_BYTES, intake};
+use crate::take_test::{TESTS, TestLoop};
 use crate::targets::Targets;
 
-/// Files and sockets open at once that a sender asks for.
+/// Minimum limit on open files that a sender requests.
 const OPEN_FILES: u64 = 16_384;
+/// Sockets that a request in flight may need: its connection, an idle one kept for its host, and two DNS queries.
+const SOCKETS_PER_REQUEST: u64 = 4;
 
-/// Runs until a signal; then stops the intake, finishes what is under way and ends.
+/// Runs until a signal, then shuts down gracefully.
 ///
 /// # Errors
-/// When something cannot be set up that waiting would not mend.
+/// When a part cannot be set up and waiting would not help.
 pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let connector = Connector::from_settings(&settings, Program::Sender)?;
     let database = Database::from_settings(&settings)?;
@@ -48,11 +54,15 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     };
     let _telemetry = TelemetryServer::start(settings.telemetry.listen, metrics.clone(), readiness.clone()).await?;
     store::watch_pools(vec![(store::PoolUse::Work, parts.database.clone())], &metrics, stop.clone());
+    store::watch_clock(parts.database.clone(), &metrics, stop.clone());
     info!(version = runtime::VERSION, "sender started");
-    if !settings.egress.allow_networks.is_empty() {
-        warn!(networks = ?settings.egress.allow_networks, "addresses that are not public may be dialled");
+    for warning in settings.warnings() {
+        warn!(%warning, "suspicious setting");
     }
-    make_room_for_sockets();
+    if !settings.egress.allow_networks.is_empty() {
+        warn!(networks = ?settings.egress.allow_networks, "address policy: these non-public networks may be dialled");
+    }
+    make_room_for_sockets(settings.sender.concurrency);
     let tracker = TaskTracker::new();
     let started = tokio::select! {
         () = stop.cancelled() => Ok(()),
@@ -64,19 +74,23 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     readiness.shut_down();
     stop.cancel();
     if let Err(error) = shutdown::drain(&tracker, settings.shutdown.grace).await {
-        warn!(%error, "what was not finished is handed back to the broker");
+        warn!(
+            error = &error as &dyn std::error::Error,
+            "shutdown grace period exceeded: unfinished messages go back to the broker"
+        );
     }
     info!("sender stopped");
     started
 }
 
-/// The soft limit on open files is 1,024 on many systems, which requests in flight and idle connections fill at the
-/// default settings; a socket beyond it would look like a receiver that cannot be reached.
-fn make_room_for_sockets() {
-    match rlimit::increase_nofile_limit(OPEN_FILES) {
-        Ok(limit) if limit >= OPEN_FILES => {}
-        Ok(limit) => warn!(limit, wanted = OPEN_FILES, "few files may be open at once; raise the hard limit (nofile)"),
-        Err(error) => warn!(%error, "the limit on open files cannot be read"),
+/// The soft limit on open files is 1,024 on many systems, which requests in flight and idle connections reach at the
+/// default settings; a missing socket would look like an unreachable receiver.
+fn make_room_for_sockets(concurrency: usize) {
+    let wanted = OPEN_FILES.max((concurrency as u64).saturating_mul(SOCKETS_PER_REQUEST));
+    match rlimit::increase_nofile_limit(wanted) {
+        Ok(limit) if limit >= wanted => {}
+        Ok(limit) => warn!(limit, wanted, "the limit on open files is too low; raise the hard limit (nofile)"),
+        Err(error) => warn!(error = &error as &dyn std::error::Error, "cannot read the limit on open files"),
     }
 }
 
@@ -89,12 +103,15 @@ fn outbound(settings: &Settings) -> anyhow::Result<Outbound> {
         policy: egress.address_policy(),
         roots: egress.load_roots()?,
         proxy: egress.proxy.as_ref().map(|proxy| proxy.to_string().parse()).transpose()?,
-        // Webhooks of many accounts may share a host, so that all requests in flight may be to one.
-        max_idle_per_host: settings.sender.concurrency,
+        max_idle: settings.sender.concurrency,
         idle_timeout: EgressSettings::IDLE_TIMEOUT,
         user_agent: HeaderValue::try_from(user_agent).expect("a version is visible ASCII"),
     };
-    let resolver = HickoryResolver::from_system().context("cannot read the system's name server configuration")?;
+    let name_servers = NameServerSource { addresses: egress.name_servers.clone(), ..NameServerSource::default() };
+    // Shorter than the connect timeout, which would end a lookup without telling the cause.
+    let lookup_timeout = HickoryResolver::LOOKUP_TIMEOUT.min(egress.connect_timeout * 4 / 5);
+    let resolver = HickoryResolver::new(name_servers, lookup_timeout)
+        .context("cannot read the system's name server configuration")?;
     Ok(Outbound::new(outbound, Arc::new(resolver))?)
 }
 
@@ -108,34 +125,58 @@ struct Parts {
     stop: CancellationToken,
 }
 
+fn slot_limits(settings: &Settings) -> SlotLimits {
+    let number = |size: usize| u32::try_from(size.max(1)).unwrap_or(u32::MAX);
+    SlotLimits {
+        all: number(settings.sender.concurrency),
+        per_webhook: number(settings.sender.per_webhook_concurrency),
+        per_host: number(settings.limits.per_host_concurrency),
+        window: LANE_BYTES,
+    }
+}
+
 impl Parts {
     /// Waits for database and broker, checks both, and starts the work.
     async fn start(&self, settings: &Settings, outbound: Outbound, tracker: &TaskTracker) -> anyhow::Result<()> {
         let changes_heard = self.readiness.condition("database");
         self.database.wait_until_usable().await?;
-        // What ends with it outlives the loop, which records and publishes while it finishes, and ends with the process.
+        // Cancelled at the end of the process: its tasks outlive the job loop, which records and publishes while it
+        // finishes.
         let end = CancellationToken::new();
         let policy = settings.egress.address_policy();
-        // Before the broker is waited for, so that `/readyz` names only what is missing.
-        let targets = Targets::follow(self.database.clone(), policy, changes_heard, end.clone());
+        // Before waiting for the broker, so that `/readyz` names only what is missing.
+        let slots = Slots::new(slot_limits(settings));
+        let targets = Targets::follow(self.database.clone(), policy, slots.clone(), changes_heard, end.clone());
         self.topology.declare_when_reachable(&self.connector).await?;
+        let egress = self.readiness.condition("egress");
+        tokio::spawn(egress_health::follow(outbound.clone(), egress, self.stop.clone()));
+        let auto_pause = AutoPauseGuard::new(settings.auto_pause, &self.metrics);
+        let outage = DatabaseOutage::new(settings.sender.database_patience);
         let deliverer = Deliverer {
             database: self.database.clone(),
             targets,
             outbound,
             policy: settings.retry.clone(),
-            slots: Slots::new(settings.sender.concurrency, settings.sender.per_webhook_concurrency),
-            recorder: Recorder::start(self.database.clone(), settings.auto_pause, Arc::clone(&self.metrics)),
-            publisher: Publisher::start(self.connector.clone(), Arc::clone(&self.broker_telemetry), end),
+            slots,
+            recorder: Recorder::start(
+                self.database.clone(),
+                auto_pause.clone(),
+                Arc::clone(&self.metrics),
+                outage.clone(),
+            ),
+            auto_pause,
+            publisher: self.publisher(end),
             metrics: Arc::clone(&self.metrics),
+            suspension: Suspension::watch(),
             stop: self.stop.clone(),
-            waiting_for_database: AtomicUsize::new(0),
+            outage,
         };
-        tracker.spawn(self.tests(&deliverer, settings).run(self.test_consumer(), self.stop.clone()));
-        let (deliverer, in_flight) = (Arc::new(deliverer), Arc::new(InFlight::default()));
-        let jobs = JobLoop { deliverer, in_flight, tracker: TaskTracker::new() };
-        let consumer = self.consumer(settings.sender.concurrency);
-        tracker.spawn(jobs.run(consumer, self.stop.clone()));
+        tracker.spawn(self.tests(&deliverer, settings).run(self.consumer(TESTS), self.stop.clone()));
+        let (deliverer, in_flight) = (Arc::new(deliverer), InFlight::default());
+        let jobs = JobLoop { deliverer, in_flight, retries: LaneBudgets::default(), tracker: TaskTracker::new() };
+        let [normal, bulk] =
+            [Lane::Normal, Lane::Bulk].map(|lane| self.consumer(intake(lane, settings.sender.concurrency)));
+        tracker.spawn(jobs.run(JobQueues { normal, bulk }, self.stop.clone()));
         Ok(())
     }
 
@@ -149,15 +190,13 @@ impl Parts {
         TestLoop { runner: Arc::new(runner), publisher: deliverer.publisher.clone() }
     }
 
-    fn test_consumer(&self) -> Consumer {
+    fn publisher(&self, end: CancellationToken) -> Publisher {
         let (connector, topology) = (self.connector.clone(), self.topology.clone());
-        let telemetry = Arc::clone(&self.broker_telemetry);
-        Consumer::new(connector, topology, telemetry, topology::TESTS, TESTS_AT_ONCE).for_tests()
+        Publisher::start(connector, topology, Arc::clone(&self.broker_telemetry), end)
     }
 
-    fn consumer(&self, concurrency: usize) -> Consumer {
+    fn consumer(&self, intake: Intake) -> Consumer {
         let (connector, topology) = (self.connector.clone(), self.topology.clone());
-        let telemetry = Arc::clone(&self.broker_telemetry);
-        Consumer::new(connector, topology, telemetry, topology::DELIVERIES, prefetch(concurrency))
+        Consumer::new(connector, topology, Arc::clone(&self.broker_telemetry), intake)
     }
 }

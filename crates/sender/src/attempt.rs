@@ -1,9 +1,10 @@
-//! One attempt: sign, post, and judge what came of it.
+//! One attempt: sign, post, and classify the result.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use domain::{AttemptFacts, DeliveryId, Next, Outcome, RetryPolicy, parse_retry_after, sign};
+use domain::{AttemptFacts, Deferral, DeliveryId, Next, Outcome, RetryPolicy, parse_retry_after, sign};
 use jiff::Timestamp;
 use outbound::{Outbound, Post};
 use store::outcomes::AttemptRecord;
@@ -11,37 +12,44 @@ use wire::DeliveryJob;
 
 use crate::targets::Target;
 
-/// An attempt's end and what follows from it.
-pub struct Judged {
-    /// For the log.
+/// The result of an attempt, and what follows from it.
+pub struct ClassifiedAttempt {
+    /// For the delivery log.
     pub record: AttemptRecord,
     /// What follows.
     pub next: Next,
+    /// The receiver's rate limit, for everything sent to the webhook.
+    pub throttled: Option<Deferral>,
 }
 
-/// An attempt as it was made.
-pub struct Made {
+/// A finished attempt.
+pub struct PostedAttempt {
     /// When it began.
     pub at: Timestamp,
-    /// How it ended.
+    /// Its result.
     pub ended: outbound::Attempt,
 }
 
-impl Made {
-    /// From beginning to end.
+impl PostedAttempt {
+    /// Duration of the attempt.
     pub fn response_time_ms(&self) -> u32 {
         u32::try_from(self.ended.response_time.as_millis()).unwrap_or(u32::MAX)
     }
 }
 
-/// Makes the attempt that `job` asks for. `None` when none can be made: the webhook is gone or its secret unreadable.
-pub async fn attempt(outbound: &Outbound, policy: &RetryPolicy, target: &Target, job: &DeliveryJob) -> Option<Judged> {
+/// Makes the attempt that `job` requests. `None` when none is possible: the webhook is deleted or paused.
+pub async fn attempt(
+    outbound: &Outbound,
+    policy: &RetryPolicy,
+    target: &Target,
+    job: &DeliveryJob,
+) -> Option<ClassifiedAttempt> {
     let made = make(outbound, target, job.delivery, &job.payload).await?;
-    Some(judge(policy, job, made))
+    Some(classify(policy, job, made, target.url().cloned()))
 }
 
 /// Signs `body` and posts it, under this id. `None` as for [`attempt`].
-pub async fn make(outbound: &Outbound, target: &Target, id: DeliveryId, body: &Bytes) -> Option<Made> {
+pub async fn make(outbound: &Outbound, target: &Target, id: DeliveryId, body: &Bytes) -> Option<PostedAttempt> {
     let at = now();
     let ended = match target {
         Target::Ready(endpoint) => {
@@ -50,38 +58,54 @@ pub async fn make(outbound: &Outbound, target: &Target, id: DeliveryId, body: &B
             let (id, signature, body) = (id.as_str(), signature.as_str(), body.clone());
             outbound.post(Post { target: &endpoint.target, id, timestamp, signature, body }).await
         }
-        Target::NotAllowed => not_allowed(),
-        Target::SecretUnreadable | Target::Deleted | Target::Paused => return None,
+        Target::NotAllowed => without_a_request(Outcome::Blocked, "address not allowed"),
+        Target::SecretUnreadable => without_a_request(Outcome::LocalError, "signing secret cannot be decrypted"),
+        Target::Deleted | Target::Paused | Target::OfAnotherAccount => return None,
     };
-    Some(Made { at, ended })
+    Some(PostedAttempt { at, ended })
 }
 
-/// The URL was saved under another address policy; what the connector would answer, without dialling.
-fn not_allowed() -> outbound::Attempt {
+/// The outcome of an attempt that none of several processes has survived, or so it seems. It is made again later, like any
+/// attempt that fails for trouble on our side, and not parked by the broker, where no administrator sees it.
+pub fn not_survived(policy: &RetryPolicy, job: &DeliveryJob) -> ClassifiedAttempt {
+    let ended = without_a_request(Outcome::LocalError, "several senders ended with this attempt in hand");
+    classify(policy, job, PostedAttempt { at: now(), ended }, None)
+}
+
+/// The URL was saved under another address policy, or its secret under a key that is not configured.
+fn without_a_request(outcome: Outcome, error: &'static str) -> outbound::Attempt {
     outbound::Attempt {
-        outcome: Outcome::Blocked,
+        outcome,
         http_status: None,
         retry_after: None,
         response_time: Duration::ZERO,
-        error: Some("address not allowed"),
+        error: Some(error),
         response_excerpt: Vec::new(),
     }
 }
 
-fn judge(policy: &RetryPolicy, job: &DeliveryJob, made: Made) -> Judged {
+fn classify(policy: &RetryPolicy, job: &DeliveryJob, made: PostedAttempt, url: Option<Arc<str>>) -> ClassifiedAttempt {
     let response_time_ms = made.response_time_ms();
-    let Made { at, ended } = made;
+    let PostedAttempt { at, ended } = made;
     let retry_after = ended.retry_after.as_deref().and_then(|value| parse_retry_after(value, now().as_second()));
-    let next = policy.next(&AttemptFacts {
+    let facts = AttemptFacts {
         outcome: ended.outcome,
         http_status: ended.http_status,
         retry_after,
         trigger: job.trigger,
         step: job.step,
-    });
+        deferred_for: job.deferred_for,
+    };
+    let next = match policy.next(&facts) {
+        Next::Deferred(deferral) => Next::Deferred(deferral.with_jitter(chance())),
+        next => next,
+    };
+    let throttled = facts.throttled();
     let record = AttemptRecord {
         trigger: job.trigger,
         at,
+        url,
+        deferred_for: job.deferred_for,
         outcome: ended.outcome,
         http_status: ended.http_status,
         response_time_ms,
@@ -89,10 +113,16 @@ fn judge(policy: &RetryPolicy, job: &DeliveryJob, made: Made) -> Judged {
         response_excerpt: ended.response_excerpt,
         next,
     };
-    Judged { record, next }
+    ClassifiedAttempt { record, next, throttled }
 }
 
-/// Now, to the microsecond, which is what Postgres keeps.
+/// A random number from 0 to 1.
+fn chance() -> f64 {
+    let random = getrandom::u32().expect("the operating system has random numbers");
+    f64::from(random) / f64::from(u32::MAX)
+}
+
+/// Now, to the microsecond, PostgreSQL's precision.
 pub fn now() -> Timestamp {
     let now = Timestamp::try_from(SystemTime::now()).expect("the system clock is within the calendar");
     Timestamp::from_microsecond(now.as_microsecond()).expect("a timestamp cut to microseconds is a timestamp")

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use broker::Connector;
 use clap::{Parser, Subcommand};
 use runtime::{Program, Settings, exit, install_crypto_provider};
 
@@ -33,11 +34,11 @@ enum Command {
 
 #[derive(Subcommand)]
 enum ConfigCommand {
-    /// Name what is wrong or unknown, or print what is in force.
+    /// Report what is wrong or unknown, or print the effective settings.
     Check,
 }
 
-/// Runs the program; the exit status is 0 done, 1 failed, 2 wrong use or configuration.
+/// Runs the program; the exit status is 0 done, 1 failed, 2 usage or configuration error.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     install_crypto_provider();
@@ -52,6 +53,8 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
             Command::Serve => app::serve(settings).await,
             Command::Config(ConfigCommand::Check) => {
                 use std::io::Write;
+                // `config check` accepts nothing that `serve` refuses.
+                Connector::from_settings(&settings, Program::Sender)?;
                 let text = settings.redacted();
                 std::io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")
             }

@@ -1,172 +1,248 @@
 //! A job from its receipt to its acknowledgement.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use broker::{Publisher, PublisherClosed};
-use domain::{DeliveryState, Next, RetryPolicy, Trigger};
+use broker::topology::DELIVERY_LIMIT;
+use broker::{Message, PublishError, Publisher, Refusal};
+use domain::{DeferralCause, DeliveryState, Lane, Next, RetryPolicy, Trigger};
 use outbound::Outbound;
-use store::outcomes::{DeliveryRecord, Known, SetAside};
+use store::outcomes::{DeliveryRecord, Known, OutboxEntry};
 use store::{Database, StoreError};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, info_span, warn};
+use tracing::{debug, error, info, info_span, warn};
 use wire::DeliveryJob;
 
-use crate::attempt::{Judged, attempt, now};
-use crate::look_before::{Look, look};
+use crate::attempt::{ClassifiedAttempt, attempt, not_survived, now};
+use crate::auto_pause::AutoPauseGuard;
+use crate::database_outage::DatabaseOutage;
+use crate::dedup::{Dedup, dedup};
 use crate::metrics::{Finished, SenderMetrics, Success};
 use crate::record_outcome::Recorder;
-use crate::reject_job::unrecordable;
-use crate::schedule_retry::{due_at, retry_message, step_covering};
-use crate::slots::{Slot, Slots};
+use crate::records::{record, record_of};
+use crate::reject_job::{of_another_account, unrecordable};
+use crate::schedule_retry::{retry_message, step_covering};
+use crate::slots::{Slot, SlotRequest, Slots, SpillReason};
+use crate::suspension::Suspension;
 use crate::targets::{Target, Targets};
 
-/// Pause before an absent database is asked again.
+/// Pause before an unavailable database is queried again.
 const DATABASE_PAUSE: Duration = Duration::from_millis(500);
+/// A job that was returned this often is deferred, before the broker parks it, where no administrator sees it.
+const RETURNS_AT_MOST: u32 = DELIVERY_LIMIT - 5;
 
 /// The parts a delivery needs.
 pub struct Deliverer {
-    /// The log.
+    /// The delivery log.
     pub database: Database,
-    /// Webhooks' settings.
+    /// The cached settings of webhooks.
     pub targets: Targets,
-    /// Posts to customers.
+    /// Posts to receivers.
     pub outbound: Outbound,
-    /// What follows from an outcome.
+    /// The retry policy.
     pub policy: RetryPolicy,
-    /// How many at once.
+    /// The slots.
     pub slots: Slots,
-    /// Writes outcomes.
+    /// Commits outcomes.
     pub recorder: Recorder,
-    /// Hands retries to the ladder.
+    /// The auto-pause rule in effect.
+    pub auto_pause: AutoPauseGuard,
+    /// Publishes retries.
     pub publisher: Publisher,
-    /// What is told to Prometheus.
     pub metrics: Arc<SenderMetrics>,
+    /// Detects that the process was suspended.
+    pub suspension: Suspension,
     /// No attempt begins after this.
     pub stop: CancellationToken,
-    /// How many deliveries wait for the database. The first to wait says so in the log, for all.
-    pub waiting_for_database: AtomicUsize,
+    /// Detects database outages.
+    pub outage: DatabaseOutage,
 }
 
-/// What is done with a job now.
+/// The decision about a job.
 enum Admission {
-    /// Its attempt is made.
+    /// Make the attempt.
     Attempt(Slot, Arc<Target>),
-    /// Its webhook is paused.
+    /// Hold the delivery: its webhook is paused.
     Hold,
-    /// Its webhook has more under way than it absorbs.
-    Spill,
+    /// Spill the delivery to the outbox.
+    Spill(SpillReason),
+    /// Reject the job: its webhook belongs to another account than the job says.
+    Reject,
 }
 
-/// The job was not finished, and nothing of it was lost: the broker has it still.
+/// How a job came.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    /// By which lane.
+    pub lane: Lane,
+    /// It may have been handled before.
+    pub redelivered: bool,
+    /// How often it came back to its queue before.
+    pub returns: u32,
+}
+
+/// The job was not finished, and nothing is lost: it stays unacknowledged, so the broker redelivers it.
 #[derive(Debug)]
 pub struct HandedBack;
 
-impl From<PublisherClosed> for HandedBack {
-    fn from(_: PublisherClosed) -> Self {
-        Self
-    }
-}
-
 impl Deliverer {
-    /// Does everything the job asks for. On return it may be acknowledged: its outcome is committed, and a retry, if
-    /// one follows, is confirmed by the broker.
+    /// Processes the job. On return it may be acknowledged: its outcome is committed, and a retry, if one follows, is
+    /// confirmed by the broker.
     ///
     /// # Errors
-    /// [`HandedBack`] when the process stops first.
-    pub async fn deliver(&self, mut job: DeliveryJob, redelivered: bool) -> Result<(), HandedBack> {
-        // A retry is looked up too: at-least-once dead-lettering may deliver it twice. So is what the relay releases.
-        if redelivered || job.repeat || job.attempt > 1 || job.trigger == Trigger::Resume {
-            let known = self.look_up(&job).await?;
-            if let Some(known) = &known {
-                job.accepted_at = known.created_at;
-            }
-            match look(known.as_ref(), job.attempt, job.trigger) {
-                Look::Attempt => {}
-                Look::Settled => return Ok(()),
-                Look::RetryMayBeMissing => return self.publish_again(&job, known).await,
-            }
+    /// [`HandedBack`] when the process stops first, or during a long database outage.
+    pub async fn deliver(&self, mut job: DeliveryJob, arrival: Arrival) -> Result<(), HandedBack> {
+        let received = tokio::time::Instant::now();
+        // Retries are deduplicated too: at-least-once dead-lettering may deliver one twice. So are released deliveries.
+        let may_be_made = arrival.redelivered || job.repeat || job.attempt > 1 || job.trigger == Trigger::Resume;
+        if (may_be_made || self.suspension.is_recent()) && !self.needs_attempt(&mut job).await? {
+            return Ok(());
         }
-        match self.admit(&job).await? {
+        if arrival.returns >= RETURNS_AT_MOST {
+            return self.defer_unsurvived(&job).await;
+        }
+        match self.admit(&job, arrival.lane).await? {
+            Admission::Reject => self.reject(&job).await,
             Admission::Attempt(slot, target) => {
-                let judged = self.attempt(&job, slot, &target).await;
-                self.settle(&job, judged).await
+                // While it waited for the slot, the process may have been suspended.
+                if self.suspension.ended_after(received) && !self.needs_attempt(&mut job).await? {
+                    return Ok(());
+                }
+                let classified = self.attempt(&job, slot, &target).await;
+                self.settle(&job, classified).await
             }
-            Admission::Hold => self.set_aside(&job, DeliveryState::Held).await,
-            Admission::Spill => self.set_aside(&job, DeliveryState::Queued).await,
+            Admission::Hold => self.hold(&job).await,
+            Admission::Spill(why) => self.spill(&job, why).await,
         }
     }
 
-    async fn look_up(&self, job: &DeliveryJob) -> Result<Option<Known>, HandedBack> {
-        // An event accepted again may have been filed under another day the first time.
+    /// Deduplicates the job. False when its attempt was made, and everything that follows from it is done.
+    async fn needs_attempt(&self, job: &mut DeliveryJob) -> Result<bool, HandedBack> {
+        let known = self.known_delivery(job).await?;
+        if let Some(known) = &known {
+            job.accepted_at = known.created_at;
+        }
+        match dedup(known.as_ref(), job.attempt, job.trigger) {
+            Dedup::Attempt => Ok(true),
+            Dedup::Skip => Ok(false),
+            Dedup::RepublishRetry => self.republish_retry(job, known).await.map(|()| false),
+        }
+    }
+
+    async fn known_delivery(&self, job: &DeliveryJob) -> Result<Option<Known>, HandedBack> {
+        // A duplicate event may have been accepted on another day, in another partition, the first time.
         let day = (!job.repeat).then_some(job.accepted_at);
         self.when_database_answers(|| self.database.known_delivery(job.delivery, day)).await
     }
 
-    async fn publish_again(&self, job: &DeliveryJob, known: Option<Known>) -> Result<(), HandedBack> {
-        let step = step_covering(&self.policy, known.and_then(|known| known.next_attempt_at));
-        Ok(self.publisher.publish(&retry_message(&self.policy, job, step)).await?)
+    async fn republish_retry(&self, job: &DeliveryJob, known: Option<Known>) -> Result<(), HandedBack> {
+        let step = step_covering(&self.policy, known.and_then(|known| known.due_in));
+        self.publish_retry(job, step).await
     }
 
-    /// Whether the attempt may be made now. A pause is looked for once more when the job's turn has come.
-    async fn admit(&self, job: &DeliveryJob) -> Result<Admission, HandedBack> {
-        if self.target(job).await?.is_paused() {
-            return Ok(Admission::Hold);
+    /// Decides about the job now. The pause is checked once more after waiting for the slot.
+    async fn admit(&self, job: &DeliveryJob, lane: Lane) -> Result<Admission, HandedBack> {
+        let target = self.target(job).await?;
+        match *target {
+            Target::Paused => return Ok(Admission::Hold),
+            Target::OfAnotherAccount => return Ok(Admission::Reject),
+            _ => {}
         }
+        // Retries have a rate of their own, the ladder's.
+        let released = job.trigger != Trigger::Event;
+        let (webhook, account, bytes) = (job.webhook, &job.account, job.payload.len());
+        let request = SlotRequest { webhook, account, host: target.host(), released, lane, bytes };
         let slot = tokio::select! {
             biased;
             () = self.stop.cancelled() => return Err(HandedBack),
-            slot = self.slots.take(job.webhook) => slot,
+            slot = self.slots.take(request) => slot,
         };
-        let Ok(slot) = slot else { return Ok(Admission::Spill) };
+        let slot = match slot {
+            Ok(slot) => slot,
+            Err(why) => return Ok(Admission::Spill(why)),
+        };
         let target = self.target(job).await?;
         Ok(if target.is_paused() { Admission::Hold } else { Admission::Attempt(slot, target) })
     }
 
     async fn target(&self, job: &DeliveryJob) -> Result<Arc<Target>, HandedBack> {
-        self.when_database_answers(|| self.targets.get(job.webhook)).await
+        self.when_database_answers(|| self.targets.get(job.webhook, &job.account)).await
     }
 
-    /// An error says why no attempt can be made.
-    async fn attempt(&self, job: &DeliveryJob, slot: Slot, target: &Target) -> Result<Judged, &'static str> {
+    /// An error says why no attempt is possible.
+    async fn attempt(&self, job: &DeliveryJob, slot: Slot, target: &Target) -> Result<ClassifiedAttempt, &'static str> {
         if job.trigger == Trigger::Event && job.attempt == 1 {
             let lag = now().duration_since(job.accepted_at);
             self.metrics.first_attempt_lag.observe(lag.as_secs_f64().max(0.0));
         }
         self.metrics.in_flight.inc();
-        let judged = attempt(&self.outbound, &self.policy, target, job).await;
+        let classified = attempt(&self.outbound, &self.policy, target, job).await;
         self.metrics.in_flight.dec();
-        let Some(judged) = judged else {
-            return Err(match target {
-                Target::Deleted => "webhook deleted",
-                _ => "signing secret cannot be decrypted",
-            });
-        };
-        let took = Duration::from_millis(judged.record.response_time_ms.into());
-        slot.ended(judged.record.http_status.is_some(), took);
-        self.tell(job, &judged);
-        Ok(judged)
+        let Some(classified) = classified else { return Err("webhook deleted") };
+        match classified.next {
+            Next::Deferred(deferral) if deferral.cause == DeferralCause::LocalError => slot.deferred(deferral),
+            _ => slot.ended(classified.record.http_status.is_some(), classified.throttled),
+        }
+        self.log_outcome(job, target, &classified);
+        Ok(classified)
     }
 
-    /// Leaves the delivery to the relay, with everything that is needed to make it later.
-    async fn set_aside(&self, job: &DeliveryJob, state: DeliveryState) -> Result<(), HandedBack> {
-        let returned = state == DeliveryState::Queued && job.trigger == Trigger::Resume;
-        let set_aside = SetAside { trigger: job.trigger.after_waiting(), returned };
-        let record = DeliveryRecord { state, set_aside: Some(set_aside), ..self.record(job) };
-        self.write(job, record).await?;
-        match state {
-            DeliveryState::Held => self.metrics.held.inc(),
-            _ => self.metrics.spilled.inc(),
+    async fn defer_unsurvived(&self, job: &DeliveryJob) -> Result<(), HandedBack> {
+        let target = self.target(job).await?;
+        let classified = not_survived(&self.policy, job);
+        warn!(delivery_id = %job.delivery, webhook_id = %job.webhook, "job deferred: it was redelivered too often, it may end its sender");
+        self.log_outcome(job, &target, &classified);
+        self.settle(job, Ok(classified)).await
+    }
+
+    /// Our programs publish no such job: nothing of it is posted, signed or recorded.
+    async fn reject(&self, job: &DeliveryJob) -> Result<(), HandedBack> {
+        warn!(delivery = %job.delivery, webhook = %job.webhook, "job rejected: its webhook belongs to another account");
+        self.metrics.rejected.inc();
+        if let Some(refusal) = self.publish(&of_another_account(job)).await? {
+            error!(delivery_id = %job.delivery, %refusal, "cannot move a job of another account to its rejected queue");
         }
         Ok(())
     }
 
-    fn tell(&self, job: &DeliveryJob, judged: &Judged) {
-        let (record, seconds) = (&judged.record, f64::from(judged.record.response_time_ms) / 1000.0);
+    async fn hold(&self, job: &DeliveryJob) -> Result<(), HandedBack> {
+        self.metrics.held.inc();
+        let waits = OutboxEntry { trigger: job.trigger.after_waiting(), returned: false, deferral: None };
+        self.write_outbox(job, DeliveryState::Held, waits).await
+    }
+
+    async fn spill(&self, job: &DeliveryJob, why: SpillReason) -> Result<(), HandedBack> {
+        self.metrics.spilled.inc();
+        let deferral = match why {
+            SpillReason::Deferred(deferral) => Some(deferral),
+            SpillReason::AtLimit | SpillReason::BacklogFirst => None,
+        };
+        let returned = why == SpillReason::AtLimit && job.trigger == Trigger::Resume;
+        let waits = OutboxEntry { trigger: job.trigger.after_waiting(), returned, deferral };
+        self.write_outbox(job, DeliveryState::Queued, waits).await
+    }
+
+    /// Writes the delivery to the outbox.
+    async fn write_outbox(
+        &self,
+        job: &DeliveryJob,
+        state: DeliveryState,
+        waits: OutboxEntry,
+    ) -> Result<(), HandedBack> {
+        let record = DeliveryRecord { state, outbox: Some(waits), ..record(job) };
+        self.write(job, record).await.map(drop)
+    }
+
+    fn log_outcome(&self, job: &DeliveryJob, target: &Target, classified: &ClassifiedAttempt) {
+        let (record, seconds) = (&classified.record, f64::from(classified.record.response_time_ms) / 1000.0);
         self.metrics.attempts.with((record.outcome, job.trigger)).inc();
         let success = if record.outcome.is_success() { Success::Yes } else { Success::No };
         self.metrics.attempt_duration.with(success).observe(seconds);
+        match classified.next {
+            Next::Deferred(deferral) => self.metrics.deferred.with(deferral.cause).inc(),
+            Next::Expired => {}
+            _ => self.auto_pause.attempt_ended(job.webhook, target.host(), record.outcome.is_success()),
+        }
         let trace_id = job.traceparent.as_deref().and_then(|text| text.get(3..35)).unwrap_or_default();
         let span = info_span!("attempt", trace_id, delivery_id = %job.delivery, webhook_id = %job.webhook,
             account = job.account.as_str(), event_type = job.event_type, attempt = job.attempt,
@@ -178,63 +254,57 @@ impl Deliverer {
         }
     }
 
-    /// Commits the outcome, then publishes the retry it calls for.
-    async fn settle(&self, job: &DeliveryJob, judged: Result<Judged, &'static str>) -> Result<(), HandedBack> {
-        let next = judged.as_ref().map_or(Next::Failed, |judged| judged.next);
-        let record = self.record_of(job, judged, next);
+    /// Commits the outcome, then publishes the retry that follows, if any.
+    async fn settle(
+        &self,
+        job: &DeliveryJob,
+        classified: Result<ClassifiedAttempt, &'static str>,
+    ) -> Result<(), HandedBack> {
+        let next = classified.as_ref().map_or(Next::Failed, |classified| classified.next);
+        let record = record_of(&self.policy, job, classified, next);
         if !self.write(job, record).await? {
             return Ok(());
         }
         match next {
             Next::RetryAt { step } => {
-                self.publisher.publish(&retry_message(&self.policy, job, step)).await?;
+                self.publish_retry(job, step).await?;
                 self.metrics.retries.inc();
             }
             Next::Delivered => self.finished(job, Finished::Delivered),
-            Next::Failed | Next::FailedGone => self.finished(job, Finished::Failed),
+            Next::Failed | Next::FailedGone | Next::Expired => self.finished(job, Finished::Failed),
+            Next::Deferred(_) => {}
         }
         Ok(())
     }
 
-    /// Commits the record, or moves a job whose record the database will never take to the side queue: false.
+    /// Commits the record. False when the database refuses it for good, and the job was moved to its rejected queue.
     async fn write(&self, job: &DeliveryJob, record: DeliveryRecord) -> Result<bool, HandedBack> {
         let Err(refused) = self.recorder.record(record).await else { return Ok(true) };
         self.metrics.rejected.inc();
-        self.publisher.publish(&unrecordable(job, &refused.to_string())).await?;
+        if let Some(refusal) = self.publish(&unrecordable(job, &refused.to_string())).await? {
+            error!(delivery_id = %job.delivery, %refusal, "cannot move an unrecordable job to its rejected queue");
+        }
         Ok(false)
     }
 
-    fn record_of(&self, job: &DeliveryJob, judged: Result<Judged, &'static str>, next: Next) -> DeliveryRecord {
-        let (state, next_attempt_at) = match next {
-            Next::Delivered => (DeliveryState::Delivered, None),
-            Next::RetryAt { step } => (DeliveryState::Retrying, Some(due_at(&self.policy, step))),
-            Next::Failed | Next::FailedGone => (DeliveryState::Failed, None),
-        };
-        let before = DeliveryRecord { state, next_attempt_at, ..self.record(job) };
-        match judged {
-            Ok(judged) => DeliveryRecord { attempts: job.attempt, attempt: Some(judged.record), ..before },
-            Err(reason) => DeliveryRecord { error: Some(reason.to_owned()), ..before },
+    /// A retry that the broker refuses for good ends its delivery.
+    async fn publish_retry(&self, job: &DeliveryJob, step: usize) -> Result<(), HandedBack> {
+        let Some(refusal) = self.publish(&retry_message(&self.policy, job, step)).await? else { return Ok(()) };
+        let error = Some(format!("the broker does not take the retry: {refusal}"));
+        let record = record(job);
+        let failed = DeliveryRecord { state: DeliveryState::Failed, attempts: job.attempt, error, ..record };
+        if self.recorder.record(failed).await.is_ok() {
+            self.finished(job, Finished::Failed);
         }
+        Ok(())
     }
 
-    /// The delivery before the attempt that the job asks for.
-    fn record(&self, job: &DeliveryJob) -> DeliveryRecord {
-        DeliveryRecord {
-            delivery: job.delivery,
-            created_at: job.accepted_at,
-            account: job.account.clone(),
-            webhook: job.webhook,
-            event_id: job.event_id.clone(),
-            event_type: job.event_type.clone(),
-            state: DeliveryState::Queued,
-            attempts: job.attempt - 1,
-            step: job.step,
-            payload: job.payload.clone(),
-            traceparent: job.traceparent.clone(),
-            next_attempt_at: None,
-            error: None,
-            attempt: None,
-            set_aside: None,
+    /// Publishes; returns a permanent refusal.
+    async fn publish(&self, message: &Message) -> Result<Option<Refusal>, HandedBack> {
+        match self.publisher.publish_for_certain(message).await {
+            Ok(()) => Ok(None),
+            Err(PublishError::Refused(refusal)) => Ok(Some(refusal)),
+            Err(PublishError::Closed) => Err(HandedBack),
         }
     }
 
@@ -244,32 +314,31 @@ impl Deliverer {
         self.metrics.end_to_end.with(result).observe(seconds.max(0.0));
     }
 
-    /// Asks until the database answers or the process stops.
+    /// Repeats a query until the database responds; ends at shutdown, or with a long outage: then the job is handed
+    /// back.
     async fn when_database_answers<T, E, F>(&self, mut ask: impl FnMut() -> F) -> Result<T, HandedBack>
     where
         F: Future<Output = Result<T, E>>,
         E: std::borrow::Borrow<StoreError>,
     {
-        let error = match ask().await {
+        let mut error = match ask().await {
             Ok(answer) => return Ok(answer),
             Err(error) => error,
         };
-        if self.waiting_for_database.fetch_add(1, Ordering::AcqRel) == 0 {
-            warn!(error = %error.borrow(), "deliveries wait for the database");
-        }
-        let since = Instant::now();
-        let answered = loop {
+        loop {
+            self.outage.failed(error.borrow());
             tokio::select! {
-                () = self.stop.cancelled() => break Err(HandedBack),
+                () = self.stop.cancelled() => return Err(HandedBack),
+                () = self.outage.becomes_long() => return Err(HandedBack),
                 () = tokio::time::sleep(DATABASE_PAUSE) => {}
             }
-            if let Ok(answer) = ask().await {
-                self.recorder.database_waited_for(None);
-                break Ok(answer);
+            match ask().await {
+                Ok(answer) => {
+                    self.outage.answered();
+                    return Ok(answer);
+                }
+                Err(again) => error = again,
             }
-            self.recorder.database_waited_for(Some(since));
-        };
-        self.waiting_for_database.fetch_sub(1, Ordering::AcqRel);
-        answered
+        }
     }
 }

@@ -1,15 +1,15 @@
-//! The attempts this process is at, so that a job delivered again meanwhile is not posted again.
+//! The attempts in flight in this process, so that a redelivered job is not posted again meanwhile.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use broker::Acknowledgement;
 use domain::{DeliveryId, Trigger};
 use wire::DeliveryJob;
 
-/// An attempt of a delivery. One that was put aside and is released at once is another, although its delivery may not
-/// have left here yet.
+/// Identifies an attempt of a delivery. A spilled delivery that is released at once is another attempt, although the
+/// first job may not be finished yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AttemptKey(DeliveryId, u32, Trigger);
 
@@ -19,42 +19,96 @@ impl From<&DeliveryJob> for AttemptKey {
     }
 }
 
-/// By attempt, the acknowledgements that wait for its end.
-#[derive(Default)]
-pub struct InFlight {
-    attempts: Mutex<HashMap<AttemptKey, Vec<Acknowledgement>>>,
+/// Acknowledgements that wait for an attempt, by attempt. Clones share them.
+#[derive(Clone)]
+pub struct InFlight<A = Acknowledgement> {
+    attempts: Arc<Mutex<HashMap<AttemptKey, Vec<A>>>>,
 }
 
-impl InFlight {
-    /// Takes the acknowledgement; true when the attempt is new here, and the caller is to make it.
+/// An attempt in flight. If it is dropped before its end, also by a panic, its messages are handed back: the broker
+/// redelivers the job.
+pub struct Attempt<A = Acknowledgement> {
+    /// `None` once it is done.
+    key: Option<AttemptKey>,
+    in_flight: InFlight<A>,
+}
+
+impl<A> Default for InFlight<A> {
+    fn default() -> Self {
+        Self { attempts: Arc::default() }
+    }
+}
+
+impl<A> InFlight<A> {
+    /// Takes the acknowledgement; returns the attempt if it is new here, and the caller has to make it.
     ///
-    /// The broker delivers jobs again after a lost connection while their requests are still under way here; both
-    /// messages are then acknowledged by the same end.
-    pub fn begin(&self, attempt: AttemptKey, acknowledgement: Acknowledgement) -> bool {
-        match self.lock().entry(attempt) {
+    /// After a lost connection the broker redelivers jobs whose requests are still in flight here; the end of the
+    /// attempt then acknowledges both messages.
+    pub fn begin(&self, key: AttemptKey, acknowledgement: A) -> Option<Attempt<A>> {
+        match self.lock().entry(key) {
             Entry::Occupied(mut waiting) => {
                 waiting.get_mut().push(acknowledgement);
-                false
+                None
             }
             Entry::Vacant(place) => {
                 place.insert(vec![acknowledgement]);
-                true
+                Some(Attempt { key: Some(key), in_flight: Self { attempts: Arc::clone(&self.attempts) } })
             }
         }
     }
 
-    /// Everything the attempt caused is durable.
-    pub fn done(&self, attempt: AttemptKey) {
-        let waiting = self.lock().remove(&attempt).unwrap_or_default();
-        waiting.into_iter().for_each(Acknowledgement::acknowledge);
-    }
-
-    /// The attempt is handed back: the broker gives it to somebody else.
-    pub fn abandon(&self, attempt: AttemptKey) {
-        self.lock().remove(&attempt);
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<AttemptKey, Vec<Acknowledgement>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<AttemptKey, Vec<A>>> {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<A> Attempt<A> {
+    /// Everything that follows from the attempt is durable: returns the messages to acknowledge.
+    #[must_use]
+    pub fn done(mut self) -> Vec<A> {
+        let key = self.key.take();
+        key.and_then(|key| self.in_flight.lock().remove(&key)).unwrap_or_default()
+    }
+}
+
+impl<A> Drop for Attempt<A> {
+    fn drop(&mut self) {
+        // Not after `done`: the same key may be in flight again.
+        if let Some(key) = self.key.take() {
+            self.in_flight.lock().remove(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::WebhookId;
+
+    use super::*;
+
+    fn key() -> AttemptKey {
+        let account = "acme".parse().unwrap();
+        AttemptKey(DeliveryId::derive(&account, "/crm", "1", WebhookId::generate()), 1, Trigger::Event)
+    }
+
+    #[test]
+    fn copies_join_the_attempt_that_is_under_way() {
+        let (in_flight, key) = (InFlight::default(), key());
+        let attempt = in_flight.begin(key, 1).unwrap();
+        assert!(in_flight.begin(key, 2).is_none());
+        assert_eq!(attempt.done(), [1, 2]);
+        assert!(in_flight.begin(key, 3).is_some());
+    }
+
+    #[tokio::test]
+    async fn an_attempt_that_ends_in_a_panic_is_made_when_it_comes_again() {
+        let (in_flight, key) = (InFlight::default(), key());
+        let attempt = in_flight.begin(key, 1).unwrap();
+        let task = tokio::spawn(async move {
+            let _attempt = attempt;
+            panic!("as by a fault in the code of a delivery");
+        });
+        assert!(task.await.unwrap_err().is_panic());
+        assert!(in_flight.begin(key, 2).is_some());
     }
 }

@@ -1,13 +1,13 @@
-//! What a sender tells Prometheus.
+//! The metrics of a sender.
 
-use domain::{Outcome, PausedReason, Trigger};
+use domain::{DeferralCause, Outcome, PausedReason, Trigger};
 use runtime::Metrics;
 use runtime::metrics::{Counter, Family, Gauge, Histogram, Label};
 
-/// How a delivery ended.
+/// The final state of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finished {
-    /// A 2xx answer.
+    /// A 2xx response.
     Delivered,
     /// No attempt left.
     Failed,
@@ -28,7 +28,7 @@ impl Label for Finished {
     }
 }
 
-/// Success or not: the outcome of an attempt, coarse enough for a histogram.
+/// Success or not: an attempt's outcome, coarse enough for a histogram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Success {
     /// 2xx.
@@ -52,7 +52,7 @@ impl Label for Success {
     }
 }
 
-/// Why a webhook was paused without anybody asking.
+/// Reason of an auto-pause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReasonLabel(pub PausedReason);
 
@@ -72,42 +72,48 @@ impl Label for ReasonLabel {
 pub struct SenderMetrics {
     /// HTTP attempts finished.
     pub attempts: Family<(Outcome, Trigger), Counter>,
-    /// How long they took.
+    /// Their duration.
     pub attempt_duration: Family<Success, Histogram>,
     /// From an event's acceptance to the start of its first attempt.
     pub first_attempt_lag: Histogram,
-    /// From an event's acceptance to its delivery's end.
+    /// From an event's acceptance until its delivery ended.
     pub end_to_end: Family<Finished, Histogram>,
-    /// Deliveries that reached an end.
+    /// Deliveries that ended.
     pub finished: Family<Finished, Counter>,
-    /// Retries handed to the ladder.
+    /// Retries published to a delay queue of the retry ladder.
     pub retries: Counter,
     /// Jobs whose delivery is held, because the webhook is paused.
     pub held: Counter,
-    /// Jobs put aside, because the webhook has more under way than it absorbs.
+    /// Deliveries spilled to the outbox.
     pub spilled: Counter,
-    /// Webhooks that outcomes written by this process have paused.
+    /// Webhooks auto-paused by outcomes that this process recorded.
     pub auto_paused: Family<ReasonLabel, Counter>,
-    /// Jobs moved to the side queue.
+    /// Deferred attempts, by cause.
+    pub deferred: Family<DeferralCause, Counter>,
+    /// 1 while auto-pause for failures is suspended.
+    pub auto_pause_suspended: Gauge,
+    /// Jobs moved to the rejected queue.
     pub rejected: Counter,
-    /// HTTP attempts under way.
+    /// HTTP attempts in flight.
     pub in_flight: Gauge,
-    /// Outcomes written per batch.
+    /// Outcomes per batch.
     pub batch_records: Histogram,
-    /// How long a batch took to be committed.
+    /// Duration of a batch's commit.
     pub batch_duration: Histogram,
 }
 
 impl SenderMetrics {
-    /// Declares the metrics, every combination of labels at 0. `slots` is how many attempts may be under way.
+    /// Declares the metrics, every combination of labels at 0. `slots` is the maximum number of attempts in flight.
     pub fn new(metrics: &Metrics, slots: usize) -> Self {
-        metrics.gauge("webhook_sender_slots", "Concurrent HTTP attempts this process may make.").set(slots as f64);
+        metrics
+            .gauge("webhook_sender_slots", "Concurrent HTTP attempts that this process may make (sender.concurrency).")
+            .set(slots as f64);
         Self {
             attempts: metrics
                 .counters("webhook_delivery_attempts_total", "HTTP attempts finished, by outcome and trigger."),
             attempt_duration: metrics.histograms(
                 "webhook_delivery_attempt_duration_seconds",
-                "Time of one HTTP attempt, to the end of the answer's head or to the failure.",
+                "Duration of one HTTP attempt, until the response head was read or the attempt failed.",
                 &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0],
             ),
             first_attempt_lag: metrics.histogram(
@@ -117,21 +123,31 @@ impl SenderMetrics {
             ),
             end_to_end: metrics.histograms(
                 "webhook_delivery_end_to_end_seconds",
-                "Time from an event's acceptance to its delivery's end.",
+                "Time from an event's acceptance until its delivery is delivered or failed.",
                 &[0.01, 0.05, 0.25, 0.5, 1.0, 5.0, 30.0, 60.0, 90.0, 300.0, 390.0, 600.0, 1800.0, 2400.0, 3600.0],
             ),
-            finished: metrics.counters("webhook_deliveries_finished_total", "Deliveries that reached their end."),
-            retries: metrics.counter("webhook_retries_scheduled_total", "Retries handed to the ladder."),
+            finished: metrics.counters("webhook_deliveries_finished_total", "Deliveries that ended, by result."),
+            retries: metrics
+                .counter("webhook_retries_scheduled_total", "Retries published to a delay queue of the retry ladder."),
             held: metrics.counter("webhook_deliveries_held_total", "Deliveries held because their webhook is paused."),
             spilled: metrics.counter(
                 "webhook_deliveries_spilled_total",
-                "Deliveries put aside in the database because their webhook has more under way than it absorbs.",
+                "Deliveries spilled to the outbox (backpressure): their webhook is at its limit, throttled, or finds \
+                 no free slot.",
             ),
-            auto_paused: metrics
-                .counters("webhook_endpoints_auto_paused_total", "Webhooks paused without anybody asking, by reason."),
+            auto_paused: metrics.counters("webhook_endpoints_auto_paused_total", "Webhooks auto-paused, by reason."),
+            deferred: metrics.counters(
+                "webhook_deliveries_deferred_total",
+                "Deliveries deferred without having failed, by cause: the receiver's rate limit, a local error, or \
+                 no free slot.",
+            ),
+            auto_pause_suspended: metrics.gauge(
+                "webhook_auto_pause_suspended",
+                "1 while auto-pause for failures is suspended, because most webhooks began to fail at once.",
+            ),
             rejected: metrics
                 .counter("webhook_jobs_rejected_total", "Jobs moved to webhooks.deliveries.rejected; normally none."),
-            in_flight: metrics.gauge("webhook_sender_in_flight_requests", "HTTP attempts under way in this process."),
+            in_flight: metrics.gauge("webhook_sender_in_flight_requests", "HTTP attempts in flight in this process."),
             batch_records: metrics.histogram(
                 "webhook_outcome_batch_records",
                 "Outcomes written to the database in one statement.",
@@ -139,7 +155,7 @@ impl SenderMetrics {
             ),
             batch_duration: metrics.histogram(
                 "webhook_outcome_batch_duration_seconds",
-                "Time until a batch of outcomes was committed, waiting for an absent database included.",
+                "Time to commit a batch of outcomes, including waits for an unavailable database.",
                 &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0],
             ),
         }

@@ -1,36 +1,38 @@
-//! Writing outcomes in batches: whatever has gathered while the last batch was being written goes next, and a moment is
-//! left for it to gather.
+//! The recorder: commits outcomes in batches. All outcomes that arrive while a batch is being written, and within
+//! [`BATCH_EVERY`], form the next one.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::{AutoPause, HealthEffect};
+use domain::HealthEffect;
 use store::outcomes::{DeliveryRecord, HealthChange};
 use store::{Database, StoreError};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
+use crate::auto_pause::AutoPauseGuard;
+use crate::database_outage::DatabaseOutage;
 use crate::metrics::{ReasonLabel, SenderMetrics};
 
 /// Largest batch: one statement, one round trip. 1,000 records of 1 KiB are a megabyte.
 const BATCH: usize = 1000;
-/// The most bytes of payloads in a batch: a statement has at most a gigabyte, and half a minute.
+/// Maximum bytes of payloads in a batch: a statement is limited to a gigabyte, and to half a minute.
 const BATCH_BYTES: usize = 16 * 1024 * 1024;
-/// From the beginning of a batch to that of the next, unless it is full. At some hundred outcomes a second each would be a
-/// commit of its own, and the disk's syncs are what the broker waits for with everybody's events.
+/// Minimum time between the beginnings of two batches, unless one is full. Otherwise some hundred outcomes a second
+/// would each be a commit, and the broker waits for the same disk's syncs before it confirms events.
 const BATCH_EVERY: Duration = Duration::from_millis(20);
 /// First and longest pause before a batch is written again.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// After so long without the database the sender leaves its jobs to the queue: the broker closes channels that hold
-/// messages for half an hour, and counts that against the messages.
-const STALLED_AFTER: Duration = Duration::from_secs(60);
-
-/// Hands records to the writer. Clones write into the same batches.
+/// The same for records whose rows are locked by another transaction: only they wait, and others no longer than the
+/// lock timeout.
+const FIRST_LOCKED_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_LOCKED_PAUSE: Duration = Duration::from_secs(10);
+/// Passes records to the recorder task. Clones write into the same batches.
 #[derive(Clone)]
 pub struct Recorder {
     queue: mpsc::Sender<Pending>,
-    stall: Arc<watch::Sender<bool>>,
 }
 
 struct Pending {
@@ -38,65 +40,67 @@ struct Pending {
     written: oneshot::Sender<Result<(), Refused>>,
 }
 
-/// The database will never take this record.
+/// The database refuses this record for good.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Refused(pub String);
 
 impl Recorder {
-    /// Starts the writer; it ends when every clone is dropped and everything is written.
-    pub fn start(database: Database, auto_pause: AutoPause, metrics: Arc<SenderMetrics>) -> Self {
+    /// Starts the recorder; it ends when every clone is dropped and everything is written.
+    pub fn start(
+        database: Database,
+        auto_pause: AutoPauseGuard,
+        metrics: Arc<SenderMetrics>,
+        outage: DatabaseOutage,
+    ) -> Self {
         let (queue, pending) = mpsc::channel(2 * BATCH);
-        let stall = Arc::new(watch::Sender::new(false));
-        tokio::spawn(Writer { database, auto_pause, metrics, stall: Arc::clone(&stall) }.run(pending));
-        Self { queue, stall }
+        let (pause, later) = (FIRST_PAUSE, VecDeque::new());
+        tokio::spawn(Writer { database, auto_pause, metrics, outage, pause, later }.run(pending));
+        Self { queue }
     }
 
-    /// Returns once the record is committed, however long the database is away.
+    /// Returns once the record is committed, however long the database is unavailable.
     ///
     /// # Errors
-    /// [`Refused`] when the database will never take it.
+    /// [`Refused`] when the database refuses it for good.
     pub async fn record(&self, record: DeliveryRecord) -> Result<(), Refused> {
         let (written, answer) = oneshot::channel();
         let writer_lives = "the writer ends after the last recorder";
         self.queue.send(Pending { record, written }).await.map_err(drop).expect(writer_lives);
         answer.await.expect(writer_lives)
     }
-
-    /// True while the database has been away for so long that jobs are better left in their queue.
-    pub fn stalled(&self) -> watch::Receiver<bool> {
-        self.stall.subscribe()
-    }
-
-    /// Whoever else waits for the database tells how long it has: from a minute on jobs are left in their queue, until
-    /// it answers.
-    pub fn database_waited_for(&self, since: Option<Instant>) {
-        set(&self.stall, since.is_some_and(|since| since.elapsed() >= STALLED_AFTER));
-    }
-}
-
-fn set(stall: &watch::Sender<bool>, stalls: bool) {
-    stall.send_if_modified(|stalled| std::mem::replace(stalled, stalls) != stalls);
 }
 
 struct Writer {
     database: Database,
-    auto_pause: AutoPause,
+    auto_pause: AutoPauseGuard,
     metrics: Arc<SenderMetrics>,
-    stall: Arc<watch::Sender<bool>>,
+    outage: DatabaseOutage,
+    /// Before a database that does not respond is tried again.
+    pause: Duration,
+    /// Batches to try again when they are due: halves of refused ones, and records that wait for a lock.
+    later: VecDeque<Batch>,
 }
 
 impl Writer {
-    async fn run(self, mut pending: mpsc::Receiver<Pending>) {
-        let mut batch = Vec::with_capacity(BATCH);
-        while pending.recv_many(&mut batch, BATCH).await > 0 {
-            let (begun, full) = (Instant::now(), batch.len() == BATCH);
-            while !batch.is_empty() {
-                let (records, waiting): (Vec<_>, Vec<_>) =
-                    batch.drain(..portion(&batch)).map(|p| (p.record, p.written)).unzip();
-                self.write(&records, waiting).await;
+    async fn run(mut self, mut pending: mpsc::Receiver<Pending>) {
+        let mut gathered = Vec::with_capacity(BATCH);
+        loop {
+            let begun = Instant::now();
+            self.gather(&mut pending, &mut gathered).await;
+            if gathered.is_empty() && self.later.is_empty() {
+                return;
             }
-            // Even a sleep of nothing lasts until the timer's next millisecond.
+            let full = gathered.len() == BATCH;
+            while !gathered.is_empty() {
+                let batch = gathered.drain(..portion(&gathered)).collect();
+                self.write(Batch::new(batch)).await;
+            }
+            // One at a time: records that wait for a lock must not delay new outcomes for longer than the lock timeout.
+            if let Some(batch) = self.next_again() {
+                self.write(batch).await;
+            }
+            // Even a sleep of zero lasts until the timer's next millisecond.
             let left = BATCH_EVERY.saturating_sub(begun.elapsed());
             if !full && !left.is_zero() {
                 tokio::time::sleep(left).await;
@@ -104,72 +108,181 @@ impl Writer {
         }
     }
 
-    /// Writes all, or finds the ones that the database refuses by halving the batch.
-    async fn write(&self, records: &[DeliveryRecord], waiting: Vec<oneshot::Sender<Result<(), Refused>>>) {
-        let mut spans = Vec::from([std::ops::Range { start: 0, end: records.len() }]);
-        let mut answers = vec![Ok(()); records.len()];
-        while let Some(span) = spans.pop() {
-            let Err(error) = self.write_when_possible(&records[span.clone()]).await else { continue };
-            if span.len() == 1 {
-                error!(%error, delivery = %records[span.start].delivery, "the database refuses an outcome");
-                answers[span.start] = Err(Refused(error.to_string()));
-            } else {
-                let middle = span.start + span.len() / 2;
-                spans.extend([span.start..middle, middle..span.end]);
-            }
-        }
-        for (written, answer) in waiting.into_iter().zip(answers) {
-            // Nobody waits any more when the process was told to end at once.
-            let _ = written.send(answer);
+    /// Waits for records, or until a batch is due again.
+    async fn gather(&self, pending: &mut mpsc::Receiver<Pending>, gathered: &mut Vec<Pending>) {
+        let Some(due) = self.later.iter().map(|batch| batch.due).min() else {
+            pending.recv_many(gathered, BATCH).await;
+            return;
+        };
+        tokio::select! {
+            biased;
+            received = pending.recv_many(gathered, BATCH) => if received == 0 {
+                // Closed: only batches to try again are left.
+                tokio::time::sleep_until(due.into()).await;
+            },
+            () = tokio::time::sleep_until(due.into()) => {}
         }
     }
 
-    /// Tries until the database answers.
-    async fn write_when_possible(&self, records: &[DeliveryRecord]) -> Result<(), StoreError> {
-        let (begun, mut pause) = (Instant::now(), FIRST_PAUSE);
-        loop {
-            let result = self.database.record(records, self.auto_pause).await;
-            match &result {
-                // Too much at once, perhaps: each half is tried by itself.
-                Err(error) if error.is_timeout() && records.len() > 1 => return result.map(drop),
-                Err(error) if error.is_unavailable() => {
-                    if pause == FIRST_PAUSE {
-                        warn!(%error, records = records.len(), "outcomes wait for the database");
-                    }
-                }
-                _ => {
-                    if pause > FIRST_PAUSE {
-                        info!(records = records.len(), "the database answers again");
-                    }
-                    set(&self.stall, false);
-                    self.metrics.batch_records.observe(records.len() as f64);
-                    self.metrics.batch_duration.observe(begun.elapsed().as_secs_f64());
-                    return result.map(|changes| self.tell(&changes));
+    fn next_again(&mut self) -> Option<Batch> {
+        let now = Instant::now();
+        let index = self.later.iter().position(|batch| batch.due <= now)?;
+        self.later.remove(index)
+    }
+
+    /// Writes the batch and notifies the waiting callers; otherwise isolates records whose rows are locked, and, by
+    /// halving, records that the database refuses. The others are written meanwhile.
+    async fn write(&mut self, batch: Batch) {
+        let begun = Instant::now();
+        match self.database.record(&batch.records, self.auto_pause.rule()).await {
+            Ok(changes) => {
+                self.answers();
+                self.metrics.batch_records.observe(batch.records.len() as f64);
+                self.metrics.batch_duration.observe(begun.elapsed().as_secs_f64());
+                self.tell(&changes);
+                batch.tell(&Ok(()));
+            }
+            Err(error) if error.is_locked() => {
+                self.answers();
+                self.part_from_locked(batch).await;
+            }
+            Err(error) if error.is_timeout() => {
+                self.does_not_answer(&error);
+                if let Err(one) = self.halve(batch) {
+                    self.postpone(one);
                 }
             }
-            if begun.elapsed() >= STALLED_AFTER {
-                set(&self.stall, true);
+            Err(error) if error.is_unavailable() => {
+                self.later.push_back(batch);
+                self.does_not_answer(&error);
+                self.pause().await;
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            Err(error) => {
+                self.answers();
+                if let Err(one) = self.halve(batch) {
+                    let cause = &error as &dyn std::error::Error;
+                    error!(error = cause, delivery = %one.records[0].delivery, "the database refuses an outcome");
+                    one.tell(&Err(Refused(error.to_string())));
+                }
+            }
         }
+    }
+
+    /// Postpones records whose rows are locked; the others are tried next.
+    async fn part_from_locked(&mut self, batch: Batch) {
+        let locked = self.database.locked(&batch.records).await.unwrap_or_default();
+        if locked.is_empty() {
+            // Unlocked by now, or locked in a way that cannot be queried.
+            if let Err(one) = self.halve(batch) {
+                self.postpone(one);
+            }
+            return;
+        }
+        let (locked, free) = batch.part(&locked);
+        self.postpone(locked);
+        if !free.records.is_empty() {
+            self.later.push_front(free);
+        }
+    }
+
+    fn postpone(&mut self, batch: Batch) {
+        let (records, delivery) = (batch.records.len(), batch.records[0].delivery);
+        warn!(records, %delivery, "outcomes wait for row locks in the database; other outcomes are committed first");
+        self.later.push_back(batch.postponed());
+    }
+
+    /// Both halves are tried next, separately; a batch that cannot be halved is returned.
+    fn halve(&mut self, batch: Batch) -> Result<(), Batch> {
+        let [first, second] = batch.halves()?;
+        self.later.push_front(second);
+        self.later.push_front(first);
+        Ok(())
+    }
+
+    /// The database responded, with success or an error.
+    fn answers(&mut self) {
+        self.pause = FIRST_PAUSE;
+        self.outage.answered();
+    }
+
+    fn does_not_answer(&mut self, error: &StoreError) {
+        self.outage.failed(error);
+    }
+
+    /// Before the next statement of any kind.
+    async fn pause(&mut self) {
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
 
     fn tell(&self, changes: &[HealthChange]) {
         for HealthChange { webhook, effect } in changes {
             match effect {
-                HealthEffect::Warn => warn!(%webhook, "the webhook keeps failing"),
-                HealthEffect::Recovered => info!(%webhook, "the webhook delivers again"),
+                HealthEffect::Warn => warn!(%webhook, "webhook keeps failing"),
+                HealthEffect::Recovered => info!(%webhook, "webhook recovered: a delivery succeeded"),
                 HealthEffect::Pause(reason) => {
                     self.metrics.auto_paused.with(ReasonLabel(*reason)).inc();
-                    warn!(%webhook, %reason, "the webhook was paused");
+                    warn!(%webhook, %reason, "webhook auto-paused");
                 }
             }
         }
     }
 }
 
-/// How many of the first go into one batch.
+/// Records that are written together, and the callers that wait for each.
+struct Batch {
+    records: Vec<DeliveryRecord>,
+    waiting: Vec<oneshot::Sender<Result<(), Refused>>>,
+    /// When it is due.
+    due: Instant,
+    /// Pause after the next timeout.
+    pause: Duration,
+}
+
+impl Batch {
+    fn new(pending: Vec<Pending>) -> Self {
+        let (records, waiting) = pending.into_iter().map(|pending| (pending.record, pending.written)).unzip();
+        Self { records, waiting, due: Instant::now(), pause: FIRST_LOCKED_PAUSE }
+    }
+
+    /// Splits into the records at these positions, and the others.
+    fn part(self, places: &[usize]) -> (Self, Self) {
+        let empty = || Self { records: Vec::new(), waiting: Vec::new(), due: self.due, pause: self.pause };
+        let (mut these, mut others) = (empty(), empty());
+        for (place, (record, waiting)) in self.records.into_iter().zip(self.waiting).enumerate() {
+            let part = if places.contains(&place) { &mut these } else { &mut others };
+            part.records.push(record);
+            part.waiting.push(waiting);
+        }
+        (these, others)
+    }
+
+    /// A single record has no halves.
+    fn halves(mut self) -> Result<[Self; 2], Self> {
+        if self.records.len() < 2 {
+            return Err(self);
+        }
+        let middle = self.records.len() / 2;
+        let (records, waiting) = (self.records.split_off(middle), self.waiting.split_off(middle));
+        let second = Self { records, waiting, due: self.due, pause: self.pause };
+        Ok([self, second])
+    }
+
+    /// Due after its pause; the next pause is longer.
+    fn postponed(self) -> Self {
+        let due = Instant::now() + self.pause;
+        Self { due, pause: (self.pause * 2).min(LONGEST_LOCKED_PAUSE), ..self }
+    }
+
+    fn tell(self, answer: &Result<(), Refused>) {
+        for written in self.waiting {
+            // The receiver is gone when the process was told to exit at once.
+            let _ = written.send(answer.clone());
+        }
+    }
+}
+
+/// How many of the first records form one batch.
 fn portion(pending: &[Pending]) -> usize {
     let mut bytes = 0;
     let fits = |pending: &&Pending| {
@@ -178,3 +291,6 @@ fn portion(pending: &[Pending]) -> usize {
     };
     pending.iter().take_while(fits).count().max(1)
 }
+
+#[cfg(test)]
+mod tests;

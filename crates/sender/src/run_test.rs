@@ -1,5 +1,5 @@
-//! A test, from the form that names its target to the answer: one attempt by the code of a delivery, never repeated. It
-//! works in every status of a webhook and changes none.
+//! A test delivery, from the stored form to the reply: one attempt by the code of a delivery, never retried. It works
+//! in every status of a webhook and changes none.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,28 +15,27 @@ use tracing::{info, warn};
 use wire::event_body::test_body;
 use wire::{CrmEvent, TestAnswer, TestAttempt, TestRequest};
 
-use crate::attempt::{Made, make, now};
+use crate::attempt::{PostedAttempt, make, now};
 use crate::metrics::SenderMetrics;
 use crate::targets::{Endpoint, Target};
 
-/// CloudEvents `source` of examples.
+/// CloudEvents `source` of example events.
 const SOURCE: &str = "/easycrm/webhooks/test";
-/// Longest wait for the log: somebody waits for the answer.
+/// Timeout for writing the log: a user waits for the reply.
 const LOG_PATIENCE: Duration = Duration::from_secs(3);
 
-/// The parts a test needs.
+/// The parts a test delivery needs.
 pub struct TestRunner {
-    /// Forms and log.
+    /// Forms and delivery log.
     pub database: Database,
-    /// Posts to customers.
+    /// Posts to receivers.
     pub outbound: Outbound,
-    /// Which addresses may be dialled.
+    /// The address policy.
     pub policy: AddressPolicy,
-    /// What is told to Prometheus.
     pub metrics: Arc<SenderMetrics>,
 }
 
-/// What is posted.
+/// The posted example event.
 struct Example {
     id: DeliveryId,
     event_id: String,
@@ -44,7 +43,7 @@ struct Example {
 }
 
 impl TestRunner {
-    /// Makes the test. `None` when it is made already, or nobody wants it any more.
+    /// Makes the attempt. `None` when it is made already, or was cancelled.
     pub async fn run(&self, request: &TestRequest) -> Option<TestAnswer> {
         let form = match self.database.take_test_request(&request.account, request.test).await {
             Ok(form) => form?,
@@ -56,32 +55,32 @@ impl TestRunner {
         let example = Example::new(request, event_type);
         let target = self.target(&form.url, &form.secrets);
         let made = make(&self.outbound, &target, example.id, &example.body).await?;
-        self.tell(request, &form, &made);
+        self.log_outcome(request, &form, &made);
         let answer = answer(&made);
         self.log(request, form, example, made).await;
         Some(TestAnswer::Attempted(answer))
     }
 
-    /// Under the rules of a delivery: a URL that is not allowed any more is not dialled.
+    /// By the rules of a delivery: a URL that the address policy no longer allows is not dialled.
     fn target(&self, url: &str, secrets: &[SigningSecret]) -> Target {
         let target = EndpointUrl::parse(url, &self.policy).ok().and_then(|url| outbound::Target::new(&url).ok());
         target.map_or(Target::NotAllowed, |target| {
             let keys = secrets.iter().map(SigningSecret::key).collect();
-            Target::Ready(Box::new(Endpoint { target, keys }))
+            Target::Ready(Box::new(Endpoint { target, url: url.into(), keys }))
         })
     }
 
-    fn tell(&self, request: &TestRequest, form: &TestForm, made: &Made) {
+    fn log_outcome(&self, request: &TestRequest, form: &TestForm, made: &PostedAttempt) {
         let ended = &made.ended;
         self.metrics.attempts.with((ended.outcome, Trigger::Test)).inc();
         let webhook_id = form.webhook.map(|webhook| webhook.to_string());
         info!(trace_id = trace_id(request), test = %request.test, webhook_id, account = request.account.as_str(),
             event_type = form.event_type, outcome = ended.outcome.as_str(), status_code = ended.http_status,
-            duration_ms = made.response_time_ms(), error = ended.error, "test made");
+            duration_ms = made.response_time_ms(), error = ended.error, "test delivery attempted");
     }
 
-    /// Keeps the test of a saved webhook. That it cannot be kept is no reason to withhold the answer.
-    async fn log(&self, request: &TestRequest, form: TestForm, example: Example, made: Made) {
+    /// Records the test delivery of a saved webhook. A failure to record does not withhold the reply.
+    async fn log(&self, request: &TestRequest, form: TestForm, example: Example, made: PostedAttempt) {
         let Some(webhook) = form.webhook else { return };
         let response_time_ms = made.response_time_ms();
         let record = TestRecord {
@@ -101,14 +100,19 @@ impl TestRunner {
         };
         match timeout(LOG_PATIENCE, self.database.record_test(&record)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => warn!(%error, test = %request.test, "a test is missing from the log"),
-            Err(_) => warn!(test = %request.test, "a test may be missing from the log: the database is slow"),
+            Ok(Err(error)) => {
+                let error = &error as &dyn std::error::Error;
+                warn!(error, test = %request.test, "cannot record a test delivery in the delivery log")
+            }
+            Err(_) => {
+                warn!(test = %request.test, "a test delivery may be missing from the log: the database is slow")
+            }
         }
     }
 }
 
 impl Example {
-    /// The catalogue's example, as if it had happened just now.
+    /// The catalogue's example, as an event of now.
     fn new(request: &TestRequest, event_type: EventType) -> Self {
         let event_id = format!("test-{}", request.test);
         let event = CrmEvent {
@@ -122,12 +126,12 @@ impl Example {
             data: event_type.example_data().into(),
         };
         let body = test_body(&event, now());
-        // The test's own id: no event has it, and no other test.
+        // The id of the test delivery: unique among events and test deliveries.
         Self { id: request.test.into(), event_id, body }
     }
 }
 
-fn answer(made: &Made) -> TestAttempt {
+fn answer(made: &PostedAttempt) -> TestAttempt {
     TestAttempt {
         outcome: made.ended.outcome,
         http_status: made.ended.http_status,
@@ -137,7 +141,7 @@ fn answer(made: &Made) -> TestAttempt {
 }
 
 fn impossible(request: &TestRequest, reason: &str) -> TestAnswer {
-    warn!(trace_id = trace_id(request), test = %request.test, reason, "a test cannot be made");
+    warn!(trace_id = trace_id(request), test = %request.test, reason, "cannot make a test delivery");
     TestAnswer::NotAttempted
 }
 

@@ -1,265 +1,241 @@
-//! How many requests may be in flight: in this process, and of those to one webhook. A webhook that hangs, fails or
-//! floods waits for itself alone.
+//! Slots: how many requests may be in flight, in this process, and of those to one webhook, account and receiver host.
+//! A webhook that hangs, fails, floods or is throttled delays only itself.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod limits;
+mod pool;
+mod queue;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{AdaptiveLimit, Standing, WebhookId};
+use domain::{AccountName, Claim, Deferral, DeferralCause, HealthClass, Lane, NotNow, SlotUse, Throttle, WebhookId};
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-/// Webhooks of which is remembered how they answered, and for how long after their last attempt.
+pub use limits::SlotLimits;
+use pool::{Permit, SlotPool};
+use queue::{Joined, Turn, WebhookQueue};
+
+/// Capacity and idle TTL of the per-webhook cache of limits.
 const REMEMBERED: u64 = 50_000;
 const REMEMBERED_FOR: Duration = Duration::from_secs(600);
+/// Queue timeout for a slot, unless the webhook is quick: then the claim is repeated at this interval.
+const SLOT_TIMEOUT: Duration = Duration::from_millis(250);
+/// Total queue timeout of a quick webhook's job: the jobs ahead of it would have been quick.
+const MAX_SLOT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The process' slots. Clones share them.
+/// The slots of the process. Clones share them.
 #[derive(Clone)]
 pub struct Slots {
-    pools: Arc<Pools>,
-    most_per_webhook: u32,
-    webhooks: Cache<WebhookId, Arc<Line>>,
+    pool: Arc<SlotPool>,
+    /// By lane, bounds the waiting jobs of webhooks that are not quick, to leave room in the prefetch window.
+    waiting: [Places; Lane::ALL.len()],
+    limits: SlotLimits,
+    webhooks: Cache<WebhookId, Arc<WebhookQueue>>,
+    /// Origin of the times in throttles.
+    origin: Instant,
 }
 
-/// Slots by who may take them: half by webhooks that are slow or do not answer, three quarters by these and by those of
-/// which nothing is known, all by everyone.
-struct Pools {
-    all: Arc<Semaphore>,
-    not_quick: Arc<Semaphore>,
-    slow: Arc<Semaphore>,
+/// A request for a slot.
+#[derive(Debug, Clone, Copy)]
+pub struct SlotRequest<'a> {
+    /// The webhook.
+    pub webhook: WebhookId,
+    /// Tenant that owns the webhook.
+    pub account: &'a AccountName,
+    /// Receiver's host.
+    pub host: &'a str,
+    /// The delivery has a rate of its own: from the outbox relay or the retry ladder.
+    pub released: bool,
+    /// By which the job came. Those that wait in one are not in the way of those of the other.
+    pub lane: Lane,
+    /// Size of the payload.
+    pub bytes: usize,
 }
 
-/// The attempts of one webhook: those under way, and the jobs that wait for their turn.
-struct Line(Mutex<State>);
-
-struct State {
-    limit: AdaptiveLimit,
-    under_way: u32,
-    /// While attempts are under way: since when none was answered.
-    silent_since: Instant,
-    waiting: VecDeque<oneshot::Sender<Turn>>,
+/// Places to wait, and the KiB of large payloads that may wait. Clones share them.
+#[derive(Clone)]
+struct Places {
+    places: Arc<Semaphore>,
+    excess: Arc<Semaphore>,
 }
 
-/// A place among a webhook's attempts under way; dropping it lets the next one go.
-struct Turn(Option<Arc<Line>>);
+/// The right to wait in this process.
+struct Place {
+    _place: OwnedSemaphorePermit,
+    _excess: OwnedSemaphorePermit,
+}
 
-/// The right to make one request. It ends with [`Slot::ended`], or unused.
+impl Places {
+    fn new(places: usize, excess: u32) -> Self {
+        Self { places: Arc::new(Semaphore::new(places)), excess: Arc::new(Semaphore::new(excess as usize)) }
+    }
+
+    fn take(&self, excess: u32) -> Option<Place> {
+        let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        let excess = Arc::clone(&self.excess).try_acquire_many_owned(excess).ok()?;
+        Some(Place { _place: place, _excess: excess })
+    }
+}
+
+/// The right to make one request. It ends with [`Slot::ended`] or [`Slot::deferred`], or unused.
 pub struct Slot {
     turn: Turn,
-    _permits: [Option<OwnedSemaphorePermit>; 3],
+    began: Instant,
+    origin: Instant,
+    _permit: Permit,
 }
 
-/// The job would wait here for too long, in the place of jobs for others.
-#[derive(Debug, PartialEq, Eq)]
-pub struct AtItsLimit;
+/// Why the job is spilled: waiting here, it would occupy the prefetch window of other webhooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpillReason {
+    /// The webhook is at its limit.
+    AtLimit,
+    /// The webhook is throttled, or no slot is free.
+    Deferred(Deferral),
+    /// Deliveries in the outbox go first, because the receiver limits the rate.
+    BacklogFirst,
+}
+
+impl From<NotNow> for SpillReason {
+    fn from(not_now: NotNow) -> Self {
+        match not_now {
+            NotNow::Closed(deferral) => Self::Deferred(deferral),
+            NotNow::BacklogFirst => Self::BacklogFirst,
+        }
+    }
+}
 
 impl Slots {
-    /// `most_per_webhook` of `all` at most go to one webhook.
-    pub fn new(all: usize, most_per_webhook: usize) -> Self {
-        let pool = |size: usize| Arc::new(Semaphore::new(size.max(1)));
+    /// The slots of a process with these limits.
+    pub fn new(limits: SlotLimits) -> Self {
+        let places = (limits.all as usize / 4).max(1);
         Self {
-            pools: Arc::new(Pools { all: pool(all), not_quick: pool(all * 3 / 4), slow: pool(all / 2) }),
-            most_per_webhook: u32::try_from(most_per_webhook).unwrap_or(u32::MAX),
-            webhooks: Cache::builder().max_capacity(REMEMBERED).time_to_idle(REMEMBERED_FOR).build(),
+            pool: Arc::new(SlotPool::new(limits)),
+            waiting: std::array::from_fn(|_| Places::new(places, limits.excess_waiting())),
+            limits,
+            webhooks: Cache::builder()
+                .max_capacity(REMEMBERED)
+                .time_to_idle(REMEMBERED_FOR)
+                // The default policy may refuse a newcomer, whose limit and throttle would be forgotten at once.
+                .eviction_policy(EvictionPolicy::lru())
+                .build(),
+            origin: Instant::now(),
         }
     }
 
-    /// Waits for a slot, as long as that hurts nobody else.
+    /// Waits for a slot, as long as that delays no other webhook.
     ///
     /// # Errors
-    /// [`AtItsLimit`] when the webhook has more under way than it absorbs.
-    pub async fn take(&self, webhook: WebhookId) -> Result<Slot, AtItsLimit> {
-        let most = self.most_per_webhook;
-        let line = self.webhooks.get_with(webhook, || Arc::new(Line::new(most)));
-        let (standing, patience) = {
-            let state = line.lock();
-            (state.limit.standing(), state.patience(state.waiting.len()))
-        };
-        let turn = match line.join(patience.is_some()) {
-            Joined::Now(turn) => turn,
-            Joined::Waits(turn) => line.wait(turn, patience.unwrap_or_default()).await?,
-            Joined::Refused => return Err(AtItsLimit),
-        };
-        self.pools.admit(turn, standing, patience.unwrap_or(Duration::from_secs(1))).await
+    /// [`SpillReason`] when the delivery has to be spilled.
+    pub async fn take(&self, request: SlotRequest<'_>) -> Result<Slot, SpillReason> {
+        let most = self.limits.per_webhook;
+        let queue = self.webhooks.get_with(request.webhook, || Arc::new(WebhookQueue::new(most)));
+        self.admit(&queue, request)?;
+        let turn = self.turn(&queue, request).await?;
+        // The webhook may have been throttled while the job waited for its turn.
+        self.admit(&queue, request)?;
+        let permit = self.permit(&queue, request).await?;
+        Ok(Slot { turn, began: Instant::now(), origin: self.origin, _permit: permit })
     }
-}
 
-impl Pools {
-    async fn admit(&self, turn: Turn, standing: Standing, patience: Duration) -> Result<Slot, AtItsLimit> {
-        let never_closed = "the semaphores are never closed";
-        let of = |pool: &Arc<Semaphore>| Arc::clone(pool).acquire_owned();
-        let others = async {
-            let slow = match standing {
-                Standing::Slow => Some(of(&self.slow).await.expect(never_closed)),
-                Standing::Quick | Standing::Unknown => None,
+    /// Resets the throttle: the webhook was changed.
+    pub fn forget_throttle(&self, webhook: WebhookId) {
+        if let Some(queue) = self.webhooks.get(&webhook) {
+            queue.lock().throttle = Throttle::default();
+        }
+    }
+
+    fn admit(&self, queue: &WebhookQueue, request: SlotRequest<'_>) -> Result<(), SpillReason> {
+        let now = self.origin.elapsed();
+        Ok(queue.lock().throttle.admit(now, request.released)?)
+    }
+
+    async fn turn(&self, queue: &Arc<WebhookQueue>, request: SlotRequest<'_>) -> Result<Turn, SpillReason> {
+        let (queue_timeout, health_class) = {
+            let state = queue.lock();
+            (state.queue_timeout(state.waiting()), state.health_class())
+        };
+        let place = self.place_to_wait(health_class, request);
+        match queue.join(queue_timeout.is_some() && place.is_some()) {
+            Joined::Now(turn) => Ok(turn),
+            Joined::Waits(turn) => {
+                queue.wait(turn, queue_timeout.unwrap_or_default()).await.ok_or(SpillReason::AtLimit)
+            }
+            Joined::Refused => Err(SpillReason::AtLimit),
+        }
+    }
+
+    /// The right to wait in this process, in the lane's prefetch window. Quick webhooks return it soon; the jobs of others
+    /// are limited so that they never fill the window.
+    fn place_to_wait(&self, health_class: HealthClass, request: SlotRequest<'_>) -> Option<Option<Place>> {
+        match health_class {
+            HealthClass::Quick => Some(None),
+            _ => self.waiting[request.lane as usize].take(self.limits.excess_of(request.bytes)).map(Some),
+        }
+    }
+
+    /// Waits for a slot, and begins the attempt. If webhooks that respond hold all slots, waiting is right; a webhook that
+    /// falls silent meanwhile stops waiting.
+    async fn permit(&self, queue: &Arc<WebhookQueue>, request: SlotRequest<'_>) -> Result<Permit, SpillReason> {
+        let (since, mut first) = (Instant::now(), None);
+        loop {
+            first = first.or_else(|| queue.first());
+            let (health_class, under_way) = {
+                let state = queue.lock();
+                (state.health_class(), state.under_way(first.is_some()))
             };
-            let not_quick = match standing {
-                Standing::Slow | Standing::Unknown => Some(of(&self.not_quick).await.expect(never_closed)),
-                Standing::Quick => None,
-            };
-            (slow, not_quick)
-        };
-        let (slow, not_quick) = tokio::time::timeout(patience, others).await.map_err(|_| AtItsLimit)?;
-        let all = of(&self.all).await.expect(never_closed);
-        Ok(Slot { turn, _permits: [Some(all), not_quick, slow] })
-    }
-}
-
-enum Joined {
-    Now(Turn),
-    Waits(oneshot::Receiver<Turn>),
-    Refused,
-}
-
-impl Line {
-    fn new(most: u32) -> Self {
-        let (limit, silent_since) = (AdaptiveLimit::new(most), Instant::now());
-        Self(Mutex::new(State { limit, under_way: 0, silent_since, waiting: VecDeque::new() }))
-    }
-
-    fn join(self: &Arc<Self>, may_wait: bool) -> Joined {
-        let mut state = self.lock();
-        if state.under_way < state.limit.limit() && state.waiting.is_empty() {
-            state.begin();
-            return Joined::Now(Turn(Some(Arc::clone(self))));
-        }
-        if !may_wait {
-            return Joined::Refused;
-        }
-        let (turn, waits) = oneshot::channel();
-        state.waiting.push_back(turn);
-        Joined::Waits(waits)
-    }
-
-    /// Waits for the turn. A job that came when nothing was known of the webhook gets what patience it would have now.
-    async fn wait(&self, mut turn: oneshot::Receiver<Turn>, patience: Duration) -> Result<Turn, AtItsLimit> {
-        if let Ok(turn) = tokio::time::timeout(patience, &mut turn).await {
-            return turn.map_err(|_| AtItsLimit);
-        }
-        let now = self.lock().patience(0).unwrap_or_default();
-        let turn = tokio::time::timeout(now.saturating_sub(patience), turn).await;
-        turn.map_err(|_| AtItsLimit)?.map_err(|_| AtItsLimit)
-    }
-
-    /// One attempt less is under way; as many of those that wait may go as the limit allows.
-    fn leave(self: &Arc<Self>) {
-        let mut state = self.lock();
-        state.under_way -= 1;
-        while state.under_way < state.limit.limit() {
-            let Some(next) = state.waiting.pop_front() else { return };
-            match next.send(Turn(Some(Arc::clone(self)))) {
-                Ok(()) => state.begin(),
-                // Nobody waits any more. The turn must not leave by being dropped: it never was under way.
-                Err(mut turn) => turn.0 = None,
+            let (account, host) = (request.account.clone(), request.host.into());
+            let claim = Claim { account, host, health_class, under_way, excess: self.limits.excess_of(request.bytes) };
+            let place = self.place_to_wait(health_class, request);
+            let queue_timeout = if place.is_some() { SLOT_TIMEOUT } else { Duration::ZERO };
+            let asked = Instant::now();
+            if let Some(permit) = self.pool.permit(claim, request.lane, queue_timeout).await {
+                queue.lock().begin();
+                return Ok(permit);
+            }
+            match health_class {
+                // Refused at once because too many wait already: repeating the claim would be a busy loop.
+                HealthClass::Quick if asked.elapsed() >= queue_timeout && since.elapsed() < MAX_SLOT_TIMEOUT => {}
+                // It would have had its slot if its own attempts had ended.
+                HealthClass::Hanging => return Err(SpillReason::AtLimit),
+                _ => return Err(SpillReason::Deferred(Deferral::new(DeferralCause::Crowded, None))),
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn begin(&mut self) {
-        if self.under_way == 0 {
-            self.silent_since = Instant::now();
-        }
-        self.under_way += 1;
-    }
-
-    fn patience(&self, waiting: usize) -> Option<Duration> {
-        let silence = if self.under_way == 0 { Duration::ZERO } else { self.silent_since.elapsed() };
-        self.limit.patience(waiting, silence)
     }
 }
 
 impl Slot {
-    /// The attempt was made: what it showed about the webhook counts for those after it.
-    pub fn ended(self, answered: bool, took: Duration) {
-        if let Some(line) = &self.turn.0 {
-            let mut state = line.lock();
-            state.limit.attempt_ended(answered, took);
-            if answered {
-                state.silent_since = Instant::now();
-            }
+    /// The attempt was made and says something about the receiver. `throttled`: the receiver's rate limit.
+    pub fn ended(self, answered: bool, throttled: Option<Deferral>) {
+        let Some(queue) = self.turn.queue() else { return };
+        let mut state = queue.lock();
+        let (held, busy) = (self.began.elapsed(), state.is_busy());
+        state.limit.attempt_ended(SlotUse { answered, throttled: throttled.is_some(), held, busy });
+        if let Some(deferral) = throttled {
+            state.throttle.defer(self.origin.elapsed(), deferral);
+        }
+        if answered {
+            state.answered();
+        }
+    }
+
+    /// The attempt failed on our side, which says nothing about the receiver. Other deliveries wait for the same time.
+    pub fn deferred(self, deferral: Deferral) {
+        if let Some(queue) = self.turn.queue() {
+            queue.lock().throttle.defer(self.origin.elapsed(), deferral);
         }
     }
 }
 
-impl Drop for Turn {
+impl Drop for Slot {
     fn drop(&mut self) {
-        if let Some(line) = self.0.take() {
-            line.leave();
+        if let Some(queue) = self.turn.queue() {
+            queue.lock().end();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TIMEOUT: Duration = Duration::from_secs(15);
-    const MILLISECOND: Duration = Duration::from_millis(1);
-
-    async fn taken(slots: &Slots, webhook: WebhookId, count: usize) -> Vec<Slot> {
-        let mut taken = Vec::new();
-        for _ in 0..count {
-            taken.push(slots.take(webhook).await.ok().unwrap());
-        }
-        taken
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_webhook_that_hangs_keeps_its_jobs_waiting_for_a_moment_only_and_then_not_at_all() {
-        let (slots, hanging) = (Slots::new(512, 64), WebhookId::generate());
-        let under_way = taken(&slots, hanging, 4).await;
-        let began = tokio::time::Instant::now();
-        assert_eq!(slots.take(hanging).await.err(), Some(AtItsLimit));
-        assert!(began.elapsed() >= Duration::from_millis(250));
-        under_way.into_iter().for_each(|slot| slot.ended(false, TIMEOUT));
-        let one = slots.take(hanging).await.ok().unwrap();
-        let began = tokio::time::Instant::now();
-        assert_eq!(slots.take(hanging).await.err(), Some(AtItsLimit));
-        assert_eq!(began.elapsed(), Duration::ZERO);
-        one.ended(true, MILLISECOND);
-        drop(taken(&slots, hanging, 2).await);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn however_many_hang_the_others_get_their_slots() {
-        let (slots, quick) = (Slots::new(16, 4), WebhookId::generate());
-        taken(&slots, quick, 1).await.into_iter().for_each(|slot| slot.ended(true, MILLISECOND));
-        let mut hanging = Vec::new();
-        for _ in 0..20 {
-            let webhook = WebhookId::generate();
-            let known_to_hang = slots.take(webhook).await;
-            if let Ok(slot) = known_to_hang {
-                slot.ended(false, TIMEOUT);
-            }
-            hanging.extend(slots.take(webhook).await);
-        }
-        assert_eq!(hanging.len(), 8, "half of all");
-        let unknown = slots.take(WebhookId::generate()).await;
-        assert!(unknown.is_ok());
-        assert_eq!(taken(&slots, quick, 4).await.len(), 4);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn those_that_wait_go_in_their_order_as_soon_as_there_is_room() {
-        let (slots, webhook) = (Slots::new(16, 1), WebhookId::generate());
-        taken(&slots, webhook, 1).await.into_iter().for_each(|slot| slot.ended(true, MILLISECOND));
-        let first = slots.take(webhook).await.ok().unwrap();
-        let given_up = tokio::time::timeout(MILLISECOND, slots.take(webhook)).await;
-        assert!(given_up.is_err());
-        let second = tokio::spawn({
-            let slots = slots.clone();
-            async move { slots.take(webhook).await.map(|slot| slot.ended(true, MILLISECOND)) }
-        });
-        tokio::task::yield_now().await;
-        drop(first);
-        assert_eq!(second.await.unwrap(), Ok(()));
-        assert!(slots.take(webhook).await.is_ok(), "a turn that nobody waited for any more is not lost");
     }
 }

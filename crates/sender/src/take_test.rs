@@ -1,10 +1,10 @@
-//! The loop of tests: take a request, hand it to a task of its own, answer, acknowledge.
+//! The loop of test deliveries: consume a request, process it in a task of its own, reply, acknowledge.
 //!
-//! Tests have few places of their own, so that slow ones take none from deliveries.
+//! Test deliveries have a few slots of their own, so that slow ones take none from deliveries.
 
 use std::sync::Arc;
 
-use broker::{Consumer, Incoming, Publisher};
+use broker::{Consumer, Incoming, Intake, PublishError, Publisher, topology};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -13,24 +13,25 @@ use wire::TestRequest;
 
 use crate::run_test::TestRunner;
 
-/// Tests under way at once in this process, which is also how many requests it takes.
-pub const TESTS_AT_ONCE: u16 = 16;
+/// Test deliveries in flight at once in this process, and the prefetch of requests.
+pub const TESTS: Intake = Intake { queue: topology::TESTS, messages: 16, bytes: 4 * 1024 * 1024 };
 
 /// The loop's parts.
 pub struct TestLoop {
-    /// Makes the tests.
+    /// Makes the test deliveries.
     pub runner: Arc<TestRunner>,
-    /// Sends answers.
+    /// Sends replies.
     pub publisher: Publisher,
 }
 
 impl TestLoop {
-    /// Runs until `stop`, then waits for the tests under way.
+    /// Runs until `stop`, then waits for the test deliveries in flight.
     pub async fn run(self, mut consumer: Consumer, stop: CancellationToken) {
-        let (places, tests) = (Arc::new(Semaphore::new(TESTS_AT_ONCE.into())), TaskTracker::new());
+        let (places, tests) = (Arc::new(Semaphore::new(TESTS.messages.into())), TaskTracker::new());
         loop {
             let next = async {
-                // What was taken before a connection was lost is still under way, so the prefetch alone is no limit.
+                // Requests consumed before a connection was lost are still in flight, so the prefetch alone is no
+                // limit.
                 let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
                 (place, consumer.next().await)
             };
@@ -45,27 +46,29 @@ impl TestLoop {
                 drop(place);
             });
         }
-        consumer.stop().await;
+        consumer.cancel().await;
         tests.close();
         tests.wait().await;
-        consumer.rest().await;
+        consumer.close().await;
     }
 }
 
-/// A request that no answer can be made to is acknowledged all the same: nobody could do more about it.
+/// A request whose reply cannot be sent is acknowledged all the same: redelivering it would not help.
 async fn serve(runner: &TestRunner, publisher: &Publisher, incoming: Incoming) {
     let answer = match TestRequest::decode(incoming.body.clone()) {
         Ok(request) => runner.run(&request).await,
         Err(error) => {
-            warn!(%error, "a request for a test cannot be read");
+            warn!(error = &error as &dyn std::error::Error, "cannot decode a test delivery request");
             None
         }
     };
     let message = answer.and_then(|answer| incoming.answer(answer.encode()));
-    if let Some(message) = message
-        && publisher.publish(&message.content_type(wire::TEST_ANSWER)).await.is_err()
-    {
-        return;
+    if let Some(message) = message {
+        match publisher.publish(&message.content_type(wire::TEST_ANSWER)).await {
+            Ok(()) => {}
+            Err(PublishError::Refused(refusal)) => warn!(%refusal, "cannot send the reply to a test delivery request"),
+            Err(PublishError::Closed) => return,
+        }
     }
     incoming.acknowledgement.acknowledge();
 }

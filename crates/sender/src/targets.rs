@@ -1,37 +1,42 @@
-//! What is known of webhooks: a bounded cache in front of the database, emptied by what the database tells.
+//! The cached settings of webhooks: a bounded cache in front of the database, invalidated by its notifications.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use domain::{AddressPolicy, EndpointUrl, SigningKey, WebhookId};
+use domain::{AccountName, AddressPolicy, EndpointUrl, SigningKey, WebhookId};
 use moka::future::Cache;
+use moka::policy::EvictionPolicy;
 use runtime::Condition;
 use store::changes::{Change, listen};
 use store::{Database, StoreError};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// Webhooks remembered. Each holds a URL and a key or two: a few hundred bytes.
+use crate::slots::Slots;
+
+/// Cache capacity. A webhook holds a URL and a key or two: a few hundred bytes.
 const CAPACITY: u64 = 20_000;
-/// A replaced secret stops signing without anybody telling; so does this memory.
+/// TTL: a replaced secret stops signing without a notification.
 const TIME_TO_LIVE: Duration = Duration::from_secs(60);
-/// Changes waiting to be applied; more wait in the database.
+/// Changes waiting to be applied; further ones wait in the database.
 const CHANGES: usize = 1024;
 
-/// A webhook, ready to be posted to.
+/// A webhook, prepared for posting.
 #[derive(Debug)]
 pub enum Target {
     /// As configured.
     Ready(Box<Endpoint>),
-    /// Nothing is sent to it until it is resumed.
+    /// Nothing is sent until it is resumed.
     Paused,
-    /// Its URL is not allowed (any more).
+    /// The address policy does not allow its URL (any more).
     NotAllowed,
     /// Its secret does not decrypt.
     SecretUnreadable,
-    /// There is no such webhook (any more).
+    /// The webhook does not exist (any more).
     Deleted,
+    /// It belongs to another account than the given one.
+    OfAnotherAccount,
 }
 
 impl Target {
@@ -39,36 +44,74 @@ impl Target {
     pub fn is_paused(&self) -> bool {
         matches!(self, Self::Paused)
     }
+
+    /// The webhook's URL, if it can be posted to.
+    pub fn url(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Ready(endpoint) => Some(&endpoint.url),
+            Self::Paused | Self::NotAllowed | Self::SecretUnreadable | Self::Deleted | Self::OfAnotherAccount => None,
+        }
+    }
+
+    /// The receiver's host; empty if nothing is dialled.
+    pub fn host(&self) -> &str {
+        match self {
+            Self::Ready(endpoint) => endpoint.target.host(),
+            Self::Paused | Self::NotAllowed | Self::SecretUnreadable | Self::Deleted | Self::OfAnotherAccount => "",
+        }
+    }
 }
 
-/// Where to post and what to sign with.
+/// Where to post, and the keys to sign with.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// Where to.
+    /// The endpoint.
     pub target: outbound::Target,
+    /// Its URL, as the database has it.
+    pub url: Arc<str>,
     /// The current key first.
     pub keys: Vec<SigningKey>,
 }
 
-/// The webhooks' settings. Clones share the cache.
+/// A cached webhook.
+#[derive(Clone)]
+struct Known {
+    /// `None` if it is deleted, or its secret does not decrypt.
+    account: Option<AccountName>,
+    target: Arc<Target>,
+}
+
+/// The cached settings of webhooks. Clones share the cache.
 #[derive(Clone)]
 pub struct Targets {
     database: Database,
     policy: AddressPolicy,
-    cache: Cache<WebhookId, Arc<Target>>,
-    /// While changes are not heard, what is remembered cannot be trusted.
+    cache: Cache<WebhookId, Known>,
+    /// Whether notifications arrive; otherwise the cache cannot be trusted.
     heard: Arc<AtomicBool>,
-    /// Changes heard so far.
+    /// Number of notifications so far.
     changes: Arc<AtomicU64>,
+    /// Holds the throttles to reset when a webhook changes.
+    slots: Slots,
 }
 
 impl Targets {
     /// Follows the changes of webhooks until `stop`.
-    pub fn follow(database: Database, policy: AddressPolicy, condition: Condition, stop: CancellationToken) -> Self {
-        let cache = Cache::builder().max_capacity(CAPACITY).time_to_live(TIME_TO_LIVE).build();
+    pub fn follow(
+        database: Database,
+        policy: AddressPolicy,
+        slots: Slots,
+        condition: Condition,
+        stop: CancellationToken,
+    ) -> Self {
+        let cache = Cache::builder()
+            .max_capacity(CAPACITY)
+            .time_to_live(TIME_TO_LIVE)
+            .eviction_policy(EvictionPolicy::lru())
+            .build();
         let (sender, changes) = mpsc::channel(CHANGES);
         tokio::spawn(listen(database.clone(), sender));
-        let targets = Self { database, policy, cache, heard: Arc::default(), changes: Arc::default() };
+        let targets = Self { database, policy, cache, heard: Arc::default(), changes: Arc::default(), slots };
         let follower = targets.clone();
         tokio::spawn(async move {
             tokio::select! {
@@ -83,7 +126,10 @@ impl Targets {
         while let Some(change) = changes.recv().await {
             self.changes.fetch_add(1, Ordering::AcqRel);
             match change {
-                Change::Webhook { webhook, .. } => self.cache.invalidate(&webhook).await,
+                Change::Webhook { webhook, .. } => {
+                    self.cache.invalidate(&webhook).await;
+                    self.slots.forget_throttle(webhook);
+                }
                 Change::Everything => {
                     self.cache.invalidate_all();
                     self.heard.store(true, Ordering::Release);
@@ -97,31 +143,37 @@ impl Targets {
         }
     }
 
-    /// What is known of a webhook; read from the database when it is not remembered.
+    /// The settings of a webhook of this account, from the cache or the database.
     ///
     /// # Errors
-    /// When it has to be read and cannot be.
-    pub async fn get(&self, webhook: WebhookId) -> Result<Arc<Target>, Arc<StoreError>> {
+    /// When it has to be read from the database and cannot be.
+    pub async fn get(&self, webhook: WebhookId, account: &AccountName) -> Result<Arc<Target>, Arc<StoreError>> {
+        let known = self.known(webhook).await?;
+        let is_anothers = known.account.is_some_and(|owner| owner != *account);
+        Ok(if is_anothers { Arc::new(Target::OfAnotherAccount) } else { known.target })
+    }
+
+    async fn known(&self, webhook: WebhookId) -> Result<Known, Arc<StoreError>> {
         if !self.heard.load(Ordering::Acquire) {
             return self.read(webhook).await.map_err(Arc::new);
         }
         let before = self.changes.load(Ordering::Acquire);
         let target = self.cache.try_get_with(webhook, self.read(webhook)).await?;
-        // A change heard while the row was being read may have come too early to throw out what was read.
+        // A notification that arrived during the read may have come too early to invalidate its result.
         if self.changes.load(Ordering::Acquire) != before {
             self.cache.invalidate(&webhook).await;
         }
         Ok(target)
     }
 
-    async fn read(&self, webhook: WebhookId) -> Result<Arc<Target>, StoreError> {
-        let target = match self.database.target(webhook).await {
-            Ok(None) => Target::Deleted,
-            Ok(Some(stored)) => self.prepare(&stored),
-            Err(StoreError::Secret) => Target::SecretUnreadable,
+    async fn read(&self, webhook: WebhookId) -> Result<Known, StoreError> {
+        let (account, target) = match self.database.target(webhook).await {
+            Ok(None) => (None, Target::Deleted),
+            Ok(Some(stored)) => (Some(stored.account.clone()), self.prepare(&stored)),
+            Err(StoreError::Secret) => (None, Target::SecretUnreadable),
             Err(error) => return Err(error),
         };
-        Ok(Arc::new(target))
+        Ok(Known { account, target: Arc::new(target) })
     }
 
     fn prepare(&self, stored: &store::webhooks::Target) -> Target {
@@ -131,6 +183,6 @@ impl Targets {
         let Ok(url) = EndpointUrl::parse(&stored.url, &self.policy) else { return Target::NotAllowed };
         let Ok(target) = outbound::Target::new(&url) else { return Target::NotAllowed };
         let keys = stored.secrets.iter().map(domain::SigningSecret::key).collect();
-        Target::Ready(Box::new(Endpoint { target, keys }))
+        Target::Ready(Box::new(Endpoint { target, url: stored.url.as_str().into(), keys }))
     }
 }

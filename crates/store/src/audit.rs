@@ -1,15 +1,17 @@
-//! The audit trail: who did what to which webhook, and when. It is only ever added to.
+//! The audit trail: who did what, to which webhook, and when. Append-only; expired entries are deleted by its own
+//! retention, which is longer than that of the delivery log.
 
 use domain::{AccountName, AuditAction, WebhookId};
 use jiff::Timestamp;
-use tokio_postgres::{GenericClient, Row};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::bearer::{Bearer, Who};
+use crate::connection::Connection;
 use crate::database::Database;
 use crate::error::StoreError;
 
-/// One line of the trail.
+/// An entry of the audit trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
     /// Its id.
@@ -18,66 +20,99 @@ pub struct AuditEntry {
     pub at: Timestamp,
     /// Who did it.
     pub by: Who,
-    /// What their token is for; empty for one that has no name, and for a person without one.
+    /// Name of their API token; empty for a token without a name, and for a person without a token.
     pub token_name: String,
-    /// What was done.
+    /// The action.
     pub action: AuditAction,
-    /// What of it, in words; may be empty.
+    /// Details in words; may be empty.
     pub detail: String,
 }
 
-/// A line to be written, in the transaction of what it tells wherever something is changed: then there is no change
-/// without its line, and no line without its change.
+/// An entry to be written, in the transaction of the change it describes: there is no change without its entry, and no
+/// entry without its change.
 #[derive(Debug, Clone)]
 pub struct Entry<'a> {
-    by: &'a Bearer,
-    webhook: WebhookId,
+    account: &'a AccountName,
+    by: &'a Who,
+    webhook: Option<WebhookId>,
     action: AuditAction,
     detail: String,
 }
 
 impl<'a> Entry<'a> {
-    /// Says that `by` does this to a webhook of their account.
+    /// `by` does this to a webhook of their account.
     pub fn new(by: &'a Bearer, webhook: WebhookId, action: AuditAction) -> Self {
-        Self { by, webhook, action, detail: String::new() }
+        Self { webhook: Some(webhook), ..Self::of_account(&by.account, &by.who, action) }
     }
 
-    /// Says what of it. Never holds a secret.
-    pub(crate) fn with_detail(self, detail: impl Into<String>) -> Self {
+    /// `by` does this in an account, not to a webhook.
+    pub fn of_account(account: &'a AccountName, by: &'a Who, action: AuditAction) -> Self {
+        Self { account, by, webhook: None, action, detail: String::new() }
+    }
+
+    /// Adds details. Never a secret.
+    #[must_use]
+    pub fn with_detail(self, detail: impl Into<String>) -> Self {
         Self { detail: detail.into(), ..self }
     }
 
-    pub(crate) async fn write(self, client: &impl GenericClient) -> Result<(), StoreError> {
-        let (id, account, action) = (Uuid::now_v7(), self.by.account.as_str(), self.action.as_str());
-        let (token, subject) = self.by.who.columns();
-        client.execute(ADD, &[&id, &account, &self.webhook.0, &token, &subject, &action, &self.detail]).await?;
+    pub(crate) async fn write(self, client: &Connection) -> Result<(), StoreError> {
+        let (id, account, action) = (Uuid::now_v7(), self.account.as_str(), self.action.as_str());
+        let ((token, subject), webhook) = (self.by.columns(), self.webhook.map(|webhook| webhook.0));
+        client.execute(ADD, &[&id, &account, &webhook, &token, &subject, &action, &self.detail]).await?;
         Ok(())
     }
 }
 
-const ADD: &str = "INSERT INTO audit_entries (id, account, webhook_id, token_id, subject, action, detail)
+const ADD: &str = "/* audit.add */
+    INSERT INTO audit_entries (id, account, webhook_id, token_id, subject, action, detail)
     VALUES ($1, $2, $3, $4, $5, $6, $7)";
 
-const PAGE: &str = "SELECT a.id, a.at, a.token_id, a.subject, coalesce(t.name, '') AS token_name, a.action, a.detail
+const PAGE: &str = "/* audit.page */
+    SELECT a.id, a.at, a.token_id, a.subject, coalesce(t.name, '') AS token_name, a.action, a.detail
     FROM audit_entries a LEFT JOIN api_tokens t ON t.id = a.token_id
     WHERE a.account = $1 AND a.webhook_id = $2
         AND (a.at, a.id) < (coalesce($3, 'infinity'::timestamptz),
             coalesce($4, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
     ORDER BY a.at DESC, a.id DESC LIMIT $5";
 
+/// Without it the trail's trigger refuses every deletion.
+const RETENTION: &str = "SET LOCAL webhooks.retention = 'on'";
+
+/// By the database's clock.
+const FORGET: &str = "/* audit.forget */ DELETE FROM audit_entries WHERE id IN (
+        SELECT id FROM audit_entries WHERE at < now() - make_interval(days => $1) ORDER BY at LIMIT $2)";
+
+/// Rows deleted in one transaction.
+const FORGET_BATCH: i64 = 5_000;
+
 impl Database {
-    /// Writes down what changes nothing here, such as that a secret is shown.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// Writes an entry for an action without a change here, such as showing a secret.
     pub async fn audit(&self, entry: Entry<'_>) -> Result<(), StoreError> {
-        entry.write(&**self.connection().await?).await
+        entry.write(&self.connection().await?).await
     }
 
-    /// A page of a webhook's trail, newest first, from the entry after `after`. A deleted webhook's is still there.
+    /// Deletes entries of all accounts that are older than `days` days, and returns their number.
     ///
     /// # Errors
-    /// When the database is away or refuses.
+    /// Some entries may be deleted by then.
+    pub async fn forget_old_audit_entries(&self, days: u16) -> Result<u64, StoreError> {
+        let mut forgotten = 0;
+        loop {
+            let mut connection = self.connection().await?;
+            let transaction = connection.transaction().await?;
+            transaction.batch_execute(RETENTION).await?;
+            let removed = transaction.execute(FORGET, &[&i32::from(days), &FORGET_BATCH]).await?;
+            transaction.commit().await?;
+            forgotten += removed;
+            if removed < FORGET_BATCH.unsigned_abs() {
+                return Ok(forgotten);
+            }
+        }
+    }
+
+    /// A page of a webhook's entries, newest first, from the entry after `after`. Entries of a deleted webhook are
+    /// included.
     pub async fn audit_entries(
         &self,
         account: &AccountName,

@@ -1,25 +1,26 @@
-//! How much waits, over all accounts: for dashboards and alerts.
+//! The backlog over all accounts, for dashboards and alerts.
 
 use crate::database::Database;
 use crate::error::StoreError;
 
-/// Deliveries that have not reached their end, at one moment.
+/// Deliveries that are neither delivered nor failed, at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Backlog {
-    /// Waiting for a retry whose time has come.
+    /// Overdue retries.
     pub due: i64,
-    /// Waiting for a retry whose time has not come.
+    /// Retries that are not yet due.
     pub scheduled: i64,
-    /// Waiting for their webhook to be resumed, or since it was for their turn.
+    /// Held: their webhook is paused, or was resumed and they are not released yet.
     pub held: i64,
-    /// Waiting for their webhook to absorb them.
+    /// Spilled or deferred.
     pub spilled: i64,
-    /// Seconds by which the most overdue retry is late; 0 when none is.
+    /// Lateness of the most overdue retry, in seconds; 0 when none is.
     pub oldest_due_seconds: f64,
 }
 
-/// The held ones are counted already; the others are few, or trouble that is worth a scan.
-const BACKLOG: &str = "SELECT retrying.due, retrying.scheduled, retrying.oldest_due_seconds, held.held,
+/// Held ones are counted by triggers; the others are few, or an incident that is worth a scan.
+const BACKLOG: &str = "/* backlog.backlog */
+    SELECT retrying.due, retrying.scheduled, retrying.oldest_due_seconds, held.held,
         waiting.all_waiting - held.held AS spilled
     FROM (SELECT count(*) FILTER (WHERE next_attempt_at <= now()) AS due,
                  count(*) FILTER (WHERE next_attempt_at > now()) AS scheduled,
@@ -29,10 +30,7 @@ const BACKLOG: &str = "SELECT retrying.due, retrying.scheduled, retrying.oldest_
          (SELECT count(*) AS all_waiting FROM waiting_deliveries) AS waiting";
 
 impl Database {
-    /// Counts what waits.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// Counts the backlog.
     pub async fn backlog(&self) -> Result<Backlog, StoreError> {
         let row = self.connection().await?.query_one(BACKLOG, &[]).await?;
         Ok(Backlog {

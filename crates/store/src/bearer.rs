@@ -1,4 +1,4 @@
-//! Who acts: known by an API token, or because a CRM vouches for them.
+//! The principal of a request: identified by an API token, or signed in by the CRM.
 
 use std::fmt;
 
@@ -6,40 +6,44 @@ use domain::{AccountName, Role};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// Whoever reads or changes something.
+/// The principal of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bearer {
-    /// How they are known, for the audit trail.
+    /// Its identity, for the audit trail.
     pub who: Who,
-    /// Tenant that they act for.
+    /// Tenant that it acts for.
     pub account: AccountName,
-    /// What they may do.
+    /// Its role.
     pub role: Role,
 }
 
-/// How somebody is known.
+/// The identity of a principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Who {
-    /// By the API token with this id.
+    /// The API token with this id.
     Token(Uuid),
-    /// By this subject of the CRM that vouches for them.
+    /// The person with this subject, signed in by the CRM.
     Person(String),
+    /// The operator at the command line of `fanout`, without a name. Never the principal of a request.
+    Operator,
 }
 
 impl Who {
-    /// As the two columns `token_id` and `subject` have it.
+    /// As the columns `token_id` and `subject`.
     pub(crate) fn columns(&self) -> (Option<Uuid>, Option<&str>) {
         match self {
             Self::Token(id) => (Some(*id), None),
             Self::Person(subject) => (None, Some(subject)),
+            Self::Operator => (None, None),
         }
     }
 
-    /// Of a row with the columns `token_id` and `subject`, one of which is null.
+    /// From a row with the columns `token_id` and `subject`, of which at most one is not null.
     pub(crate) fn of(row: &tokio_postgres::Row) -> Self {
-        match row.get("token_id") {
-            Some(id) => Self::Token(id),
-            None => Self::Person(row.get("subject")),
+        match (row.get("token_id"), row.get("subject")) {
+            (Some(id), _) => Self::Token(id),
+            (None, Some(subject)) => Self::Person(subject),
+            (None, None) => Self::Operator,
         }
     }
 }
@@ -49,15 +53,17 @@ impl fmt::Display for Who {
         match self {
             Self::Token(id) => write!(f, "token {id}"),
             Self::Person(subject) => write!(f, "person {subject:?}"),
+            Self::Operator => f.write_str("operator"),
         }
     }
 }
 
 impl Bearer {
-    /// What tells them from everybody else, for limits: their token's id, or a hash of account and subject.
+    /// A key for rate limits: the token's id, or a hash of account and subject.
     pub fn key(&self) -> Uuid {
         match &self.who {
             Who::Token(id) => *id,
+            Who::Operator => Uuid::nil(),
             Who::Person(subject) => {
                 let hash = Sha256::new().chain_update(self.account.as_str()).chain_update([0]).chain_update(subject);
                 Uuid::from_bytes(*hash.finalize().first_chunk().expect("SHA-256 gives 32 bytes"))

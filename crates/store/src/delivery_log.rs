@@ -1,56 +1,56 @@
-//! Reading the delivery log, always within one account.
+//! Reads the delivery log, always within one account.
 
 mod extracts;
 
 pub use extracts::Extract;
 
-use deadpool_postgres::Client;
 use domain::{AccountName, DeliveryId, DeliveryState, Outcome, Trigger, WebhookId};
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
+use crate::connection::Connection;
 use crate::database::Database;
 use crate::error::StoreError;
 use crate::partitions::day_of;
 
-/// One line of the log.
+/// A delivery as the log lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// The delivery.
     pub id: DeliveryId,
-    /// Whom it is for.
+    /// Its webhook.
     pub webhook: WebhookId,
     /// CloudEvents id of the event.
     pub event_id: String,
     /// Name of the event's type.
     pub event_type: String,
-    /// Where it stands.
+    /// Its state.
     pub state: DeliveryState,
-    /// Made by the Test button.
+    /// A test delivery.
     pub test: bool,
     /// Attempts made.
     pub attempts: i32,
-    /// Status of the last answer.
+    /// Status of the last response.
     pub http_status: Option<i16>,
-    /// Reason in words, when the last attempt got no answer.
+    /// Reason in words, when the last attempt got no response.
     pub error: Option<String>,
-    /// Of the last attempt, in milliseconds.
+    /// Duration of the last attempt, in milliseconds.
     pub response_time_ms: Option<i32>,
     /// When its event was accepted.
     pub created_at: Timestamp,
-    /// When it last changed.
+    /// Time of its last change.
     pub updated_at: Timestamp,
     /// When the next attempt is due.
     pub next_attempt_at: Option<Timestamp>,
 }
 
-/// A delivery with everything known about it.
+/// A delivery with payload and attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryDetail {
-    /// Its line in the log.
+    /// The delivery.
     pub delivery: Delivery,
-    /// The exact bytes posted and signed.
+    /// The payload.
     pub payload: Vec<u8>,
     /// Its attempts, first to last; of more than a hundred, the last hundred.
     pub attempts: Vec<Attempt>,
@@ -65,19 +65,19 @@ pub struct Attempt {
     pub trigger: Trigger,
     /// When it began.
     pub at: Timestamp,
-    /// How it ended.
+    /// Its outcome.
     pub outcome: Outcome,
-    /// Status of the answer.
+    /// Status of the response.
     pub http_status: Option<i16>,
-    /// From beginning to end, in milliseconds.
+    /// Duration, in milliseconds.
     pub response_time_ms: i32,
-    /// Reason in words, when there was no answer.
+    /// Reason in words, without a response.
     pub error: Option<String>,
-    /// Beginning of the answer's body, as it came.
+    /// The first bytes of the response body.
     pub response_excerpt: Option<Vec<u8>>,
 }
 
-/// Which deliveries of a webhook to list.
+/// Filter and page of a webhook's deliveries.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Only those in this state.
@@ -88,27 +88,28 @@ pub struct Filter {
     pub since: Option<Timestamp>,
     /// Only those created before then.
     pub until: Option<Timestamp>,
-    /// Where the page is.
+    /// The page.
     pub place: Place,
 }
 
-/// Where a page is in a log that runs from the newest delivery to the oldest.
+/// Position of a page in the log, which is ordered from the newest delivery to the oldest.
 #[derive(Debug, Clone, Copy, Default)]
 pub enum Place {
     /// At the beginning.
     #[default]
     Newest,
-    /// Those that come next after this one.
+    /// The deliveries after this one.
     After(Timestamp, DeliveryId),
-    /// Those just before this one.
+    /// The deliveries just before this one.
     Before(Timestamp, DeliveryId),
 }
 
-/// The order begins with the partition key, so that Postgres reads one day after the other and stops when the page is full.
-/// Limits that are not given become infinite instead of being skipped by an `OR`: only so are they conditions of the
-/// index, and days outside them left out, in a plan that is made once for all parameters. What else narrows it is put in
-/// for `{narrowing}`, and for `{place}` one of the two below.
-const PAGE: &str = "SELECT id, webhook_id, event_id, event_type, state, test, attempts, http_status, error,
+/// The partition key is the first sort key, so that PostgreSQL reads one partition after the other and stops when the
+/// page is full. Limits that are not given become infinite instead of being skipped by an `OR`: only so are they index
+/// conditions, and partitions outside them pruned, in a generic plan. Further conditions replace `{narrowing}`, and one
+/// of the two below `{place}`.
+const PAGE: &str = "/* delivery_log.page */
+    SELECT id, webhook_id, event_id, event_type, state, test, attempts, http_status, error,
         response_time_ms, created_at, updated_at, next_attempt_at
     FROM deliveries
     WHERE account = $1 AND webhook_id = $2
@@ -125,21 +126,19 @@ const OLDER: &str = "(created_on, created_at, id) < (coalesce($9, 'infinity'::da
 const NEWER: &str = "(created_on, created_at, id) > ($9, $10, $11) AND created_on >= $9
     ORDER BY created_on, created_at, id";
 
-const ONE: &str = "SELECT id, webhook_id, event_id, event_type, state, test, attempts, http_status, error,
+const ONE: &str = "/* delivery_log.one */
+    SELECT id, webhook_id, event_id, event_type, state, test, attempts, http_status, error,
         response_time_ms, created_at, updated_at, next_attempt_at, payload
     FROM deliveries WHERE account = $1 AND id = $2 ORDER BY created_on DESC LIMIT 1";
 
-/// Of a delivery that was retried by hand for ever, the last hundred.
-const ATTEMPTS: &str = "SELECT * FROM (
+/// The last hundred: a delivery can be retried by hand without limit.
+const ATTEMPTS: &str = "/* delivery_log.attempts */ SELECT * FROM (
         SELECT number, trigger, at, outcome, http_status, response_time_ms, error, response_excerpt
         FROM attempts WHERE delivery_id = $1 AND created_on = $2 ORDER BY number DESC LIMIT 100) AS latest
     ORDER BY number";
 
 impl Database {
     /// A page of a webhook's log, newest first.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
     pub async fn deliveries(
         &self,
         account: &AccountName,
@@ -175,9 +174,6 @@ impl Database {
     }
 
     /// One of the account's deliveries, with its payload and attempts.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
     pub async fn delivery(&self, account: &AccountName, id: DeliveryId) -> Result<Option<DeliveryDetail>, StoreError> {
         let connection = self.connection().await?;
         let one = connection.prepare_cached(ONE).await?;
@@ -199,22 +195,22 @@ impl Place {
     }
 }
 
-/// A page's statement for this filter. Where state and type are both given, it depends on their values which of the two
-/// indexes is the better one: only a plan for these values can tell, and is made anew each time.
-async fn prepare(connection: &Client, filter: &Filter) -> Result<Statement, StoreError> {
+/// The statement of a page for this filter. With both state and type, the better index depends on their values: only a
+/// custom plan can choose it, so it is planned each time.
+async fn prepare(connection: &Connection, filter: &Filter) -> Result<Statement, StoreError> {
     let place = match filter.place {
         Place::Newest | Place::After(..) => OLDER,
         Place::Before(..) => NEWER,
     };
     let page = PAGE.replace("{narrowing}", narrowing(filter)).replace("{place}", place);
     if filter.state.is_some() && filter.event_type.is_some() {
-        return Ok(connection.prepare(&page).await?);
+        return connection.prepare(&page).await;
     }
-    Ok(connection.prepare_cached(&page).await?)
+    connection.prepare_cached(&page).await
 }
 
-/// Parameters that are null say nothing about a column. An `OR` for both cases would keep a plan that is made once for
-/// all parameters from the indexes by state and by type.
+/// Null parameters do not restrict a column. An `OR` for both cases would keep a generic plan from the indexes by state
+/// and by type.
 fn narrowing(filter: &Filter) -> &'static str {
     match (filter.state.is_some(), filter.event_type.is_some()) {
         (false, false) => "$3::text IS NULL AND $4::text IS NULL",

@@ -1,4 +1,4 @@
-//! Keys by which clients say that two requests are one, and how the first was answered.
+//! Idempotency keys, and the stored responses of their requests.
 
 use domain::WebhookId;
 
@@ -6,44 +6,45 @@ use crate::bearer::Bearer;
 use crate::database::Database;
 use crate::error::StoreError;
 
-/// A request with a key.
+/// A request with an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyedRequest<'a> {
-    /// Who sent it; keys of different tokens have nothing to do with each other.
+    /// The principal; keys of different principals are independent.
     pub by: &'a Bearer,
-    /// The key that the client chose.
+    /// The key, chosen by the client.
     pub key: &'a str,
-    /// SHA-256 of everything that makes it this request.
+    /// SHA-256 of the request, to detect reuse of the key for another one.
     pub hash: [u8; 32],
 }
 
-/// What is known of a key.
+/// The state of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyState {
-    /// Nothing, or its work was given up a minute ago: the caller does the work. A webhook to be added gets this id.
+    /// New, or its work was abandoned a minute ago: the caller does the work. A webhook to be created gets this id.
     Begun(WebhookId),
-    /// Somebody is doing the work.
+    /// Another request is doing the work.
     UnderWay,
-    /// It was sent with another request.
+    /// The key was used for a different request.
     OfAnother,
     /// The work was done.
     Answered(StoredAnswer),
 }
 
-/// How a request was answered.
+/// The stored response of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredAnswer {
-    /// Status of the answer.
+    /// Its status.
     pub status: u16,
-    /// Its body; `None` when it holds a secret and has to be made again.
+    /// Its body; `None` when it holds a secret and has to be built again.
     pub body: Option<String>,
-    /// The webhook that was added, if one was.
+    /// The created webhook, if any.
     pub webhook: WebhookId,
 }
 
-/// A key is remembered for 24 hours. Work that was begun more than a minute ago ended without an answer, since no request
-/// takes so long: the process was killed, or the client went away.
-const BEGIN: &str = "INSERT INTO idempotency_keys AS known (account, token_id, key, request_hash, webhook_id)
+/// A key is kept for 24 hours. Work that began more than a minute ago ended without a response, since no request takes
+/// so long: the process was killed, or the client disconnected.
+const BEGIN: &str = "/* idempotency.begin */
+    INSERT INTO idempotency_keys AS known (account, token_id, key, request_hash, webhook_id)
     VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (account, token_id, key) DO UPDATE SET begun_at = now(), request_hash = excluded.request_hash,
         status = NULL, body = NULL,
@@ -55,22 +56,21 @@ const BEGIN: &str = "INSERT INTO idempotency_keys AS known (account, token_id, k
             AND known.request_hash = excluded.request_hash)
     RETURNING webhook_id";
 
-const FIND: &str = "SELECT request_hash = $4 AS same, status, body, webhook_id FROM idempotency_keys
+const FIND: &str = "/* idempotency.find */
+    SELECT request_hash = $4 AS same, status, body, webhook_id FROM idempotency_keys
     WHERE account = $1 AND token_id = $2 AND key = $3";
 
-const ANSWER: &str = "UPDATE idempotency_keys SET status = $4, body = $5
+const ANSWER: &str = "/* idempotency.answer */ UPDATE idempotency_keys SET status = $4, body = $5
     WHERE account = $1 AND token_id = $2 AND key = $3";
 
-const GIVE_UP: &str = "DELETE FROM idempotency_keys
+const GIVE_UP: &str = "/* idempotency.give_up */ DELETE FROM idempotency_keys
     WHERE account = $1 AND token_id = $2 AND key = $3 AND status IS NULL";
 
-const FORGET: &str = "DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'";
+const FORGET: &str = "/* idempotency.forget */
+    DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'";
 
 impl Database {
-    /// Begins the work that a request asks for, unless that was done, or is being done.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// Begins the work of a request, unless it was done, or is being done.
     pub async fn begin_keyed(&self, request: &KeyedRequest<'_>) -> Result<KeyState, StoreError> {
         let connection = self.connection().await?;
         let (account, token, hash) = (request.by.account.as_str(), request.by.key(), request.hash.as_slice());
@@ -79,7 +79,7 @@ impl Database {
         if let Some(row) = begun {
             return Ok(KeyState::Begun(WebhookId(row.get(0))));
         }
-        // Gone again: whoever did the work has just given it up.
+        // Deleted meanwhile: the other request has just failed.
         let found = connection.query_opt(FIND, &[&account, &token, &request.key, &hash]).await?;
         let Some(row) = found else { return Ok(KeyState::UnderWay) };
         if !row.get::<_, bool>("same") {
@@ -94,10 +94,7 @@ impl Database {
         }))
     }
 
-    /// Remembers how a request was answered. `body` is left out when it holds a secret.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// Stores the response of a request. `body` is `None` when it holds a secret.
     pub async fn answer_keyed(
         &self,
         request: &KeyedRequest<'_>,
@@ -110,21 +107,15 @@ impl Database {
         Ok(())
     }
 
-    /// Forgets a key whose request changed nothing.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// Deletes a key whose request changed nothing.
     pub async fn give_up_keyed(&self, request: &KeyedRequest<'_>) -> Result<(), StoreError> {
         let connection = self.connection().await?;
         connection.execute(GIVE_UP, &[&request.by.account.as_str(), &request.by.key(), &request.key]).await?;
         Ok(())
     }
 
-    /// Removes keys that are no longer remembered.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// Deletes expired keys.
     pub async fn forget_old_idempotency_keys(&self) -> Result<u64, StoreError> {
-        Ok(self.connection().await?.execute(FORGET, &[]).await?)
+        self.connection().await?.execute(FORGET, &[]).await
     }
 }

@@ -1,13 +1,16 @@
-//! PostgreSQL: webhooks and their secrets, the delivery log, API tokens, migrations.
+//! PostgreSQL: webhooks and their secrets, the delivery log, the outbox, sessions, API tokens, migrations.
 //!
-//! One file per table family, every statement visible as SQL beside the code that reads its rows. No business rules:
-//! what a delivery's next state is, the caller decides. Every query that serves an account names the account.
+//! One file per table family, every statement visible as SQL beside the code that reads its rows. The caller decides
+//! the next state of a delivery. Every query that serves an account names the account.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod audit;
 mod backlog;
 pub mod bearer;
 pub mod changes;
+mod clock;
+mod connect;
+mod connection;
 mod counts;
 mod database;
 pub mod delivery_log;
@@ -18,26 +21,33 @@ mod migrations;
 pub mod notifications;
 pub mod outcomes;
 mod partitions;
+mod read_clock;
 pub mod recent_counts;
 pub mod reconcile;
 pub mod recover;
 pub mod release;
 mod retention;
+mod rights;
 mod secret_keys;
+mod server;
 pub mod sessions;
 pub mod sso;
 pub mod stats;
 mod telemetry;
 pub mod test_log;
 pub mod test_requests;
+mod tls;
 pub mod tokens;
 pub mod webhooks;
 
 pub use backlog::Backlog;
-pub use database::{Database, DatabaseSettingsError, DatabaseUrl, InvalidUrl};
+pub use clock::Clock;
+pub use database::Database;
 pub use error::StoreError;
 pub use migrations::{SchemaError, SchemaState};
 pub use partitions::PARTITIONS_AHEAD;
+pub use read_clock::watch_clock;
 pub use retention::Forgotten;
-pub use secret_keys::{SecretKey, SecretKeys};
+pub use runtime::settings::DatabaseUrl;
+pub use secret_keys::{Rekeyed, SecretKey, SecretKeys};
 pub use telemetry::{PoolUse, watch_pools};

@@ -1,75 +1,108 @@
-//! Notifications to be mailed. One is claimed for a while, so that no transaction is open while a mail server answers;
-//! a process that dies meanwhile leaves it to the next.
+//! Notifications to send by mail. One is claimed with a lease, so that no transaction is open while the mail server
+//! responds; if a process dies, another one claims it later.
+//!
+//! A webhook has one mail an hour, and one when it is paused: the newest of its notifications, which counts the others.
+//! An account has twenty an hour, and the account with the fewest is next.
 
 use std::time::Duration;
 
+use domain::NotificationKind;
 use tokio_postgres::Row;
 
 use crate::database::Database;
 use crate::error::StoreError;
 use crate::notifications::{Notification, notification};
 
-/// A notification to be mailed, claimed by this process.
+/// A notification to send, claimed by this process.
 pub struct Mail {
-    /// What is told.
+    /// The notification.
     pub notification: Notification,
-    /// The webhook as it is now; `None` when it is gone.
+    /// The current webhook; `None` when it is deleted.
     pub webhook: Option<MailedWebhook>,
-    /// Tries, this one included. Also what tells this claim from a later one.
+    /// Numbers of earlier notifications of the webhook since its last mail, by kind.
+    pub earlier: Vec<(NotificationKind, i64)>,
+    /// Other webhooks of the account with notifications that were not mailed.
+    pub others: i64,
+    /// Attempts, this one included. Also identifies this claim.
     pub tries: u32,
 }
 
-/// What a mail tells of a webhook.
+/// The parts of a webhook that a mail shows.
 pub struct MailedWebhook {
     /// Its name.
     pub name: String,
     /// Its whole URL, of which a mail may show the host only: receivers put keys into the rest.
     pub url: String,
-    /// Deliveries held for it.
+    /// Its held deliveries.
     pub held: i64,
 }
 
-/// What is older tells nobody anything new, such as all that happened before mail was configured. The lease of two
-/// minutes is far longer than a try.
-const CLAIM: &str = "WITH claimed AS (
+/// Older notifications are outdated, such as those from before mail was configured. The lease of two minutes is far
+/// longer than an attempt.
+const CLAIM: &str = "/* mail.claim */ WITH claimed AS (
         UPDATE notifications SET mail_next_at = now() + interval '2 minutes', mail_tries = mail_tries + 1
-        WHERE id = (SELECT id FROM notifications
-            WHERE mailed_at IS NULL AND mail_next_at <= now() AND created_at > now() - interval '24 hours'
-            ORDER BY mail_next_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
+        WHERE id = (SELECT n.id FROM notifications n,
+                LATERAL (SELECT count(*) AS mails FROM notifications m WHERE m.account = n.account AND m.mail_tries > 0
+                    AND m.mailed_at > now() - interval '1 hour') AS lately
+            WHERE n.mailed_at IS NULL AND n.mail_next_at <= now() AND n.created_at > now() - interval '24 hours'
+                AND NOT n.superseded AND lately.mails < 20
+                AND NOT EXISTS (SELECT FROM notifications newer WHERE newer.webhook_id = n.webhook_id
+                    AND NOT newer.superseded AND (newer.created_at, newer.id) > (n.created_at, n.id))
+                AND (n.kind = 'webhook.auto_paused' OR NOT EXISTS (SELECT FROM notifications mailed
+                    WHERE mailed.webhook_id = n.webhook_id AND mailed.mailed_at > now() - interval '1 hour'))
+            ORDER BY lately.mails, n.mail_next_at, n.id LIMIT 1 FOR UPDATE OF n SKIP LOCKED)
         RETURNING id, account, webhook_id, kind, message, created_at, read_at, mail_tries
     )
     SELECT claimed.*, w.name, w.url,
-        (SELECT coalesce(sum(held), 0)::bigint FROM held_counts h WHERE h.webhook_id = claimed.webhook_id) AS held
+        (SELECT coalesce(sum(held), 0)::bigint FROM held_counts h WHERE h.webhook_id = claimed.webhook_id) AS held,
+        (SELECT count(DISTINCT o.webhook_id) FROM notifications o WHERE o.account = claimed.account
+            AND o.webhook_id <> claimed.webhook_id AND o.mailed_at IS NULL
+            AND o.created_at > now() - interval '24 hours') AS others
     FROM claimed LEFT JOIN webhooks w ON w.id = claimed.webhook_id AND w.account = claimed.account";
 
-const DONE: &str = "UPDATE notifications SET mailed_at = now() WHERE id = $1 AND mail_tries = $2";
+const EARLIER: &str = "/* mail.earlier */ SELECT kind, count(*) AS times FROM notifications
+    WHERE account = $1 AND webhook_id = $2 AND mailed_at IS NULL AND (created_at, id) < ($3, $4)
+        AND created_at > now() - interval '24 hours'
+    GROUP BY kind ORDER BY kind";
 
-const LATER: &str = "UPDATE notifications SET mail_next_at = now() + make_interval(secs => $3)
+/// Together with those that it counted.
+const DONE: &str = "/* mail.done */ WITH done AS (
+        UPDATE notifications SET mailed_at = now() WHERE id = $1 AND mail_tries = $2
+        RETURNING account, webhook_id, created_at, id
+    )
+    UPDATE notifications earlier SET mailed_at = now() FROM done
+    WHERE earlier.account = done.account AND earlier.webhook_id = done.webhook_id AND earlier.mailed_at IS NULL
+        AND (earlier.created_at, earlier.id) < (done.created_at, done.id)";
+
+const LATER: &str = "/* mail.later */ UPDATE notifications SET mail_next_at = now() + make_interval(secs => $3)
     WHERE id = $1 AND mail_tries = $2";
 
 impl Database {
-    /// Claims a notification of the last 24 hours that is to be mailed now; `None` when there is none.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// Claims a due notification of the last 24 hours; `None` when there is none.
     pub async fn claim_mail(&self) -> Result<Option<Mail>, StoreError> {
-        self.connection().await?.query_opt(CLAIM, &[]).await?.as_ref().map(mail).transpose()
+        let connection = self.connection().await?;
+        let Some(row) = connection.query_opt(CLAIM, &[]).await? else { return Ok(None) };
+        let told = notification(&row)?;
+        let (account, webhook) = (told.account.as_str(), told.webhook.0);
+        let earlier = connection.query(EARLIER, &[&account, &webhook, &told.created_at, &told.id]).await?;
+        let earlier = earlier.iter().map(earlier_kind).collect::<Result<_, _>>()?;
+        Ok(Some(mail(&row, told, earlier)))
     }
 
-    /// Writes down that a claimed notification was mailed, or never will be.
+    /// Marks a claimed notification as mailed, or as given up.
     ///
     /// # Errors
-    /// When the database is away or refuses; it is then claimed again.
+    /// It is then claimed again.
     pub async fn mail_done(&self, mail: &Mail) -> Result<(), StoreError> {
         let claim = i32::try_from(mail.tries).unwrap_or(i32::MAX);
         self.connection().await?.execute(DONE, &[&mail.notification.id, &claim]).await?;
         Ok(())
     }
 
-    /// Has a claimed notification claimed again after `pause`.
+    /// Makes a claimed notification due again after `pause`.
     ///
     /// # Errors
-    /// When the database is away or refuses; it is then claimed again when its lease ends.
+    /// It is then claimed again when its lease ends.
     pub async fn mail_later(&self, mail: &Mail, pause: Duration) -> Result<(), StoreError> {
         let claim = i32::try_from(mail.tries).unwrap_or(i32::MAX);
         self.connection().await?.execute(LATER, &[&mail.notification.id, &claim, &pause.as_secs_f64()]).await?;
@@ -77,11 +110,18 @@ impl Database {
     }
 }
 
-fn mail(row: &Row) -> Result<Mail, StoreError> {
+fn earlier_kind(row: &Row) -> Result<(NotificationKind, i64), StoreError> {
+    let kind = row.get::<_, &str>("kind").parse().map_err(|_| StoreError::UnknownValue("kind"))?;
+    Ok((kind, row.get("times")))
+}
+
+fn mail(row: &Row, notification: Notification, earlier: Vec<(NotificationKind, i64)>) -> Mail {
     let name: Option<String> = row.get("name");
-    Ok(Mail {
-        notification: notification(row)?,
+    Mail {
+        notification,
         webhook: name.map(|name| MailedWebhook { name, url: row.get("url"), held: row.get("held") }),
+        earlier,
+        others: row.get("others"),
         tries: u32::try_from(row.get::<_, i32>("mail_tries")).unwrap_or_default(),
-    })
+    }
 }

@@ -1,23 +1,37 @@
-//! The schema, in numbered files that are only ever added to. Each runs in a transaction of its own.
+//! Schema migrations, in numbered files that are never edited. Each runs in a transaction of its own.
 
 use std::time::Duration;
 
-use tokio_postgres::Client;
 use tracing::warn;
 
+use crate::connect::Limits;
+use crate::connection::Connection;
 use crate::database::Database;
 use crate::error::StoreError;
 
-const MIGRATIONS: [(i32, &str, &str); 5] = [
+const MIGRATIONS: [(i32, &str, &str); 10] = [
     (1, "webhooks_and_deliveries", include_str!("../migrations/0001_webhooks_and_deliveries.sql")),
     (2, "life_of_a_webhook", include_str!("../migrations/0002_life_of_a_webhook.sql")),
     (3, "test_requests", include_str!("../migrations/0003_test_requests.sql")),
     (4, "console", include_str!("../migrations/0004_console.sql")),
     (5, "returned_deliveries", include_str!("../migrations/0005_returned_deliveries.sql")),
+    (6, "manual_retries_stay_manual", include_str!("../migrations/0006_manual_retries_stay_manual.sql")),
+    (7, "sessions_tokens_audit", include_str!("../migrations/0007_sessions_tokens_audit.sql")),
+    (8, "deferred_deliveries", include_str!("../migrations/0008_deferred_deliveries.sql")),
+    (9, "functions_with_fixed_paths", include_str!("../migrations/0009_functions_with_fixed_paths.sql")),
+    (10, "attended_releases", include_str!("../migrations/0010_attended_releases.sql")),
 ];
 
-/// Held while migrating, so that several places may migrate at once: the first does it, the others find it done.
-const LOCK: &str = "SELECT pg_advisory_lock(hashtext('easycrm webhooks migrations'))";
+/// Held while migrating, so that concurrent migrations are safe: the first one applies them, the others find them
+/// applied.
+const LOCK: &str = "/* migrations.lock */ SELECT pg_advisory_lock(hashtext('easycrm webhooks migrations'))";
+const UNLOCK: &str = "/* migrations.unlock */ SELECT pg_advisory_unlock(hashtext('easycrm webhooks migrations'))";
+
+/// While a migration waits for a table, all other statements on that table wait behind it: deliveries would stop for as
+/// long as a backup takes.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '3s'";
+/// In which the others go on.
+const LOCK_PAUSE: Duration = Duration::from_secs(2);
 
 const CREATE_LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
     version    integer     PRIMARY KEY,
@@ -25,7 +39,7 @@ const CREATE_LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
     applied_at timestamptz NOT NULL DEFAULT now()
 )";
 
-/// Pause between two looks at a database that is away.
+/// Pause between two attempts while the database is unavailable.
 const WAIT: Duration = Duration::from_secs(1);
 
 /// Why a program must not start on this database.
@@ -50,28 +64,59 @@ pub enum SchemaError {
         /// Version needed.
         needed: i32,
     },
-    /// Stored secrets cannot be read with the keys given.
+    /// The program's role lacks permissions, without which it would fail within a week.
+    #[error(
+        "the database's role {role} may not {what}: run `fanout migrate` as the owner of the tables, with the roles of \
+         deploy/postgres/roles.sql, or run this program as that owner"
+    )]
+    Rights {
+        /// The program's role.
+        role: String,
+        /// The missing permission.
+        what: String,
+    },
+    /// Stored secrets cannot be decrypted with the configured keys.
     #[error(
         "stored secrets were encrypted with a key that is not configured: \
              set WEBHOOKS_SECRETS__KEY, or add the former key to WEBHOOKS_SECRETS__PREVIOUS_KEYS"
     )]
     KeyMissing,
-    /// The database does not answer, or refuses us.
+    /// The server is too old.
+    #[error("the server is PostgreSQL {found}; version {needed} or newer is needed")]
+    OldServer {
+        /// Major version found.
+        found: u32,
+        /// Major version needed.
+        needed: u32,
+    },
+    /// The encoding cannot store every event's text.
+    #[error("the database's encoding is {found}; UTF8 is needed: create it with ENCODING 'UTF8' TEMPLATE template0")]
+    Encoding {
+        /// Encoding found.
+        found: String,
+    },
+    /// A pooler assigns servers by transaction or statement.
+    #[error(
+        "a pooler in front of the database hands out a server for each transaction; notifications, locks and settings \
+         of a session need one for each client: set pool_mode = session, or connect to the server itself"
+    )]
+    SharedSessions,
+    /// The database does not respond, or refuses us.
     #[error("the database cannot be used")]
     Database(#[source] StoreError),
 }
 
-/// How the database's schema relates to this program.
+/// The database's schema, compared with this program's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SchemaState {
-    /// As this program needs it.
+    /// Equal.
     Current,
-    /// Older: `fanout migrate` brings it up.
+    /// Older: `fanout migrate` updates it.
     Older {
         /// Version found; 0 for an empty database.
         found: i32,
     },
-    /// Made by a newer program; this one must not touch it.
+    /// Newer, made by a newer program; this one must not touch it.
     Newer {
         /// Version found.
         found: i32,
@@ -92,26 +137,43 @@ impl SchemaState {
 }
 
 impl Database {
-    /// Which schema the database has.
+    /// The state of the database's schema.
     ///
     /// # Errors
-    /// When the database cannot say.
+    /// When it cannot be read.
     pub async fn schema_state(&self) -> Result<SchemaState, StoreError> {
         let connection = self.connection().await?;
-        if connection.query_one("SELECT to_regclass('schema_migrations') IS NULL", &[]).await?.get(0) {
+        if connection
+            .query_one(
+                "/* migrations.has_ledger */
+    SELECT to_regclass('schema_migrations') IS NULL",
+                &[],
+            )
+            .await?
+            .get(0)
+        {
             return Ok(SchemaState::of(0));
         }
-        let row = connection.query_one("SELECT coalesce(max(version), 0) FROM schema_migrations", &[]).await?;
+        let row = connection
+            .query_one(
+                "/* migrations.version */
+    SELECT coalesce(max(version), 0) FROM schema_migrations",
+                &[],
+            )
+            .await?;
         Ok(SchemaState::of(row.get(0)))
     }
 
-    /// Waits for a database that is away, and checks that this program can work with it: its schema, and the keys of the
-    /// secrets in it.
+    /// Waits for an unavailable database, and checks that this program can work with it: server, schema, permissions,
+    /// and the keys of the stored secrets.
     ///
     /// # Errors
     /// When it cannot; waiting would not help.
     pub async fn wait_until_usable(&self) -> Result<(), SchemaError> {
-        let mut said = false;
+        let (url, mut said) = (self.url(), false);
+        if url.may_be_in_clear() {
+            warn!(database = %url, "the database connection may be unencrypted: set sslmode=require");
+        }
         loop {
             match self.require_usable().await {
                 Err(SchemaError::Database(error)) if error.is_unavailable() => {
@@ -126,14 +188,17 @@ impl Database {
     }
 
     async fn require_usable(&self) -> Result<(), SchemaError> {
+        self.require_server().await?;
+        self.read_clock().await.map_err(SchemaError::Database)?;
         self.require_schema().await?;
+        self.require_rights().await?;
         if self.has_all_keys().await.map_err(SchemaError::Database)? { Ok(()) } else { Err(SchemaError::KeyMissing) }
     }
 
     /// Checks the schema, once.
     ///
     /// # Errors
-    /// When the schema is not this program's, or the database does not answer.
+    /// When the schema is not this program's, or the database does not respond.
     pub async fn require_schema(&self) -> Result<(), SchemaError> {
         let needed = SchemaState::NEEDED;
         match self.schema_state().await.map_err(SchemaError::Database)? {
@@ -143,40 +208,61 @@ impl Database {
         }
     }
 
-    /// Brings the schema up to this program's version and makes the coming days' partitions. Returns the names of what
-    /// was applied. Safe to repeat, and from several places at once.
+    /// Applies the missing migrations and creates the partitions of the days ahead. Returns the names of the applied
+    /// ones. Idempotent, and safe from several places at once.
     ///
     /// # Errors
-    /// When the database is away, or a migration fails; a failed one leaves nothing behind.
-    pub async fn migrate(&self) -> Result<Vec<&'static str>, StoreError> {
-        let (config, tls) = self.dedicated();
-        let (mut client, connection) = config.connect(tls).await?;
-        let driver = tokio::spawn(connection);
-        let applied = apply_all(&mut client).await;
-        drop(client);
-        // The lock went with the connection; how the connection itself ended no longer matters.
-        let _ = driver.await;
-        let applied = applied?;
+    /// When the database is unavailable or unsuitable, or a migration fails; a failed one is rolled back.
+    pub async fn migrate(&self) -> Result<Vec<&'static str>, SchemaError> {
+        self.require_server().await?;
+        self.apply().await.map_err(SchemaError::Database)
+    }
+
+    async fn apply(&self) -> Result<Vec<&'static str>, StoreError> {
+        let mut connection = self.connection_apart(Limits::MIGRATION).await?;
+        connection.batch_execute(LOCK).await?;
+        connection.batch_execute(LOCK_TIMEOUT).await?;
+        let mut applied = Vec::new();
+        while let Err(error) = apply_all(&mut connection, &mut applied).await {
+            if !error.is_locked() {
+                return Err(error);
+            }
+            warn!("a table is locked, for example by a backup: the migration is tried again");
+            tokio::time::sleep(LOCK_PAUSE).await;
+        }
+        grant(&mut connection).await?;
+        // After an error it is released with the connection, a moment later.
+        connection.batch_execute(UNLOCK).await?;
         self.create_partitions_ahead().await?;
         Ok(applied)
     }
 }
 
-async fn apply_all(client: &mut Client) -> Result<Vec<&'static str>, StoreError> {
-    client.batch_execute(LOCK).await?;
+/// Grants the permissions that this version needs, if the programs have roles.
+async fn grant(client: &mut Connection) -> Result<(), StoreError> {
+    const ROLES: &str = "/* migrations.roles */ SELECT count(*) = 3 FROM pg_roles
+        WHERE rolname IN ('webhooks_log', 'webhooks_fanout', 'webhooks_sender') AND pg_has_role(oid, 'MEMBER')
+            OR rolname IN ('webhooks_fanout', 'webhooks_sender')";
+    let transaction = client.transaction().await?;
+    if transaction.query_one(ROLES, &[]).await?.get(0) {
+        transaction.batch_execute(include_str!("../../../deploy/postgres/grants.sql")).await?;
+    }
+    transaction.commit().await
+}
+
+async fn apply_all(client: &mut Connection, applied: &mut Vec<&'static str>) -> Result<(), StoreError> {
     client.batch_execute(CREATE_LEDGER).await?;
-    let mut applied = Vec::new();
     for (version, name, sql) in MIGRATIONS {
         let transaction = client.transaction().await?;
-        let known = "SELECT EXISTS (SELECT FROM schema_migrations WHERE version = $1)";
+        let known = "/* migrations.known */ SELECT EXISTS (SELECT FROM schema_migrations WHERE version = $1)";
         if transaction.query_one(known, &[&version]).await?.get(0) {
             continue;
         }
         transaction.batch_execute(sql).await?;
-        let record = "INSERT INTO schema_migrations (version, name) VALUES ($1, $2)";
+        let record = "/* migrations.record */ INSERT INTO schema_migrations (version, name) VALUES ($1, $2)";
         transaction.execute(record, &[&version, &name]).await?;
         transaction.commit().await?;
         applied.push(name);
     }
-    Ok(applied)
+    Ok(())
 }

@@ -1,44 +1,43 @@
-//! The delivery log's days.
+//! The partitions of the delivery log.
 
 use jiff::civil::Date;
-use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use jiff::{Timestamp, tz::TimeZone};
 
 use crate::database::Database;
 use crate::error::StoreError;
 
-/// Days made ahead of today, so that a week without housekeeping stops nothing.
-pub const PARTITIONS_AHEAD: i64 = 7;
+/// Partitions created ahead of today, so that a week without housekeeping does no harm.
+pub const PARTITIONS_AHEAD: i32 = 7;
 
-/// The UTC day under which something created then is filed.
+/// The UTC day of its partition.
 pub(crate) fn day_of(created_at: Timestamp) -> Date {
     created_at.to_zoned(TimeZone::UTC).date()
 }
 
 impl Database {
-    /// Makes the partitions of yesterday (for clocks that differ), today and the coming week.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// Creates the partitions of yesterday (for events in progress at midnight), today and the coming week, by the
+    /// database's clock.
     pub async fn create_partitions_ahead(&self) -> Result<(), StoreError> {
-        let today = day_of(Timestamp::now());
-        let days = (-1..=PARTITIONS_AHEAD).filter_map(|offset| today.checked_add(offset.days()).ok());
-        self.create_partitions(days).await
+        const CREATE: &str = "/* partitions.create */
+    SELECT create_log_partitions((now() AT TIME ZONE 'UTC')::date + $1::int)";
+        let connection = self.connection().await?;
+        for offset in -1..=PARTITIONS_AHEAD {
+            connection.execute(CREATE, &[&offset]).await?;
+        }
+        Ok(())
     }
 
     pub(crate) async fn create_partitions(&self, days: impl IntoIterator<Item = Date>) -> Result<(), StoreError> {
         let connection = self.connection().await?;
         for day in days {
-            connection.execute("SELECT create_log_partitions($1)", &[&day]).await?;
+            connection.execute("/* partitions.create_days */ SELECT create_log_partitions($1)", &[&day]).await?;
         }
         Ok(())
     }
 
-    /// The oldest and the newest day that have partitions.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// The oldest and the newest day with a partition.
     pub async fn partition_range(&self) -> Result<Option<(Date, Date)>, StoreError> {
-        const RANGE: &str = "SELECT to_date(right(min(c.relname), 8), 'YYYYMMDD') AS oldest,
+        const RANGE: &str = "/* partitions.range */ SELECT to_date(right(min(c.relname), 8), 'YYYYMMDD') AS oldest,
                 to_date(right(max(c.relname), 8), 'YYYYMMDD') AS newest
             FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
             WHERE i.inhparent = 'deliveries'::regclass AND NOT i.inhdetachpending";
@@ -47,10 +46,7 @@ impl Database {
         Ok(oldest.zip(newest))
     }
 
-    /// The newest day that has partitions.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// The newest day with a partition.
     pub async fn newest_partition(&self) -> Result<Option<Date>, StoreError> {
         Ok(self.partition_range().await?.map(|(_, newest)| newest))
     }

@@ -1,4 +1,4 @@
-//! What became of the last day's attempts of several webhooks: the small charts of the list.
+//! Counts of the last day's results of several webhooks, for the small charts of the list.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::database::Database;
 use crate::error::StoreError;
 
-/// Ends of deliveries within an hour.
+/// Deliveries that ended within an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HourCount {
     /// Deliveries that succeeded.
@@ -17,10 +17,11 @@ pub struct HourCount {
     pub failed: i64,
 }
 
-/// The last hour has begun and not ended.
+/// The last hour is the current, incomplete one.
 pub const RECENT_HOURS: usize = 24;
 
-const RECENT: &str = "SELECT c.webhook_id, sum(c.delivered)::bigint AS delivered, sum(c.failed)::bigint AS failed,
+const RECENT: &str = "/* recent_counts.recent */
+    SELECT c.webhook_id, sum(c.delivered)::bigint AS delivered, sum(c.failed)::bigint AS failed,
         (extract(epoch FROM date_trunc('hour', now(), 'UTC') - c.hour) / 3600)::int AS hours_ago
     FROM attempt_counts c JOIN webhooks w ON w.id = c.webhook_id
     WHERE w.account = $1 AND c.webhook_id = ANY ($2)
@@ -29,10 +30,7 @@ const RECENT: &str = "SELECT c.webhook_id, sum(c.delivered)::bigint AS delivered
 
 impl Database {
     /// Counts of the last [`RECENT_HOURS`] for the account's webhooks among `webhooks`, oldest hour first. A webhook
-    /// without any is left out.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// without any is omitted.
     pub async fn recent_counts(
         &self,
         account: &AccountName,

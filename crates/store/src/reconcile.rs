@@ -1,4 +1,5 @@
-//! Deliveries whose retry is long overdue: the broker lost it, or holds it and does not let it go.
+//! Reconciles: finds overdue retries that the broker lost or does not dead-letter, and released deliveries that were
+//! lost.
 
 use jiff::SignedDuration;
 
@@ -7,24 +8,24 @@ use crate::error::StoreError;
 use crate::partitions::day_of;
 use crate::release::{Released, released};
 
-/// The step that the retry uses was not written yet when the attempt before it was.
-const CLAIM: &str =
-    "SELECT id, created_at, account, webhook_id, event_id, event_type, attempts, step + 1 AS step, payload, traceparent,
-        'retry' AS trigger
+/// The row has the step of the attempt before the retry, so the retry uses one step more.
+const CLAIM: &str = "/* reconcile.claim */
+    SELECT id, created_at, account, webhook_id, event_id, event_type, attempts, step + 1 AS step, payload, traceparent,
+        'retry' AS trigger, 0::float8 AS deferred_for
     FROM deliveries WHERE state = 'retrying' AND next_attempt_at < now() - make_interval(secs => $1)
     ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED";
 
-/// Overdue again after as long again as nothing has come of it: while senders are away or behind, the broker keeps what it
-/// was given, and must not be given the same every few minutes.
-const PUBLISHED: &str = "UPDATE deliveries SET next_attempt_at = now() + (now() - updated_at)
+/// Due again after as long again: while senders are stopped or slow, the broker keeps what was published, and must not
+/// get duplicates every few minutes.
+const PUBLISHED: &str = "/* reconcile.published */ UPDATE deliveries SET next_attempt_at = now() + (now() - updated_at)
     WHERE (id, created_on) IN (SELECT * FROM unnest($1::uuid[], $2::date[]))";
 
-/// On its way to a sender for so long that the broker may have lost it, and nothing in Postgres would send it. Back to
-/// the relay; a job that was not lost after all finds its attempt made.
+/// Released so long ago that the broker may have lost it, and nothing in PostgreSQL would publish it. Back to the
+/// outbox; if the job was not lost after all, its duplicate is skipped.
 ///
-/// As above, one that has been on its way for long is given more time.
-const REQUEUE: &str = "WITH lost AS (
-        SELECT id, created_on, created_at, webhook_id FROM deliveries d
+/// With the trigger of its release. As above, a delivery that was released long ago gets more time.
+const REQUEUE: &str = "/* reconcile.requeue */ WITH lost AS (
+        SELECT id, created_on, created_at, webhook_id, manual FROM deliveries d
         WHERE state = 'queued' AND NOT waiting AND updated_at < now() - make_interval(secs => $1)
             AND updated_at < now() - least(updated_at - created_at, interval '6 hours')
         ORDER BY updated_at LIMIT $2 FOR UPDATE SKIP LOCKED
@@ -36,25 +37,23 @@ const REQUEUE: &str = "WITH lost AS (
         ORDER BY webhook_id ON CONFLICT DO NOTHING
     )
     INSERT INTO waiting_deliveries (delivery_id, created_on, created_at, webhook_id, trigger, held)
-    SELECT id, created_on, created_at, webhook_id, 'resume', false FROM lost ON CONFLICT DO NOTHING";
+    SELECT id, created_on, created_at, webhook_id, CASE WHEN manual THEN 'manual' ELSE 'resume' END, false FROM lost
+    ON CONFLICT DO NOTHING";
 
 impl Database {
-    /// Gives deliveries that have been on their way to a sender for longer than `by` back to the relay, at most `limit`.
-    /// Returns how many there were.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// Puts deliveries that were released longer than `by` ago back into the outbox, at most `limit`. Returns their
+    /// number.
     pub async fn requeue_lost(&self, by: SignedDuration, limit: i64) -> Result<u64, StoreError> {
-        let pace = domain::ReleasePace::START.per_second();
-        Ok(self.connection().await?.execute(REQUEUE, &[&by.as_secs_f64(), &limit, &pace]).await?)
+        let rate = domain::ReleaseRate::START.per_second();
+        self.connection().await?.execute(REQUEUE, &[&by.as_secs_f64(), &limit, &rate]).await
     }
 
-    /// Hands the deliveries overdue by more than `by` to `publish`, at most `limit` of them, most overdue first, and marks
-    /// them when it returns true. Returns how many were published. They stay locked meanwhile; several processes share the
-    /// work, since each skips what another has locked.
+    /// Passes the deliveries overdue by more than `by` to `publish`, at most `limit` of them, most overdue first, and
+    /// marks them when it returns true. Returns how many were published. They stay locked meanwhile; several processes
+    /// share the work, since each skips rows locked by another.
     ///
     /// # Errors
-    /// When the database is away or refuses; what was published is then published again.
+    /// Published ones are then published again.
     pub async fn republish_overdue<F>(
         &self,
         by: SignedDuration,

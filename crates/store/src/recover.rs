@@ -1,6 +1,8 @@
-//! Sending failed deliveries again because a person asks: one of them, or all of a time.
+//! Manual retry and recovery: sending failed deliveries again on request, one or all of a time range.
 
 mod marking;
+
+use std::fmt;
 
 use domain::{AccountName, AuditAction, DeliveryId, WebhookId};
 use jiff::Timestamp;
@@ -13,42 +15,60 @@ use crate::delivery_log::{Delivery, delivery};
 use crate::error::StoreError;
 use crate::partitions::day_of;
 
-/// What became of the wish to send a delivery again.
+/// The result of a manual retry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Retry {
-    /// It waits for its attempt.
+    /// It is in the outbox.
     Accepted(Box<Delivery>),
     /// The account has no such delivery.
     NotFound,
-    /// It is no failed delivery, or its webhook is gone: nothing was changed.
+    /// It has not failed, or its webhook is deleted: nothing was changed.
     NotFailed,
 }
 
-/// What became of the wish to recover.
+/// Counting stops here: in a large log it would occupy a connection for seconds.
+const COUNTED_AT_MOST: i64 = 10_000;
+
+/// A bounded count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// The count, or the bound.
+    pub count: i64,
+    /// Whether there are more, which were not counted.
+    pub more: bool,
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", if self.more { "more than " } else { "" }, self.count)
+    }
+}
+
+/// The result of a recovery request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recovery {
-    /// So many failed deliveries are sent again, one after the other.
-    Accepted(i64),
+    /// Failed deliveries to be sent again, one after the other.
+    Accepted(Count),
     /// The account has no such webhook.
     NotFound,
-    /// A recovery of this webhook is under way.
+    /// Another recovery of this webhook is in progress.
     UnderWay,
 }
 
-/// How far a recovery is.
+/// The progress of a recovery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecoveryProgress {
-    /// When it was asked for.
+    /// When it was requested.
     pub requested_at: Timestamp,
-    /// Failed deliveries then.
+    /// Failed deliveries then, as far as they were counted; those processed since, if that is more.
     pub found: i64,
-    /// Those that still wait to be handed to a sender.
+    /// Those still in the outbox.
     pub waiting: i64,
 }
 
-/// While the webhook is paused nothing is sent: the delivery is held, and attempted once when the webhook is resumed. An
-/// event that came again on another day has a row on each, of which the newest is the delivery.
-const RETRY: &str = "WITH retried AS (
+/// While the webhook is paused nothing is sent: the delivery is held, and attempted once when the webhook is resumed. A
+/// duplicate event accepted on another day has a row on each, of which the newest is the delivery.
+const RETRY: &str = "/* recover.retry */ WITH retried AS (
         UPDATE deliveries d SET state = CASE WHEN w.paused_reason IS NULL THEN 'queued' ELSE 'held' END, waiting = true,
             updated_at = now()
         FROM webhooks w
@@ -66,33 +86,31 @@ const RETRY: &str = "WITH retried AS (
     SELECT id, webhook_id, event_id, event_type, state, test, attempts, http_status, error, response_time_ms,
         created_at, updated_at, next_attempt_at FROM retried";
 
-const EXISTS: &str = "SELECT EXISTS (SELECT FROM deliveries WHERE account = $1 AND id = $2)";
+const EXISTS: &str = "/* recover.exists */ SELECT EXISTS (SELECT FROM deliveries WHERE account = $1 AND id = $2)";
 
-const COUNT: &str = "SELECT count(*) FROM deliveries
+const COUNT: &str = "/* recover.count */ SELECT count(*) FROM (SELECT FROM deliveries
     WHERE account = $1 AND webhook_id = $2 AND state = 'failed' AND NOT test
-        AND created_on >= $3 AND created_at >= $4 AND created_on <= $5 AND created_at < $6";
+        AND created_on >= $3 AND created_at >= $4 AND created_on <= $5 AND created_at < $6 LIMIT $7) AS counted";
 
-const START: &str = "INSERT INTO recoveries (id, account, webhook_id, since, until, found, reached_at)
+const START: &str = "/* recover.start */
+    INSERT INTO recoveries (id, account, webhook_id, since, until, found, reached_at)
     VALUES ($1, $2, $3, $4, $5, $6, $4) ON CONFLICT (webhook_id) WHERE finished_at IS NULL DO NOTHING";
 
-const PROGRESS: &str = "SELECT requested_at, found,
+const PROGRESS: &str = "/* recover.progress */ SELECT requested_at, found,
         (found - marked) + (SELECT count(*) FROM waiting_deliveries WHERE recovery_id = recoveries.id) AS waiting
     FROM recoveries WHERE account = $1 AND webhook_id = $2 AND finished_at IS NULL";
 
 impl Database {
-    /// Sends a failed delivery of `by`'s account again: one attempt, now.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// Manual retry of a failed delivery of `by`'s account: one attempt, now.
     pub async fn retry_delivery(&self, by: &Bearer, id: DeliveryId) -> Result<Retry, StoreError> {
         let account = &by.account;
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
-        let pace = domain::ReleasePace::START.per_second();
-        if let Some(row) = transaction.query_opt(RETRY, &[&account.as_str(), &id.as_uuid(), &pace]).await? {
+        let rate = domain::ReleaseRate::START.per_second();
+        if let Some(row) = transaction.query_opt(RETRY, &[&account.as_str(), &id.as_uuid(), &rate]).await? {
             let delivery = delivery(&row)?;
             let entry = Entry::new(by, delivery.webhook, AuditAction::Retried).with_detail(id.to_string());
-            entry.write(&*transaction).await?;
+            entry.write(&transaction).await?;
             transaction.commit().await?;
             return Ok(Retry::Accepted(Box::new(delivery)));
         }
@@ -100,29 +118,25 @@ impl Database {
         Ok(if exists { Retry::NotFailed } else { Retry::NotFound })
     }
 
-    /// How many deliveries a recovery of this time would send again. Tests are left alone.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// How many deliveries a recovery of this time range would send again. Test deliveries are excluded.
     pub async fn recoverable(
         &self,
         account: &AccountName,
         webhook: WebhookId,
         since: Timestamp,
         until: Timestamp,
-    ) -> Result<i64, StoreError> {
+    ) -> Result<Count, StoreError> {
         let connection = self.connection().await?;
         let statement = connection.prepare_cached(COUNT).await?;
-        let (first, last) = (day_of(since), day_of(until));
+        let (account, first, last, limit) = (account.as_str(), day_of(since), day_of(until), COUNTED_AT_MOST + 1);
         let row =
-            connection.query_one(&statement, &[&account.as_str(), &webhook.0, &first, &since, &last, &until]).await?;
-        Ok(row.get(0))
+            connection.query_one(&statement, &[&account, &webhook.0, &first, &since, &last, &until, &limit]).await?;
+        let counted: i64 = row.get(0);
+        Ok(Count { count: counted.min(COUNTED_AT_MOST), more: counted > COUNTED_AT_MOST })
     }
 
-    /// Sends every failed delivery of a webhook, accepted from `since` to before `until`, again, each with a fresh ladder.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// Starts a recovery: every failed delivery of a webhook accepted from `since` to before `until` is sent again,
+    /// each with a new ladder.
     pub async fn recover(
         &self,
         by: &Bearer,
@@ -138,21 +152,18 @@ impl Database {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
         let started = transaction
-            .execute(START, &[&Uuid::now_v7(), &account.as_str(), &webhook.0, &since, &until, &found])
+            .execute(START, &[&Uuid::now_v7(), &account.as_str(), &webhook.0, &since, &until, &found.count])
             .await?;
         if started == 0 {
             return Ok(Recovery::UnderWay);
         }
         let detail = format!("{found} from {since} to {until}");
-        Entry::new(by, webhook, AuditAction::Recovered).with_detail(detail).write(&*transaction).await?;
+        Entry::new(by, webhook, AuditAction::Recovered).with_detail(detail).write(&transaction).await?;
         transaction.commit().await?;
         Ok(Recovery::Accepted(found))
     }
 
-    /// How far the recovery of a webhook is; `None` when none is under way.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// The progress of a webhook's recovery; `None` when none is in progress.
     pub async fn recovery_progress(
         &self,
         account: &AccountName,

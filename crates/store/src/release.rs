@@ -1,26 +1,29 @@
-//! Taking waiting deliveries out, for the one relay that hands them to the broker.
+//! Releases deliveries from the outbox to the broker, for the outbox relay.
 //!
-//! Taken in a transaction that is committed when the broker has confirmed them: a process that dies in between leaves
-//! them waiting. The rows are removed before the jobs are published, so that a sender that puts one aside again at once
-//! waits for the commit and then finds room for its row.
+//! The transaction is committed when the broker has confirmed them: if a process dies in between, they stay in the
+//! outbox. The rows are deleted before the jobs are published, so that a sender that spills one again at once waits for
+//! the commit and then can insert its row.
 //!
-//! The statements that read lists are planned each time they are run: a list has no row now and 200,000 a moment later,
-//! and a plan that was made for none and is kept reads all of them from one end to the other.
+//! The statements that read the outbox are planned for each execution: it has no row now and 200,000 a moment later,
+//! and a cached plan made for none scans all of them.
+
+mod turn;
 
 use std::time::Duration;
 
-use deadpool_postgres::Transaction;
-use domain::{Absorption, AccountName, DeliveryId, ReleasePace, Trigger, WebhookId};
+use domain::{AccountName, DeliveryId, ReleaseRate, Trigger, WebhookId};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
+use crate::connection::Transaction;
 use crate::database::Database;
 use crate::error::StoreError;
+use turn::{Next, Turn, set_turn, turn};
 
-/// What is needed to make a job of a delivery.
+/// The data for a delivery's job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Released {
     /// The delivery.
@@ -29,7 +32,7 @@ pub struct Released {
     pub created_at: Timestamp,
     /// Tenant that owns the webhook.
     pub account: AccountName,
-    /// Whom it is for.
+    /// Its webhook.
     pub webhook: WebhookId,
     /// CloudEvents id of the event.
     pub event_id: String,
@@ -41,29 +44,36 @@ pub struct Released {
     pub step: u32,
     /// Why the attempt is made.
     pub trigger: Trigger,
-    /// Exact bytes to post and to sign.
+    /// The payload.
     pub payload: Vec<u8>,
     /// W3C trace context of the event.
     pub traceparent: Option<String>,
+    /// How long all its attempts have been deferred.
+    pub deferred_for: Duration,
 }
 
-/// What a look at a webhook's waiting deliveries came to.
+/// The result of a webhook's turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Release {
-    /// So many were handed to the broker.
+    /// This many were published.
     Released(usize),
-    /// Its turn has not come, or another process is at it.
+    /// It is not due, or another process is releasing it.
     NotNow,
-    /// The broker did not take them; they wait on.
+    /// The broker did not confirm them; they stay in the outbox.
     NotPublished,
 }
 
-/// Webhooks whose turn has come, those that wait longest first.
-const DUE: &str = "SELECT webhook_id FROM releases WHERE next_at <= now() ORDER BY next_at LIMIT $1";
+/// Webhooks with a due release: of each account the longest overdue first, then of each its second. An account has as many
+/// turns as another, however many webhooks it has.
+const DUE: &str = "/* release.due */ SELECT webhook_id FROM (
+        SELECT r.webhook_id, r.next_at, row_number() OVER (PARTITION BY w.account ORDER BY r.next_at) AS turn
+        FROM releases r LEFT JOIN webhooks w ON w.id = r.webhook_id WHERE r.next_at <= now()) AS due
+    ORDER BY turn, next_at LIMIT $1";
 
-/// Waiting deliveries of webhooks that are not paused, for which nobody asked for a release: a sender held them because
-/// it had not heard of the resume yet. One probe of the index a webhook.
-const FORGOTTEN: &str = "WITH RECURSIVE waiting AS (
+/// Webhooks with outbox rows and no row in `releases`: a sender held a delivery before it knew of the resume, or spilled
+/// one while the webhook's release ended. Paused webhooks only if they have rows that are not held yet, to hold them. One
+/// index probe per webhook.
+const FORGOTTEN: &str = "/* release.forgotten */ WITH RECURSIVE waiting AS (
         (SELECT webhook_id FROM waiting_deliveries ORDER BY webhook_id LIMIT 1)
         UNION ALL
         SELECT (SELECT d.webhook_id FROM waiting_deliveries d WHERE d.webhook_id > waiting.webhook_id
@@ -72,63 +82,89 @@ const FORGOTTEN: &str = "WITH RECURSIVE waiting AS (
     )
     INSERT INTO releases (webhook_id, per_second)
     SELECT waiting.webhook_id, $1 FROM waiting LEFT JOIN webhooks w ON w.id = waiting.webhook_id
-    WHERE waiting.webhook_id IS NOT NULL AND w.paused_reason IS NULL
+        LEFT JOIN releases r ON r.webhook_id = waiting.webhook_id
+    WHERE waiting.webhook_id IS NOT NULL AND r.webhook_id IS NULL AND (w.paused_reason IS NULL OR EXISTS (
+        SELECT FROM waiting_deliveries d WHERE d.webhook_id = waiting.webhook_id AND NOT d.held))
     ON CONFLICT DO NOTHING";
 
-const TURN: &str = "SELECT r.per_second, extract(epoch FROM now() - r.next_at)::float8 AS late,
-        w.id IS NULL AS deleted, w.paused_reason IS NOT NULL AS paused,
-        coalesce(w.failed_attempts > 0, false) AS failing
-    FROM releases r LEFT JOIN webhooks w ON w.id = r.webhook_id
-    WHERE r.webhook_id = $1 AND r.next_at <= now() FOR UPDATE OF r SKIP LOCKED";
+/// Byte budget of the payloads in one turn, for manual retries and others each. Four webhooks are released at once, and
+/// each payload exists twice until its job is confirmed.
+const TURN_BYTES: i64 = 4 * 1024 * 1024;
 
-/// What people asked for goes first. Of an array, not of a subquery: that could be run again for every row, and skip
-/// each time what was removed already, until nothing is left.
-const TAKE_MANUAL: &str = "DELETE FROM waiting_deliveries WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM waiting_deliveries WHERE webhook_id = $1 AND trigger = 'manual' AND NOT held
-        ORDER BY created_at, delivery_id LIMIT $2 FOR UPDATE SKIP LOCKED))
-    RETURNING delivery_id, created_on, trigger, held OR recovery_id IS NOT NULL AS spared, returned";
+/// Claims the oldest of these rows, up to $2 rows and $3 bytes of payload; the first one whatever its size is. Deleted by
+/// an array, not by a subquery: a subquery could run again for every row, and skip the rows deleted before each time, until
+/// none is left.
+macro_rules! take {
+    ($name:literal, $rows:literal) => {
+        concat!(
+            "/* release.",
+            $name,
+            " */ WITH next AS (
+                SELECT ctid, delivery_id, created_on, created_at FROM waiting_deliveries WHERE ",
+            $rows,
+            " ORDER BY created_at, delivery_id LIMIT $2 FOR UPDATE SKIP LOCKED
+            ), sized AS (
+                SELECT next.ctid, sum(octet_length(d.payload)) OVER (ORDER BY next.created_at, next.delivery_id
+                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+                FROM next LEFT JOIN deliveries d ON d.id = next.delivery_id AND d.created_on = next.created_on
+            )
+            DELETE FROM waiting_deliveries
+            WHERE ctid = ANY (ARRAY(SELECT ctid FROM sized WHERE coalesce(bytes_before, 0) < $3))
+            RETURNING delivery_id, created_on, trigger, held OR recovery_id IS NOT NULL AS spared, returned"
+        )
+    };
+}
 
-const TAKE: &str = "DELETE FROM waiting_deliveries WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM waiting_deliveries WHERE webhook_id = $1
-        ORDER BY created_at, delivery_id LIMIT $2 FOR UPDATE SKIP LOCKED))
-    RETURNING delivery_id, created_on, trigger, held OR recovery_id IS NOT NULL AS spared, returned";
+/// Manual retries go first.
+const TAKE_MANUAL: &str = take!("take_manual", "webhook_id = $1 AND trigger = 'manual' AND NOT held");
 
-/// What came back is a sign once. Others of the same moment, still waiting, must not slow their webhook down for as long as
-/// it takes to release them all.
-const FORGET_RETURNED: &str = "UPDATE waiting_deliveries SET returned = false WHERE webhook_id = $1 AND returned";
+const TAKE: &str = take!("take", "webhook_id = $1");
 
-/// What the log does not show as waiting (any more) is not sent.
-const QUEUE: &str =
-    "UPDATE deliveries d SET state = 'queued', waiting = false, updated_at = now(), next_attempt_at = NULL
+/// A re-spill lowers the release rate once. Clears `returned` on the rest of the webhook's rows, so that one congestion
+/// event is not counted per row.
+const FORGET_RETURNED: &str = "/* release.forget_returned */
+    UPDATE waiting_deliveries SET returned = false WHERE webhook_id = $1 AND returned";
+
+/// Only deliveries that the log shows as held or queued are released. A delivery is not deferred while no relay runs.
+const QUEUE: &str = "/* release.queue */
+    UPDATE deliveries d SET state = 'queued', waiting = false, updated_at = now(), next_attempt_at = NULL,
+        manual = taken.trigger = 'manual'
     FROM unnest($1::uuid[], $2::date[], $3::text[]) AS taken (id, created_on, trigger)
     WHERE d.id = taken.id AND d.created_on = taken.created_on AND d.state IN ('held', 'queued')
     RETURNING d.id, d.created_at, d.account, d.webhook_id, d.event_id, d.event_type, d.attempts, d.step, d.payload,
-        d.traceparent, taken.trigger";
+        d.traceparent, taken.trigger, CASE WHEN d.deferred_since IS NULL THEN 0
+            ELSE extract(epoch FROM now() - greatest(d.deferred_since, $4)) END::float8 AS deferred_for";
 
-/// Counted from when this turn was due, so that the pace is kept on average; not from longer ago than a second, or what
-/// was missed would come at once.
-const NEXT_TURN: &str = "UPDATE releases SET per_second = $2,
-        next_at = greatest(next_at, now() - interval '1 second') + make_interval(secs => $3)
-    WHERE webhook_id = $1";
+/// After an error: other webhooks first.
+const POSTPONE: &str = "/* release.postpone */
+    UPDATE releases SET next_at = now() + interval '10 seconds' WHERE webhook_id = $1";
 
-/// After an error: others come first, and this one is tried again.
-const POSTPONE: &str = "UPDATE releases SET next_at = now() + interval '10 seconds' WHERE webhook_id = $1";
+/// Other webhooks that are due have their turns first.
+const NEXT_IN_LINE: &str = "/* release.next_in_line */ UPDATE releases SET next_at = now() WHERE webhook_id = $1";
 
-const ALL_RELEASED: &str = "DELETE FROM releases WHERE webhook_id = $1";
+const ALL_RELEASED: &str = "/* release.all_released */ DELETE FROM releases WHERE webhook_id = $1";
 
-/// What waits for its turn when the webhook is paused is held from then on, like everything else.
-const HOLD: &str = "WITH hold AS (
+/// Spilled and deferred deliveries of a paused webhook become held. A row whose delivery has ended meanwhile is deleted: it
+/// would count as held. Returns the processed rows.
+const HOLD: &str = "/* release.hold */ WITH hold AS (
         SELECT delivery_id, created_on FROM waiting_deliveries WHERE webhook_id = $1 AND NOT held
         LIMIT $2 FOR UPDATE SKIP LOCKED
     ), logged AS (
-        UPDATE deliveries d SET state = 'held', updated_at = now() FROM hold
-        WHERE d.id = hold.delivery_id AND d.created_on = hold.created_on AND d.state = 'queued'
+        UPDATE deliveries d SET state = 'held', deferred_since = NULL, updated_at = now() FROM hold
+        WHERE d.id = hold.delivery_id AND d.created_on = hold.created_on AND d.state IN ('queued', 'held')
+        RETURNING d.id, d.created_on
+    ), held AS (
+        UPDATE waiting_deliveries w SET held = true, returned = false FROM logged
+        WHERE w.delivery_id = logged.id AND w.created_on = logged.created_on
+    ), ended AS (
+        DELETE FROM waiting_deliveries w USING hold
+        WHERE w.delivery_id = hold.delivery_id AND w.created_on = hold.created_on
+            AND NOT EXISTS (SELECT FROM logged WHERE logged.id = hold.delivery_id)
     )
-    UPDATE waiting_deliveries w SET held = true, returned = false FROM hold
-    WHERE w.delivery_id = hold.delivery_id AND w.created_on = hold.created_on";
+    SELECT FROM hold";
 
-/// Their webhook is gone.
-const FAIL: &str = "WITH failed AS (
+/// The webhook was deleted.
+const FAIL: &str = "/* release.fail */ WITH failed AS (
         DELETE FROM waiting_deliveries WHERE ctid = ANY (ARRAY(
             SELECT ctid FROM waiting_deliveries WHERE webhook_id = $1 LIMIT $2 FOR UPDATE SKIP LOCKED))
         RETURNING delivery_id, created_on
@@ -139,16 +175,7 @@ const FAIL: &str = "WITH failed AS (
 /// Rows held or failed in one transaction.
 const MOVED_AT_ONCE: i64 = 1000;
 
-/// A turn of a webhook, locked.
-struct Turn {
-    pace: ReleasePace,
-    late: Duration,
-    deleted: bool,
-    paused: bool,
-    failing: bool,
-}
-
-/// Waiting rows taken out.
+/// Rows deleted from the outbox.
 #[derive(Default)]
 struct Taken {
     ids: Vec<Uuid>,
@@ -159,45 +186,35 @@ struct Taken {
 }
 
 impl Database {
-    /// Webhooks of which something may be released now, at most `limit`.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// Webhooks with a due release, at most `limit`.
     pub async fn due_releases(&self, limit: i64) -> Result<Vec<WebhookId>, StoreError> {
         let connection = self.connection().await?;
         let rows = connection.query_typed(DUE, &[(&limit, Type::INT8)]).await?;
         Ok(rows.iter().map(|row| WebhookId(row.get(0))).collect())
     }
 
-    /// Lets a webhook wait for ten seconds, because releasing to it failed.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// Postpones a webhook's release by ten seconds, after an error.
     pub async fn postpone_release(&self, webhook: WebhookId) -> Result<(), StoreError> {
         self.connection().await?.execute(POSTPONE, &[&webhook.0]).await?;
         Ok(())
     }
 
-    /// Asks for the release of what waits for webhooks that are not paused, and that nobody asked for. Returns for how
-    /// many.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// Schedules releases for webhooks that have outbox rows but no release. Returns their number.
     pub async fn release_forgotten(&self) -> Result<u64, StoreError> {
         let connection = self.connection().await?;
-        Ok(connection.execute(FORGOTTEN, &[&ReleasePace::START.per_second()]).await?)
+        connection.execute(FORGOTTEN, &[&ReleaseRate::START.per_second()]).await
     }
 
-    /// Hands a webhook's next waiting deliveries to `publish`, oldest first, as many as its pace allows, and takes them
-    /// off the list when it returns true. `configured` is the pace of held ones at most. Several processes share the
-    /// work: each skips the webhooks that another is at.
+    /// Releases a webhook's next deliveries, oldest first, as many as its rate allows: passes them to `publish`, which
+    /// runs within the transaction, and deletes them from the outbox when it returns true. `configured` is the maximum
+    /// rate of held ones. Several processes share the work: each skips webhooks locked by another.
     ///
     /// # Errors
-    /// When the database is away or refuses; what was published is then published again.
+    /// Published ones are then published again.
     pub async fn release<F>(
         &self,
         webhook: WebhookId,
-        configured: ReleasePace,
+        configured: ReleaseRate,
         publish: impl FnOnce(Vec<Released>) -> F,
     ) -> Result<Release, StoreError>
     where
@@ -211,53 +228,45 @@ impl Database {
             transaction.commit().await?;
             return Ok(Release::Released(0));
         }
-        let taken = take(&transaction, webhook, i64::from(turn.pace.batch(turn.late))).await?;
+        if !turn.wait.is_zero() {
+            let rate = turn.rate.next(turn.absorption(false, false), configured);
+            set_turn(&transaction, webhook, &turn, Next::After(turn.wait), rate).await?;
+            transaction.commit().await?;
+            return Ok(Release::NotNow);
+        }
+        let taken = take(&transaction, webhook, i64::from(turn.rate.batch(turn.late))).await?;
         if taken.ids.is_empty() {
             transaction.execute(ALL_RELEASED, &[&webhook.0]).await?;
             transaction.commit().await?;
             return Ok(Release::Released(0));
         }
-        let released = queue(&transaction, &taken).await?;
+        let released = queue(&transaction, &taken, &turn).await?;
         let count = released.len();
         if !released.is_empty() && !publish(released).await {
             return Ok(Release::NotPublished);
         }
-        let seen = Absorption { returned: taken.returned, failing: turn.failing, spared: taken.spared };
-        let pace = turn.pace.next(seen, configured);
-        let wait = pace.until_next(u32::try_from(count).unwrap_or(u32::MAX)).as_secs_f64();
-        if seen.returned {
+        let rate = turn.rate.next(turn.absorption(taken.spared, taken.returned), configured);
+        let wait = rate.until_next(u32::try_from(count).unwrap_or(u32::MAX));
+        if taken.returned {
             transaction.execute_typed(FORGET_RETURNED, &[(&webhook.0, Type::UUID)]).await?;
         }
-        let next_turn: [(&(dyn ToSql + Sync), Type); 3] =
-            [(&webhook.0, Type::UUID), (&pace.per_second(), Type::FLOAT8), (&wait, Type::FLOAT8)];
-        transaction.execute_typed(NEXT_TURN, &next_turn).await?;
+        set_turn(&transaction, webhook, &turn, Next::KeepingPace(wait), rate).await?;
         transaction.commit().await?;
         Ok(Release::Released(count))
     }
 }
 
-async fn turn(transaction: &Transaction<'_>, webhook: WebhookId) -> Result<Option<Turn>, StoreError> {
-    let rows = transaction.query_typed(TURN, &[(&webhook.0, Type::UUID)]).await?;
-    Ok(rows.first().map(|row| Turn {
-        pace: ReleasePace::new(row.get("per_second")),
-        late: Duration::try_from_secs_f64(row.get("late")).unwrap_or_default(),
-        deleted: row.get("deleted"),
-        paused: row.get("paused"),
-        failing: row.get("failing"),
-    }))
-}
-
-/// Holds or fails some; when none is left, the webhook's turn is over.
+/// Holds or fails a part; when none is left, the release is finished.
 async fn put_away(transaction: &Transaction<'_>, webhook: WebhookId, statement: &str) -> Result<(), StoreError> {
-    if transaction.execute(statement, &[&webhook.0, &MOVED_AT_ONCE]).await? == 0 {
-        transaction.execute(ALL_RELEASED, &[&webhook.0]).await?;
-    }
+    let moved = transaction.execute(statement, &[&webhook.0, &MOVED_AT_ONCE]).await?;
+    transaction.execute(if moved == 0 { ALL_RELEASED } else { NEXT_IN_LINE }, &[&webhook.0]).await?;
     Ok(())
 }
 
 async fn take(transaction: &Transaction<'_>, webhook: WebhookId, limit: i64) -> Result<Taken, StoreError> {
     let mut taken = Taken::default();
-    let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&webhook.0, Type::UUID), (&limit, Type::INT8)];
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] =
+        [(&webhook.0, Type::UUID), (&limit, Type::INT8), (&TURN_BYTES, Type::INT8)];
     let (manual, others) = tokio::try_join!(
         transaction.query_typed(TAKE_MANUAL, &parameters),
         transaction.query_typed(TAKE, &parameters),
@@ -272,9 +281,13 @@ async fn take(transaction: &Transaction<'_>, webhook: WebhookId, limit: i64) -> 
     Ok(taken)
 }
 
-async fn queue(transaction: &Transaction<'_>, taken: &Taken) -> Result<Vec<Released>, StoreError> {
-    let parameters: [(&(dyn ToSql + Sync), Type); 3] =
-        [(&taken.ids, Type::UUID_ARRAY), (&taken.days, Type::DATE_ARRAY), (&taken.triggers, Type::TEXT_ARRAY)];
+async fn queue(transaction: &Transaction<'_>, taken: &Taken, turn: &Turn) -> Result<Vec<Released>, StoreError> {
+    let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
+        (&taken.ids, Type::UUID_ARRAY),
+        (&taken.days, Type::DATE_ARRAY),
+        (&taken.triggers, Type::TEXT_ARRAY),
+        (&turn.attended_since, Type::TIMESTAMPTZ),
+    ];
     let rows = transaction.query_typed(QUEUE, &parameters).await?;
     let mut released = rows.iter().map(released).collect::<Result<Vec<_>, _>>()?;
     released.sort_by_key(|delivery| (delivery.created_at, delivery.delivery.as_uuid()));
@@ -295,5 +308,6 @@ pub(crate) fn released(row: &Row) -> Result<Released, StoreError> {
         trigger: row.get::<_, &str>("trigger").parse().map_err(|_| StoreError::UnknownValue("trigger"))?,
         payload: row.get("payload"),
         traceparent: row.get("traceparent"),
+        deferred_for: Duration::try_from_secs_f64(row.get("deferred_for")).unwrap_or_default(),
     })
 }

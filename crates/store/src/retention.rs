@@ -1,123 +1,104 @@
-//! Forgetting what is older than the retention. The log's days go whole ([`days`]); of the small tables, rows.
+//! Retention: deletes expired data. The log's partitions are dropped whole ([`days`]); rows of small tables are
+//! deleted.
 //!
-//! One process does it at a time, over a connection of its own: partitions are detached outside of transactions, and no
-//! wait for a lock may be long, since others would wait behind it.
+//! One process at a time does it, over a connection of its own: partitions are detached outside of transactions, and
+//! lock timeouts are short, since other statements would queue behind.
 
 mod days;
+mod horizon;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use tokio_postgres::Client;
 
+use crate::connect::Limits;
+use crate::connection::Connection;
 use crate::database::Database;
 use crate::error::StoreError;
-use crate::partitions::day_of;
+use horizon::Horizon;
 
-/// What was forgotten.
+/// What was deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Forgotten {
-    /// Days of the log, oldest first.
+    /// Days whose partitions were dropped, oldest first.
     pub days: Vec<Date>,
     /// Rows of other tables.
     pub rows: u64,
 }
 
-/// Held until the connection ends.
-const TRY_LOCK: &str = "SELECT pg_try_advisory_lock(hashtext('easycrm webhooks retention'))";
+/// Held until it is released, or the connection ends.
+const TRY_LOCK: &str = "/* retention.try_lock */ SELECT pg_try_advisory_lock(hashtext('easycrm webhooks retention'))";
+const UNLOCK: &str = "/* retention.unlock */ SELECT pg_advisory_unlock(hashtext('easycrm webhooks retention'))";
 
-/// A lock that is not had by then is tried for at the next pass. `webhooks.retention` is what the audit trail asks for
-/// before it lets anything be removed.
-const SESSION: &str = "SET lock_timeout = '5s'; SET statement_timeout = '60s'; SET webhooks.retention = 'on'";
+/// Maximum clock skew for dropping anything.
+const CLOCKS_AGREE_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 
-/// Rows removed by one statement.
+/// Rows deleted by one statement.
 const BATCH: i64 = 5_000;
 
-/// What the relay is at is left to it.
-const WAITING: &str = "DELETE FROM waiting_deliveries WHERE ctid = ANY (ARRAY(
+/// Rows that the relay has locked are left to it.
+const WAITING: &str = "/* retention.waiting */ DELETE FROM waiting_deliveries WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM waiting_deliveries WHERE created_on < $1 LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
-const NOTIFICATIONS: &str = "DELETE FROM notifications WHERE id IN (
+const NOTIFICATIONS: &str = "/* retention.notifications */ DELETE FROM notifications WHERE id IN (
         SELECT id FROM notifications WHERE created_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)";
 
-const ATTEMPT_COUNTS: &str = "DELETE FROM attempt_counts WHERE ctid IN (
+const ATTEMPT_COUNTS: &str = "/* retention.attempt_counts */ DELETE FROM attempt_counts WHERE ctid IN (
         SELECT ctid FROM attempt_counts WHERE hour < $1 ORDER BY hour LIMIT $2 FOR UPDATE SKIP LOCKED)";
 
-const RECOVERIES: &str = "DELETE FROM recoveries WHERE id IN (
+const RECOVERIES: &str = "/* retention.recoveries */ DELETE FROM recoveries WHERE id IN (
         SELECT id FROM recoveries WHERE finished_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)";
 
-const AUDIT: &str = "DELETE FROM audit_entries WHERE id IN (
-        SELECT id FROM audit_entries WHERE at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)";
-
-/// Where the kept time begins.
-#[derive(Debug, Clone, Copy)]
-struct Horizon {
-    at: Timestamp,
-}
-
-impl Horizon {
-    /// `days` before `now`. So far back that there is no such time, nothing is old.
-    fn new(now: Timestamp, days: u16) -> Self {
-        let kept = SignedDuration::from_hours(i64::from(days) * 24);
-        Self { at: now.checked_sub(kept).unwrap_or(Timestamp::MIN) }
-    }
-
-    /// A day is over before the kept time begins.
-    fn is_past(self, day: Date) -> bool {
-        day < self.first_day()
-    }
-
-    /// The day in which the kept time begins stays whole.
-    fn first_day(self) -> Date {
-        day_of(self.at)
-    }
-}
-
 impl Database {
-    /// The days of the log that are past, `days` days before `now`, oldest first.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
-    pub async fn past_days(&self, now: Timestamp, days: u16) -> Result<Vec<Date>, StoreError> {
-        let horizon = Horizon::new(now, days);
-        let tables = days::log_tables(&**self.connection().await?).await?;
+    /// The expired days of the log, older than `days` days by the database's clock, oldest first.
+    pub async fn past_days(&self, days: u16) -> Result<Vec<Date>, StoreError> {
+        let connection = self.connection().await?;
+        let horizon = Horizon::new(now(&connection).await?, days);
+        let tables = days::log_tables(&connection).await?;
         let mut past: Vec<Date> = tables.iter().map(|table| table.day).filter(|day| horizon.is_past(*day)).collect();
         past.dedup();
         Ok(past)
     }
 
-    /// Forgets what is older than `days` days before `now`: whole days of the log and what waited in them,
-    /// notifications, counts, recoveries that are finished, the audit trail. `None` when another process is at it. What
-    /// was not done, because something else had it locked, is done by the next call.
+    /// Deletes data older than `days` days before `now`: partitions of the log with their outbox rows, notifications,
+    /// counters, finished recoveries. `None` when another process is doing it. Locked parts are left to the next call.
     ///
     /// # Errors
-    /// When the database is away or refuses, or a lock was not had in time; some may be forgotten by then.
-    pub async fn forget_past(&self, now: Timestamp, days: u16) -> Result<Option<Forgotten>, StoreError> {
-        let (config, tls) = self.dedicated();
-        let (client, connection) = config.connect(tls).await?;
-        let driver = tokio::spawn(connection);
-        let forgotten = forget_alone(&client, Horizon::new(now, days)).await;
-        drop(client);
-        // The lock goes with the connection; whoever calls next must find it free.
-        let _ = driver.await;
-        forgotten
+    /// When the database is unavailable or refuses, or a lock timed out; some data may be deleted by then. When the
+    /// clocks of the database and of this process differ: one of them is wrong, and dropped data cannot be restored.
+    pub async fn forget_past(&self, days: u16) -> Result<Option<Forgotten>, StoreError> {
+        let connection = self.connection_apart(Limits::RETENTION).await?;
+        if !connection.query_one(TRY_LOCK, &[]).await?.get::<_, bool>(0) {
+            return Ok(None);
+        }
+        let now = now(&connection).await?;
+        let differ = now.duration_since(Timestamp::now()).abs();
+        if differ > CLOCKS_AGREE_WITHIN {
+            return Err(StoreError::ClocksDiffer(differ));
+        }
+        let forgotten = forget_alone(&connection, Horizon::new(now, days)).await;
+        // It would be released with the connection, a moment later; the next caller must find it free.
+        connection.execute(UNLOCK, &[]).await?;
+        forgotten.map(Some)
     }
 }
 
-async fn forget_alone(client: &Client, horizon: Horizon) -> Result<Option<Forgotten>, StoreError> {
-    client.batch_execute(SESSION).await?;
-    if !client.query_one(TRY_LOCK, &[]).await?.get::<_, bool>(0) {
-        return Ok(None);
-    }
-    // A day that somebody has locked keeps its rows, and nothing else.
+async fn now(connection: &Connection) -> Result<Timestamp, StoreError> {
+    Ok(connection.query_one("/* retention.now */ SELECT now()", &[]).await?.get(0))
+}
+
+async fn forget_alone(client: &Connection, horizon: Horizon) -> Result<Forgotten, StoreError> {
+    // A locked partition keeps only its own rows.
+    client.act_as_log_owner().await?;
     let (days, hindrance) = days::remove(client, horizon).await;
+    client.act_as_self().await?;
     let rows = forget_rows(client, horizon).await?;
-    hindrance.map_or(Ok(Some(Forgotten { days, rows })), Err)
+    hindrance.map_or(Ok(Forgotten { days, rows }), Err)
 }
 
-async fn forget_rows(client: &Client, horizon: Horizon) -> Result<u64, StoreError> {
+async fn forget_rows(client: &Connection, horizon: Horizon) -> Result<u64, StoreError> {
     let logged_from = days::first_attached(client).await?.unwrap_or(horizon.first_day()).min(horizon.first_day());
     let mut rows = forget(client, WAITING, &logged_from).await?;
-    for statement in [NOTIFICATIONS, ATTEMPT_COUNTS, RECOVERIES, AUDIT] {
+    for statement in [NOTIFICATIONS, ATTEMPT_COUNTS, RECOVERIES] {
         rows += forget(client, statement, &horizon.at).await?;
     }
     Ok(rows)
@@ -125,7 +106,7 @@ async fn forget_rows(client: &Client, horizon: Horizon) -> Result<u64, StoreErro
 
 /// In batches, so that no transaction is long.
 async fn forget(
-    client: &Client,
+    client: &Connection,
     statement: &str,
     before: &(dyn tokio_postgres::types::ToSql + Sync),
 ) -> Result<u64, StoreError> {
@@ -137,24 +118,5 @@ async fn forget(
         if removed < BATCH.unsigned_abs() {
             return Ok(rows);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_day_is_past_when_its_last_moment_is() {
-        let past = |now: &str, day: &str| Horizon::new(now.parse().unwrap(), 30).is_past(day.parse().unwrap());
-        assert!(past("2026-10-31T00:00:00Z", "2026-09-30"));
-        assert!(!past("2026-10-31T00:00:00Z", "2026-10-01"));
-        assert!(!past("2026-10-30T23:59:59.999999Z", "2026-09-30"));
-        assert!(past("2026-10-30T23:59:59.999999Z", "2026-09-29"));
-    }
-
-    #[test]
-    fn no_setting_reaches_before_time() {
-        assert_eq!(Horizon::new(Timestamp::MIN, u16::MAX).at, Timestamp::MIN);
     }
 }

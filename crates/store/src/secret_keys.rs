@@ -1,5 +1,7 @@
-//! Webhook secrets at rest: XChaCha20-Poly1305 with a random nonce, and the row's id as associated data, so that a
-//! ciphertext moved to another row does not decrypt.
+//! Webhook secrets at rest: XChaCha20-Poly1305 with a random nonce. The associated data names purpose and owner of the
+//! secret ([`Place`]), so that a ciphertext moved to another row, webhook or account does not decrypt.
+
+mod rekey;
 
 use std::fmt;
 
@@ -7,16 +9,19 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
-use domain::SigningSecret;
+use domain::{AccountName, SigningSecret, WebhookId};
+pub use rekey::Rekeyed;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::database::Database;
 use crate::error::StoreError;
 
 /// XChaCha20's nonce: long enough to be drawn at random for every secret.
 const NONCE_BYTES: usize = 24;
+/// The first byte of the current format. The format of former releases begins with the nonce, and is bound to the id of
+/// its row only; a nonce may begin with this byte, too.
+const BOUND_TO_ITS_PLACE: u8 = 1;
 
 /// One 32-byte key, wiped when dropped.
 pub struct SecretKey {
@@ -25,7 +30,7 @@ pub struct SecretKey {
 }
 
 impl SecretKey {
-    /// Prepares a key. Its id, kept beside each secret, is a hash that reveals nothing of it.
+    /// Prepares a key. Its id, stored beside each secret, is a hash that reveals nothing of it.
     pub fn new(key: &[u8; 32]) -> Self {
         let hash = Sha256::new().chain_update(b"easycrm webhooks key id\0").chain_update(key).finalize();
         Self { id: STANDARD_NO_PAD.encode(&hash[..9]), cipher: XChaCha20Poly1305::new(key.into()) }
@@ -44,59 +49,99 @@ impl fmt::Debug for SecretKeys {
     }
 }
 
-/// An encrypted secret and the name of the key that opens it.
+/// Owner and purpose of a secret. Its ciphertext decrypts there and nowhere else.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Place<'a> {
+    /// A row of `webhook_secrets`.
+    Webhook { row: Uuid, webhook: WebhookId, account: &'a AccountName },
+    /// A row of `test_requests`.
+    Test { row: Uuid, account: &'a AccountName },
+}
+
+impl Place<'_> {
+    /// Every part but the last has a fixed length or ends in a zero byte, so that the encoding is unambiguous.
+    fn associated_data(&self) -> Vec<u8> {
+        match self {
+            Self::Webhook { row, webhook, account } => {
+                [b"webhook secret\0", &row.as_bytes()[..], webhook.0.as_bytes(), account.as_str().as_bytes()].concat()
+            }
+            Self::Test { row, account } => {
+                [b"test request\0", &row.as_bytes()[..], account.as_str().as_bytes()].concat()
+            }
+        }
+    }
+
+    fn row(&self) -> Uuid {
+        match self {
+            Self::Webhook { row, .. } | Self::Test { row, .. } => *row,
+        }
+    }
+}
+
+/// An encrypted secret and the id of its key.
 pub(crate) struct Sealed {
     pub(crate) key_id: String,
     pub(crate) ciphertext: Vec<u8>,
 }
 
 impl SecretKeys {
-    /// `previous` keys decrypt what they once encrypted and encrypt nothing.
+    /// `previous` keys decrypt only.
     pub fn new(current: SecretKey, previous: Vec<SecretKey>) -> Self {
         Self { current, previous }
     }
 
-    fn knows(&self, id: &str) -> bool {
+    /// Whether one of them has this id.
+    pub(crate) fn knows(&self, id: &str) -> bool {
         [&self.current].into_iter().chain(&self.previous).any(|key| key.id == id)
     }
 
-    pub(crate) fn seal(&self, row: Uuid, secret: &SigningSecret) -> Sealed {
+    pub(crate) fn seal(&self, place: Place<'_>, secret: &SigningSecret) -> Sealed {
         let mut nonce = [0; NONCE_BYTES];
         getrandom::fill(&mut nonce).expect("the operating system has a random number generator");
-        let payload = Payload { msg: secret.expose().as_bytes(), aad: row.as_bytes() };
+        let payload = Payload { msg: secret.expose().as_bytes(), aad: &place.associated_data() };
         let sealed = self
             .current
             .cipher
             .encrypt(&XNonce::from(nonce), payload)
             .expect("a secret is far below the cipher's limit");
-        Sealed { key_id: self.current.id.clone(), ciphertext: [&nonce[..], &sealed].concat() }
+        let ciphertext = [&[BOUND_TO_ITS_PLACE], &nonce[..], &sealed].concat();
+        Sealed { key_id: self.current.id.clone(), ciphertext }
     }
 
-    pub(crate) fn open(&self, row: Uuid, key_id: &str, ciphertext: &[u8]) -> Result<SigningSecret, StoreError> {
+    pub(crate) fn open(&self, place: Place<'_>, key_id: &str, ciphertext: &[u8]) -> Result<SigningSecret, StoreError> {
+        self.open_as_kept(place, key_id, ciphertext).map(|(secret, _)| secret)
+    }
+
+    /// The secret, and whether it needs re-encryption: for another key, or for a stronger binding.
+    fn open_as_kept(
+        &self,
+        place: Place<'_>,
+        key_id: &str,
+        ciphertext: &[u8],
+    ) -> Result<(SigningSecret, bool), StoreError> {
         let key = [&self.current].into_iter().chain(&self.previous).find(|key| key.id == key_id);
         let key = key.ok_or(StoreError::Secret)?;
-        let (nonce, sealed) = ciphertext.split_at_checked(NONCE_BYTES).ok_or(StoreError::Secret)?;
-        let nonce = XNonce::try_from(nonce).map_err(|_| StoreError::Secret)?;
-        let payload = Payload { msg: sealed, aad: row.as_bytes() };
-        let opened = Zeroizing::new(key.cipher.decrypt(&nonce, payload).map_err(|_| StoreError::Secret)?);
-        let text = std::str::from_utf8(&opened).map_err(|_| StoreError::Secret)?;
-        SigningSecret::parse(text).map_err(|_| StoreError::Secret)
+        let bound = ciphertext.strip_prefix(&[BOUND_TO_ITS_PLACE]);
+        if let Some(opened) = bound.and_then(|ciphertext| key.open(ciphertext, &place.associated_data())) {
+            return Ok((secret(&opened)?, key.id != self.current.id));
+        }
+        let opened = key.open(ciphertext, place.row().as_bytes()).ok_or(StoreError::Secret)?;
+        Ok((secret(&opened)?, true))
     }
 }
 
-/// Of webhooks only: a form that waits to be tested is gone in minutes, and must not keep anybody from starting.
-const KEY_IDS: &str = "SELECT DISTINCT key_id FROM webhook_secrets";
-
-impl Database {
-    /// True when every stored secret was encrypted with a key that is configured here. Without this look a mistaken key
-    /// would fail every delivery, one by one.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
-    pub async fn has_all_keys(&self) -> Result<bool, StoreError> {
-        let rows = self.connection().await?.query(KEY_IDS, &[]).await?;
-        Ok(rows.iter().all(|row| self.keys.knows(row.get("key_id"))))
+impl SecretKey {
+    fn open(&self, ciphertext: &[u8], associated_data: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (nonce, sealed) = ciphertext.split_at_checked(NONCE_BYTES)?;
+        let nonce = XNonce::try_from(nonce).ok()?;
+        let payload = Payload { msg: sealed, aad: associated_data };
+        self.cipher.decrypt(&nonce, payload).ok().map(Zeroizing::new)
     }
+}
+
+fn secret(opened: &[u8]) -> Result<SigningSecret, StoreError> {
+    let text = std::str::from_utf8(opened).map_err(|_| StoreError::Secret)?;
+    SigningSecret::parse(text).map_err(|_| StoreError::Secret)
 }
 
 #[cfg(test)]
@@ -108,25 +153,57 @@ mod tests {
         SecretKeys::new(key(&current), previous.iter().map(key).collect())
     }
 
+    fn place(row: u128, webhook: u128, account: &AccountName) -> Place<'_> {
+        Place::Webhook { row: Uuid::from_u128(row), webhook: WebhookId(Uuid::from_u128(webhook)), account }
+    }
+
+    /// In the format of former releases.
+    fn seal_by_row(key: u8, row: u128, secret: &SigningSecret, nonce: [u8; NONCE_BYTES]) -> Vec<u8> {
+        let row = Uuid::from_u128(row);
+        let payload = Payload { msg: secret.expose().as_bytes(), aad: row.as_bytes() };
+        let sealed = SecretKey::new(&[key; 32]).cipher.encrypt(&XNonce::from(nonce), payload).unwrap();
+        [&nonce[..], &sealed].concat()
+    }
+
     #[test]
-    fn a_secret_opens_in_its_own_row_only() {
-        let (keys, row, secret) = (keys(1, &[]), Uuid::from_u128(1), SigningSecret::generate());
-        let sealed = keys.seal(row, &secret);
-        let open = |row, ciphertext: &[u8]| keys.open(row, &sealed.key_id, ciphertext);
-        assert_eq!(open(row, &sealed.ciphertext).unwrap().expose(), secret.expose());
-        assert!(open(Uuid::from_u128(2), &sealed.ciphertext).is_err());
-        assert!(open(row, &sealed.ciphertext[..10]).is_err());
+    fn a_secret_opens_in_its_own_place_only() {
+        let (keys, secret) = (keys(1, &[]), SigningSecret::generate());
+        let (acme, globex) = ("acme".parse().unwrap(), "globex".parse().unwrap());
+        let sealed = keys.seal(place(1, 2, &acme), &secret);
+        let open = |place, ciphertext: &[u8]| keys.open(place, &sealed.key_id, ciphertext);
+        assert_eq!(open(place(1, 2, &acme), &sealed.ciphertext).unwrap().expose(), secret.expose());
+        let test = Place::Test { row: Uuid::from_u128(1), account: &acme };
+        for elsewhere in [place(3, 2, &acme), place(1, 3, &acme), place(1, 2, &globex), test] {
+            assert!(open(elsewhere, &sealed.ciphertext).is_err(), "{elsewhere:?}");
+        }
+        for length in 0..sealed.ciphertext.len() {
+            assert!(open(place(1, 2, &acme), &sealed.ciphertext[..length]).is_err());
+        }
         let mut changed = sealed.ciphertext.clone();
         *changed.last_mut().unwrap() ^= 1;
-        assert!(open(row, &changed).is_err());
+        assert!(open(place(1, 2, &acme), &changed).is_err());
+    }
+
+    #[test]
+    fn what_a_former_release_encrypted_still_opens_and_is_to_be_encrypted_again() {
+        let (keys, secret, acme) = (keys(1, &[]), SigningSecret::generate(), "acme".parse().unwrap());
+        for first in [0, BOUND_TO_ITS_PLACE, 255] {
+            let former = seal_by_row(1, 7, &secret, [first; NONCE_BYTES]);
+            let (opened, again) = keys.open_as_kept(place(7, 2, &acme), &keys.current.id, &former).unwrap();
+            assert_eq!((opened.expose(), again), (secret.expose(), true));
+        }
     }
 
     #[test]
     fn a_previous_key_still_opens_and_an_unknown_one_is_an_error() {
-        let (row, secret) = (Uuid::from_u128(1), SigningSecret::generate());
-        let sealed = keys(1, &[]).seal(row, &secret);
-        assert!(keys(2, &[1]).open(row, &sealed.key_id, &sealed.ciphertext).is_ok());
-        assert!(keys(2, &[]).open(row, &sealed.key_id, &sealed.ciphertext).is_err());
+        let (secret, acme) = (SigningSecret::generate(), "acme".parse().unwrap());
+        let place = place(1, 2, &acme);
+        let sealed = keys(1, &[]).seal(place, &secret);
+        let kept =
+            |keys: SecretKeys| keys.open_as_kept(place, &sealed.key_id, &sealed.ciphertext).map(|(_, again)| again);
+        assert!(!kept(keys(1, &[])).unwrap());
+        assert!(kept(keys(2, &[1])).unwrap());
+        assert!(kept(keys(2, &[])).is_err());
     }
 
     #[test]

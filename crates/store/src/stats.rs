@@ -1,4 +1,4 @@
-//! Numbers for the chart of a webhook's recent days.
+//! Statistics for the chart of a webhook's recent days.
 
 use domain::{AccountName, WebhookId};
 use jiff::Timestamp;
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::database::Database;
 use crate::error::StoreError;
 
-/// How far back the chart reaches, and how long its buckets are.
+/// Window of the chart and length of its buckets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Window {
     /// 24 buckets of an hour.
@@ -37,7 +37,7 @@ impl Window {
     }
 }
 
-/// What ended within a bucket.
+/// Attempts that ended within a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bucket {
     /// When it begins.
@@ -52,9 +52,9 @@ pub struct Bucket {
     pub average_response_time_ms: Option<i64>,
 }
 
-/// Every bucket is there, with zeros if need be; the last one has begun and not ended. Buckets begin at multiples of
-/// their length, in UTC.
-const BUCKETS: &str = "WITH buckets AS (
+/// Every bucket is present, with zeros if need be; the last one is incomplete. Buckets begin at multiples of their
+/// length, in UTC.
+const BUCKETS: &str = "/* stats.buckets */ WITH buckets AS (
         SELECT date_bin(make_interval(hours => $3), now(), 'epoch') - make_interval(hours => $3) * steps AS since
         FROM generate_series(0, $4 - 1) AS steps
     )
@@ -69,10 +69,7 @@ const BUCKETS: &str = "WITH buckets AS (
     GROUP BY since ORDER BY since";
 
 impl Database {
-    /// What became of a webhook's attempts within the window, oldest bucket first.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// The results of a webhook's attempts within the window, oldest bucket first.
     pub async fn webhook_stats(
         &self,
         account: &AccountName,

@@ -1,4 +1,4 @@
-//! What a process shows of its database connections.
+//! Metrics of a process's database connections.
 
 use std::time::Duration;
 
@@ -32,12 +32,12 @@ impl Label for ConnectionState {
     }
 }
 
-/// What a pool's connections are for.
+/// Purpose of a pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PoolUse {
-    /// What the process exists for.
+    /// Background work.
     Work,
-    /// Requests that people wait for.
+    /// Requests of users.
     Requests,
 }
 
@@ -56,11 +56,12 @@ impl Label for PoolUse {
     }
 }
 
-/// Declares the metrics of the process' pools and keeps them up to date until `stop`. Once per process.
+/// Declares the metrics of the process's pools and updates them until `stop`. Once per process.
 pub fn watch_pools(pools: Vec<(PoolUse, Database)>, metrics: &Metrics, stop: CancellationToken) {
     let most = metrics.gauges::<PoolUse>(
         "webhook_db_pool_connections_max",
-        "Database connections this process opens at most, by pool.",
+        "Maximum database connections of this process (database.pool_size), by pool; only fanout has the pool for \
+         requests.",
     );
     let connections = metrics.gauges::<(PoolUse, ConnectionState)>(
         "webhook_db_pool_connections",

@@ -1,4 +1,4 @@
-//! A test of a saved webhook in the delivery log: written at its end, once, and of no effect on anything else.
+//! Records a test delivery of a saved webhook in the delivery log: once, at its end, without other effects.
 
 use bytes::Bytes;
 use domain::{AccountName, DeliveryId, DeliveryState, Outcome, Trigger, WebhookId};
@@ -8,40 +8,40 @@ use crate::database::Database;
 use crate::error::StoreError;
 use crate::partitions::day_of;
 
-/// A test that was made.
+/// A finished test delivery.
 #[derive(Debug, Clone)]
 pub struct TestRecord {
-    /// Names it in the log; was sent as `webhook-id`.
+    /// Its id, sent as `webhook-id`.
     pub delivery: DeliveryId,
     /// Tenant that owns the webhook.
     pub account: AccountName,
-    /// What was tested.
+    /// The tested webhook.
     pub webhook: WebhookId,
     /// Id of the example event.
     pub event_id: String,
     /// Name of its type.
     pub event_type: String,
-    /// Exact bytes posted and signed.
+    /// The payload.
     pub payload: Bytes,
-    /// W3C trace context of the request for the test.
+    /// W3C trace context of the request.
     pub traceparent: Option<String>,
     /// When its attempt began.
     pub at: Timestamp,
-    /// How it ended.
+    /// Its outcome.
     pub outcome: Outcome,
-    /// Status of the answer.
+    /// Status of the response.
     pub http_status: Option<u16>,
-    /// From beginning to end, in milliseconds.
+    /// Duration, in milliseconds.
     pub response_time_ms: u32,
-    /// Reason in words, when there was no answer.
+    /// Reason in words, without a response.
     pub error: Option<String>,
-    /// Beginning of the answer's body.
+    /// The first bytes of the response body.
     pub response_excerpt: Vec<u8>,
 }
 
 /// Both tables in one statement, so in one transaction.
 const RECORD_TEST: &str = "
-    WITH test AS (
+    /* test_log.record_test */ WITH test AS (
         INSERT INTO deliveries (id, created_on, account, webhook_id, event_id, event_type, state, test, attempts, step,
             http_status, error, response_time_ms, payload, traceparent, created_at, updated_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, true, 1, 0, $8, $9, $10, $11, $12, $13, now())
@@ -51,10 +51,7 @@ const RECORD_TEST: &str = "
     VALUES ($1, $2, 1, $14, $13, $15, $8, $10, $9, $16)";
 
 impl Database {
-    /// Writes a test into its webhook's log. The webhook's health stays as it is, whatever came of the test.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// Writes a test delivery into the log. The webhook's health does not change.
     pub async fn record_test(&self, test: &TestRecord) -> Result<(), StoreError> {
         match self.try_record_test(test).await {
             Err(error) if error.is_missing_partition() => {

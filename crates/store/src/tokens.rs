@@ -4,39 +4,66 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use domain::AccountName;
 pub use domain::Role;
+use domain::{AccountName, AuditAction};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio_postgres::Row;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::audit::Entry;
 use crate::bearer::{Bearer, Who};
 use crate::database::Database;
 use crate::error::StoreError;
 
-/// By which scanners recognise a leaked token.
+/// Lets secret scanners recognise a leaked token.
 const PREFIX: &str = "ewh_";
 const TOKEN_BYTES: usize = 32;
 
-/// A stored token, without what would let anybody use it.
+/// A stored token, without its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
     /// Its id.
     pub id: Uuid,
     /// Tenant it acts for.
     pub account: AccountName,
-    /// What its bearer may do.
+    /// Its role.
     pub role: Role,
-    /// What it is for.
+    /// Its purpose.
     pub name: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was last used, to the minute.
     pub last_used_at: Option<Timestamp>,
-    /// Since when it is refused.
+    /// Its expiry; `None` for never.
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+}
+
+/// A token to create.
+#[derive(Debug, Clone)]
+pub struct NewToken<'a> {
+    /// Tenant it acts for.
+    pub account: &'a AccountName,
+    /// Its role.
+    pub role: Role,
+    /// Its purpose.
+    pub name: &'a str,
+    /// Its expiry; `None` for never.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Why a token is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenRefusal {
+    /// It does not exist.
+    Unknown,
+    /// It was revoked.
+    Revoked,
+    /// It has expired.
+    Expired,
 }
 
 /// A token's text, shown once and wiped when dropped.
@@ -49,7 +76,7 @@ impl TokenText {
         Self(Zeroizing::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(*bytes))))
     }
 
-    /// The text, for the one who asked for the token.
+    /// The text, for the person who created the token.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -61,63 +88,85 @@ impl fmt::Debug for TokenText {
     }
 }
 
-const CREATE: &str = "INSERT INTO api_tokens (id, account, role, name, hash) VALUES ($1, $2, $3, $4, $5)";
+const CREATE: &str = "/* tokens.create */
+    INSERT INTO api_tokens (id, account, role, name, expires_at, hash) VALUES ($1, $2, $3, $4, $5, $6)";
 
-const LIST: &str = "SELECT id, account, role, name, created_at, last_used_at, revoked_at FROM api_tokens
+const LIST: &str = "/* tokens.list */
+    SELECT id, account, role, name, created_at, last_used_at, expires_at, revoked_at FROM api_tokens
     ORDER BY created_at, id";
 
-const REVOKE: &str = "UPDATE api_tokens SET revoked_at = coalesce(revoked_at, now()) WHERE id = $1";
+const REVOKE: &str = "/* tokens.revoke */ UPDATE api_tokens SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL
+    RETURNING account, role, name";
 
-const BEARER: &str =
-    "SELECT id, account, role, last_used_at IS NULL OR last_used_at < now() - interval '1 minute' AS stale
-    FROM api_tokens WHERE hash = $1 AND revoked_at IS NULL";
+const EXISTS: &str = "/* tokens.exists */ SELECT EXISTS (SELECT FROM api_tokens WHERE id = $1)";
 
-const USED: &str = "UPDATE api_tokens SET last_used_at = now() WHERE id = $1";
+const BEARER: &str = "/* tokens.bearer */ SELECT id, account, role, revoked_at IS NOT NULL AS revoked,
+        coalesce(expires_at <= now(), false) AS expired,
+        last_used_at IS NULL OR last_used_at < now() - interval '1 minute' AS stale
+    FROM api_tokens WHERE hash = $1";
+
+const USED: &str = "/* tokens.used */ UPDATE api_tokens SET last_used_at = now() WHERE id = $1";
 
 impl Database {
-    /// Makes a token and returns its text, which nobody can show again.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
-    pub async fn create_token(&self, account: &AccountName, role: Role, name: &str) -> Result<TokenText, StoreError> {
+    /// Creates a token and returns its text, which cannot be shown again.
+    pub async fn create_token(&self, by: &Who, new: &NewToken<'_>) -> Result<TokenText, StoreError> {
         let text = TokenText::generate();
-        let connection = self.connection().await?;
         let (id, hash) = (Uuid::now_v7(), hash(text.expose()));
-        connection.execute(CREATE, &[&id, &account.as_str(), &role.as_str(), &name, &hash.as_slice()]).await?;
+        let (account, role, name) = (new.account.as_str(), new.role.as_str(), new.name);
+        let mut connection = self.connection().await?;
+        let transaction = connection.transaction().await?;
+        transaction.execute(CREATE, &[&id, &account, &role, &name, &new.expires_at, &hash.as_slice()]).await?;
+        let until = new.expires_at.map_or_else(String::new, |at| format!(", expires {at}"));
+        let entry = Entry::of_account(new.account, by, AuditAction::TokenCreated);
+        entry.with_detail(format!("{id}, {role}, {name:?}{until}")).write(&transaction).await?;
+        transaction.commit().await?;
         Ok(text)
     }
 
     /// Every token, revoked ones too, oldest first.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
     pub async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
         self.connection().await?.query(LIST, &[]).await?.iter().map(token).collect()
     }
 
-    /// Refuses the token from now on; false when there is none of that id.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
-    pub async fn revoke_token(&self, id: Uuid) -> Result<bool, StoreError> {
-        Ok(self.connection().await?.execute(REVOKE, &[&id]).await? > 0)
+    /// Revokes the token; false when it does not exist.
+    pub async fn revoke_token(&self, by: &Who, id: Uuid) -> Result<bool, StoreError> {
+        let mut connection = self.connection().await?;
+        let transaction = connection.transaction().await?;
+        let Some(row) = transaction.query_opt(REVOKE, &[&id]).await? else {
+            return Ok(transaction.query_one(EXISTS, &[&id]).await?.get(0));
+        };
+        let (account, role, name) = (account(&row)?, role(&row)?, row.get::<_, &str>("name"));
+        let entry = Entry::of_account(&account, by, AuditAction::TokenRevoked);
+        entry.with_detail(format!("{id}, {role}, {name:?}")).write(&transaction).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
-    /// Who bears this token; `None` for an unknown or revoked one. The look-up is by hash, so how long it takes says
-    /// nothing about a token that nearly fits.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
-    pub async fn bearer(&self, text: &str) -> Result<Option<Bearer>, StoreError> {
+    /// The principal of this token. The lookup is by hash, so its duration reveals nothing about a similar token.
+    pub async fn bearer(&self, text: &str) -> Result<Result<Bearer, TokenRefusal>, StoreError> {
         let connection = self.connection().await?;
         let statement = connection.prepare_cached(BEARER).await?;
-        let Some(row) = connection.query_opt(&statement, &[&hash(text).as_slice()]).await? else { return Ok(None) };
+        let Some(row) = connection.query_opt(&statement, &[&hash(text).as_slice()]).await? else {
+            return Ok(Err(TokenRefusal::Unknown));
+        };
+        if row.get("revoked") {
+            return Ok(Err(TokenRefusal::Revoked));
+        }
+        if row.get("expired") {
+            return Ok(Err(TokenRefusal::Expired));
+        }
         let id: Uuid = row.get("id");
         if row.get("stale") {
             connection.execute(USED, &[&id]).await?;
         }
-        Ok(Some(Bearer { who: Who::Token(id), account: account(&row)?, role: role(&row)? }))
+        Ok(Ok(Bearer { who: Who::Token(id), account: account(&row)?, role: role(&row)? }))
     }
+}
+
+/// The first digits of a token's hash, in hexadecimal: enough to identify a token in a log, and to find it in the
+/// database (`encode(hash, 'hex')`), but useless for guessing the token.
+pub fn fingerprint(text: &str) -> String {
+    hash(text)[..3].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn hash(text: &str) -> [u8; 32] {
@@ -140,6 +189,7 @@ fn token(row: &Row) -> Result<Token, StoreError> {
         name: row.get("name"),
         created_at: row.get("created_at"),
         last_used_at: row.get("last_used_at"),
+        expires_at: row.get("expires_at"),
         revoked_at: row.get("revoked_at"),
     })
 }

@@ -1,4 +1,4 @@
-//! Webhooks: what administrators manage, what senders read, what fanout matches.
+//! Webhooks, for administrators, senders and fanout's subscription index.
 
 mod manage;
 mod pause;
@@ -6,7 +6,7 @@ mod read;
 mod search;
 mod secret;
 
-pub use manage::{Edit, EditOutcome, NewWebhook};
+pub use manage::{Creation, Edit, EditOutcome, NewWebhook};
 pub use read::{StatusCounts, Subscription, Target};
 pub use search::WebhookFilter;
 
@@ -23,23 +23,23 @@ pub struct Webhook {
     pub id: WebhookId,
     /// Tenant that owns it.
     pub account: AccountName,
-    /// What people call it.
+    /// Its name.
     pub name: String,
     /// Normalised endpoint URL.
     pub url: String,
-    /// What it listens to.
+    /// Its subscriptions.
     pub event_types: EventTypeSet,
-    /// Pause and failures, from which its status derives.
+    /// Pause and failures, the source of its status.
     pub health: WebhookHealth,
-    /// Since when it is paused.
+    /// When it was paused.
     pub paused_at: Option<Timestamp>,
-    /// Deliveries waiting for it to be resumed, or since it was for their turn.
+    /// Held deliveries: until it is resumed, or since then not yet released.
     pub held: i64,
-    /// When the event of the oldest of these was accepted.
+    /// When the event of the oldest held delivery was accepted.
     pub oldest_held_at: Option<Timestamp>,
-    /// Counts edits.
+    /// Number of edits.
     pub version: i64,
-    /// When it was added.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was last edited.
     pub updated_at: Timestamp,
@@ -76,7 +76,7 @@ fn webhook(row: &Row) -> Result<Webhook, StoreError> {
     })
 }
 
-/// Reads the three columns that a webhook's health is made of.
+/// Reads the three columns of a webhook's health.
 pub(crate) fn health_of(row: &Row) -> Result<WebhookHealth, StoreError> {
     let paused: Option<&str> = row.get("paused_reason");
     let paused =
@@ -86,7 +86,7 @@ pub(crate) fn health_of(row: &Row) -> Result<WebhookHealth, StoreError> {
     Ok(WebhookHealth { consecutive_failures, failed_attempts, paused })
 }
 
-/// Names that this version does not know are left out: a newer process may have stored them.
+/// Unknown names are ignored: a newer process may have stored them.
 fn event_types(names: &[&str]) -> EventTypeSet {
     names.iter().filter_map(|name| EventType::parse(name)).collect()
 }

@@ -1,7 +1,7 @@
 //! A headless Chromium for tests: where its programs are, and with which files it starts.
 //!
-//! It is driven over a pair of pipes instead of a port, so that nobody else can reach it and it ends with its owner,
-//! however that ends.
+//! It is driven over a pair of pipes instead of a port, so that no other process can reach it and it ends with its
+//! owner, however that ends.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use rustls::RootCertStore;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// What a receiver on this machine is called.
+/// Names of a receiver on this machine.
 const LOCAL_NAMES: [&str; 3] = ["127.0.0.1", "::1", "localhost"];
 
 /// Why making keys and certificates from these inputs cannot fail.
@@ -18,9 +20,9 @@ pub struct TestCa {
     issuer: Issuer<'static, KeyPair>,
 }
 
-/// A certificate chain with its key: what a server shows. `Debug` hides the key.
+/// A certificate chain with its key, as a server presents it. `Debug` hides the key.
 pub struct ServerIdentity {
-    /// The certificate, and those that vouch for it.
+    /// The certificate, and its issuers.
     pub chain: Vec<CertificateDer<'static>>,
     /// Its key.
     pub key: PrivateKeyDer<'static>,
@@ -88,11 +90,21 @@ impl Default for TestCa {
 }
 
 impl ServerIdentity {
-    /// A certificate for this machine's names that no authority vouches for.
+    /// A certificate for this machine's names that no authority has signed.
     pub fn self_signed() -> Self {
         let key = KeyPair::generate().expect(SOUND);
         let certificate = server_params(&LOCAL_NAMES).self_signed(&key).expect(SOUND);
         Self::from_parts(&certificate, &key)
+    }
+
+    /// The certificates, in PEM form (RFC 7468).
+    pub fn chain_pem(&self) -> String {
+        self.chain.iter().map(|certificate| pem("CERTIFICATE", certificate)).collect()
+    }
+
+    /// The key, in PEM form.
+    pub fn key_pem(&self) -> String {
+        pem("PRIVATE KEY", self.key.secret_der())
     }
 
     fn from_parts(certificate: &rcgen::Certificate, key: &KeyPair) -> Self {
@@ -104,6 +116,13 @@ impl fmt::Debug for ServerIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerIdentity").field("certificates", &self.chain.len()).finish_non_exhaustive()
     }
+}
+
+/// Lines of 64 characters (RFC 7468, section 2).
+fn pem(label: &str, der: &[u8]) -> String {
+    let encoded = STANDARD.encode(der);
+    let lines: Vec<String> = encoded.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into()).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
 fn server_params(names: &[&str]) -> CertificateParams {

@@ -9,12 +9,15 @@ pub mod browser;
 pub mod certificates;
 mod checkout;
 pub mod http;
+pub mod name_server;
 pub mod raw_amqp;
 pub mod receiver;
 pub mod servers;
 pub mod service;
 pub mod stack;
+mod transitions;
 pub mod wait;
 
 pub use checkout::dev_directory;
 pub use stack::{Stack, shared_stack};
+pub use transitions::check_transitions;

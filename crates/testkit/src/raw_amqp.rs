@@ -60,7 +60,7 @@ impl RawPublisher {
         let no_properties = 0_u32.to_be_bytes();
         let login = [&no_properties, &*short(b"PLAIN"), &long(sasl_plain.as_bytes()), &short(b"en_US")].concat();
         publisher.method(0, CONNECTION_START_OK, &login).await?;
-        // What the broker proposes is accepted, but without heartbeats.
+        // Accepts the broker's proposal, but without heartbeats.
         let limits = publisher.expect(CONNECTION_TUNE).await?;
         let (sizes, _heartbeat) = limits.split_at_checked(6).ok_or_else(unexpected)?;
         publisher.method(0, CONNECTION_TUNE_OK, &[sizes, &[0, 0]].concat()).await?;
@@ -117,7 +117,7 @@ fn unexpected() -> io::Error {
     io::Error::other("the broker said something else than the protocol has next")
 }
 
-/// A short string: at most 255 bytes, which nobody checks to be text.
+/// A short string: at most 255 bytes, not checked to be text.
 fn short(bytes: &[u8]) -> Vec<u8> {
     let length = u8::try_from(bytes.len()).expect("a short string has at most 255 bytes");
     [&[length], bytes].concat()

@@ -1,67 +1,41 @@
-//! A customer's HTTPS server whose behaviour a test decides, request by request, and which remembers what it was sent.
+//! A customer's HTTPS server whose behaviour a test decides, request by request, and which records its requests.
 //!
-//! It speaks HTTP/1.1 by hand, because a proper server library refuses to say most of what a hostile receiver says.
+//! It speaks HTTP/1.1 by hand, because a proper server library refuses to send most of what a hostile receiver sends.
 
 mod answer;
 mod builder;
 mod connection;
 mod gzip_bomb;
+mod lock;
 mod received;
 mod reply;
 mod request_reader;
 mod script;
+mod shared;
 mod silent_port;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::bail;
-use bytes::Bytes;
 use domain::SigningSecret;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio_rustls::TlsAcceptor;
 
 use crate::certificates::TestCa;
 
 pub use answer::Answer;
 pub use builder::ReceiverBuilder;
-use received::ReceivedLog;
+use lock::lock;
 pub use received::ReceivedRequest;
 pub use script::Script;
-use script::Scripts;
+use shared::Shared;
+pub use shared::{OnConnect, Recording};
 pub use silent_port::SilentPort;
-
-/// What the receiver does with a connection before any request.
-#[derive(Debug, Clone, Default)]
-pub enum OnConnect {
-    /// TLS handshake, then requests.
-    #[default]
-    Serve,
-    /// Closes at once (FIN).
-    Close,
-    /// Resets at once (RST).
-    Reset,
-    /// Keeps the connection open and never says a word: a stalled TLS handshake.
-    Stall,
-    /// Says these bytes instead of a TLS handshake, then closes.
-    Say(Bytes),
-}
-
-/// How much the receiver remembers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Recording {
-    /// Every request in full.
-    #[default]
-    Full,
-    /// Only how many there were, for benchmarks: headers are not even parsed, and a script that decides by code sees
-    /// none.
-    CountsOnly,
-}
 
 /// A running receiver. Stops when dropped, together with its connections.
 #[derive(Debug)]
@@ -72,35 +46,19 @@ pub struct Receiver {
     accepting: JoinHandle<()>,
 }
 
-/// What the receiver and its connections share.
-struct Shared {
-    tls: TlsAcceptor,
-    keep_alive: Duration,
-    recording: Recording,
-    scripts: Mutex<Scripts>,
-    on_connect: Mutex<OnConnect>,
-    log: ReceivedLog,
-    accepted: AtomicUsize,
-    open: AtomicUsize,
-}
-
-impl Shared {
-    fn new(tls: TlsAcceptor, keep_alive: Duration, recording: Recording) -> Self {
-        Self {
-            tls,
-            keep_alive,
-            recording,
-            scripts: Mutex::default(),
-            on_connect: Mutex::default(),
-            log: ReceivedLog::default(),
-            accepted: AtomicUsize::new(0),
-            open: AtomicUsize::new(0),
-        }
+impl ReceiverBuilder {
+    /// Starts the receiver; it answers 200 to everything until told otherwise.
+    ///
+    /// # Errors
+    /// When the address cannot be bound or the certificate is unusable.
+    pub async fn start(self) -> anyhow::Result<Receiver> {
+        let (listener, address, shared) = self.prepare().await?;
+        Ok(Receiver::run(listener, address, shared))
     }
 }
 
 impl Receiver {
-    /// A receiver on a free port of 127.0.0.1 with a good certificate of `ca`, which answers 200 until told otherwise.
+    /// A receiver on a free port of 127.0.0.1 with a valid certificate of `ca`, which responds with 200 by default.
     ///
     /// # Errors
     /// See [`ReceiverBuilder::start`].
@@ -179,6 +137,11 @@ impl Receiver {
         self.shared.open.load(Ordering::Acquire)
     }
 
+    /// How many connections resumed the TLS session of an earlier one.
+    pub fn resumed_sessions(&self) -> usize {
+        self.shared.resumed.load(Ordering::Acquire)
+    }
+
     /// How often each `webhook-id` arrived.
     pub fn count_by_webhook_id(&self) -> HashMap<String, usize> {
         self.shared.log.look(|requests| {
@@ -190,7 +153,7 @@ impl Receiver {
         })
     }
 
-    /// Waits until at least `n` requests arrived and returns what is remembered of them.
+    /// Waits until at least `n` requests arrived and returns them.
     ///
     /// # Errors
     /// When fewer arrived `within` that time; says how many did.
@@ -238,12 +201,6 @@ impl Drop for Receiver {
     }
 }
 
-impl std::fmt::Debug for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("count", &self.log.count()).finish_non_exhaustive()
-    }
-}
-
 /// Accepts until aborted; the connections go with it.
 async fn accept(listener: TcpListener, shared: Arc<Shared>, mut closing: mpsc::Receiver<oneshot::Sender<()>>) {
     let mut connections = JoinSet::new();
@@ -257,14 +214,9 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut closing: mpsc::R
             Some(_) = connections.join_next() => {}
             Some(closed) = closing.recv() => {
                 connections.shutdown().await;
-                // Nobody waits any more when the caller was dropped.
+                // The caller was dropped.
                 let _ = closed.send(());
             }
         }
     }
-}
-
-/// No code panics while it holds one of these locks, except a test's own decision, which has failed the test by then.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -101,6 +101,16 @@ impl Service {
         self.instance.terminate(EXIT_DEADLINE).await
     }
 
+    /// SIGSTOP: it does nothing, and its connections stay open.
+    pub fn freeze(&self) {
+        self.instance.freeze();
+    }
+
+    /// SIGCONT, after [`freeze`](Self::freeze).
+    pub fn thaw(&self) {
+        self.instance.thaw();
+    }
+
     /// SIGKILL; returns when the program is gone.
     ///
     /// # Errors

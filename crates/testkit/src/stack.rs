@@ -64,11 +64,15 @@ impl Stack {
         let (amqp_url, management_url, rabbit) = broker;
         let management = environment::management(&amqp_url, management_url.as_deref())?;
         let secrets_key = environment::secrets_key(&directory, given.secrets_key);
-        let stack =
-            Self { amqp_url, database_url, secrets_key, management_url, management, servers: (postgres, rabbit) };
-        environment::write(&directory, &stack)?;
+        let started = Given {
+            amqp_url: Some(amqp_url.clone()),
+            database_url: Some(database_url.clone()),
+            secrets_key: Some(secrets_key.clone()),
+            management_url: management_url.clone(),
+        };
+        environment::write(&directory, &started)?;
         drop(lock);
-        Ok(stack)
+        Ok(Self { amqp_url, database_url, secrets_key, management_url, management, servers: (postgres, rabbit) })
     }
 
     /// Ends the servers in order that would end with this handle; others stay.

@@ -1,4 +1,7 @@
-//! One attempt to be made: from fanout to a sender, and from a sender through the retry ladder back to one.
+//! The delivery job: a request for one attempt, from fanout to a sender, and from a sender through the retry ladder
+//! back to one.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use domain::{AccountName, DeliveryId, Trigger, WebhookId};
@@ -7,12 +10,12 @@ use prost::Message;
 
 use crate::schema::easycrm as schema;
 
-/// A checked delivery job.
+/// A validated delivery job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryJob {
     /// The same on every attempt.
     pub delivery: DeliveryId,
-    /// Whom it is for; the sender reads the webhook's settings.
+    /// The webhook; the sender reads its settings.
     pub webhook: WebhookId,
     /// Tenant that owns the webhook.
     pub account: AccountName,
@@ -20,20 +23,22 @@ pub struct DeliveryJob {
     pub event_id: String,
     /// Name of the event's type, kept as text so that an older sender can deliver a newer type.
     pub event_type: String,
-    /// When the event was accepted, to the microsecond (Postgres' precision). Its UTC day files the delivery.
+    /// When the event was accepted, to the microsecond (PostgreSQL's precision). Its UTC day selects the partition.
     pub accepted_at: Timestamp,
-    /// 1-based number of the attempt asked for.
+    /// 1-based number of the requested attempt.
     pub attempt: u32,
     /// Steps of the ladder already used.
     pub step: u32,
     /// Why the attempt is made.
     pub trigger: Trigger,
-    /// The job may have been published before: look before sending.
+    /// A possible duplicate: deduplicate before sending.
     pub repeat: bool,
     /// Exact bytes to post and to sign.
     pub payload: Bytes,
     /// W3C trace context of the event.
     pub traceparent: Option<String>,
+    /// How long all attempts of the delivery have been deferred.
+    pub deferred_for: Duration,
 }
 
 /// A message of `webhooks.deliveries` that is no delivery job.
@@ -63,6 +68,7 @@ impl DeliveryJob {
             repeat: self.repeat,
             payload: self.payload.clone(),
             traceparent: self.traceparent.clone().unwrap_or_default(),
+            deferred_for_ms: u64::try_from(self.deferred_for.as_millis()).unwrap_or(u64::MAX),
         }
         .encode_to_vec()
     }
@@ -88,6 +94,7 @@ impl DeliveryJob {
             repeat: job.repeat,
             payload: job.payload,
             traceparent: Some(job.traceparent).filter(|text| !text.is_empty()),
+            deferred_for: Duration::from_millis(job.deferred_for_ms),
         })
     }
 }
@@ -135,6 +142,7 @@ mod tests {
             repeat: true,
             payload: Bytes::from_static(b"{\"\xff"),
             traceparent: None,
+            deferred_for: Duration::from_secs(90),
         }
     }
 

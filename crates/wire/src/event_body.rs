@@ -1,4 +1,4 @@
-//! The body of a delivery: what the receiver gets and what is signed.
+//! The payload of a delivery: the body that is signed and posted.
 
 use bytes::Bytes;
 

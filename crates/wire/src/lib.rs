@@ -1,5 +1,5 @@
-//! What crosses a process boundary: the CRM's events coming in, the body that goes out, delivery jobs, test requests
-//! and notifications. It encodes and decodes; it decides nothing. Schemas: `proto-schemas/`.
+//! The contracts between processes: CRM events, the posted body, delivery jobs, test delivery requests and
+//! notifications. It encodes and decodes; it decides nothing. Schemas: `proto-schemas/`.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod cloud_event;
@@ -17,9 +17,9 @@ pub use test_message::{TestAnswer, TestAttempt, TestRequest};
 
 /// Content type of our own messages: `application/protobuf` plus the message's name.
 pub const DELIVERY_JOB: &str = "application/protobuf; messageType=easycrm.webhooks.v1.DeliveryJob";
-/// The same of the Test button's question.
+/// Content type of a test delivery request.
 pub const TEST_REQUEST: &str = "application/protobuf; messageType=easycrm.webhooks.v1.TestRequest";
-/// The same of its answer.
+/// Content type of its reply.
 pub const TEST_ANSWER: &str = "application/protobuf; messageType=easycrm.webhooks.v1.TestAnswer";
-/// The same of what administrators are told.
+/// Content type of a notification.
 pub const NOTIFICATION: &str = "application/protobuf; messageType=easycrm.webhooks.v1.Notification";

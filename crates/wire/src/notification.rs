@@ -1,4 +1,4 @@
-//! What administrators are told, on its way to the CRM, which mails or shows it. The routing key is the kind.
+//! Notifications about webhook health, published for the CRM to mail or show. The routing key is the kind.
 
 use bytes::Bytes;
 use domain::{AccountName, NotificationKind, WebhookId};
@@ -8,18 +8,18 @@ use uuid::Uuid;
 
 use crate::schema::easycrm as schema;
 
-/// A checked notification.
+/// A validated notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notification {
-    /// The same on every repeat.
+    /// Id, the same when it is published again.
     pub id: Uuid,
     /// What it is about.
     pub kind: NotificationKind,
-    /// Tenant whose administrators are told.
+    /// Tenant whose administrators are notified.
     pub account: AccountName,
-    /// The webhook it is about; it may be gone by the time somebody reads this.
+    /// The webhook it is about, possibly deleted meanwhile.
     pub webhook: WebhookId,
-    /// The sentence for people.
+    /// The text for people.
     pub message: String,
     /// When it happened, to the microsecond.
     pub created_at: Timestamp,

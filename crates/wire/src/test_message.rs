@@ -1,4 +1,4 @@
-//! The Test button's question to a sender and the sender's answer.
+//! The RPC messages of a test delivery: the request to a sender, and its reply.
 
 use bytes::Bytes;
 use domain::{AccountName, Outcome};
@@ -7,40 +7,40 @@ use uuid::Uuid;
 
 use crate::schema::easycrm as schema;
 
-/// A checked question: make one signed attempt.
+/// A validated request: make one signed attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestRequest {
-    /// Names the stored form, where URL, secret and event type are.
+    /// Id of the stored form, which has URL, secret and event type.
     pub test: Uuid,
-    /// Tenant that asks.
+    /// Tenant that requests it.
     pub account: AccountName,
-    /// W3C trace context of the question.
+    /// W3C trace context of the request.
     pub traceparent: Option<String>,
 }
 
-/// A checked answer.
+/// A validated reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TestAnswer {
     /// The attempt was made.
     Attempted(TestAttempt),
-    /// The sender could make none. Its log says why.
+    /// No attempt was made. The sender's log says why.
     NotAttempted,
 }
 
-/// What the attempt came to.
+/// The result of the attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestAttempt {
-    /// How it ended.
+    /// Its outcome.
     pub outcome: Outcome,
-    /// Status of the answer.
+    /// Status of the response.
     pub http_status: Option<u16>,
-    /// From beginning to end, in milliseconds.
+    /// Duration in milliseconds.
     pub response_time_ms: u32,
-    /// Reason in words, when there was no answer.
+    /// Reason in words, without a response.
     pub error: Option<String>,
 }
 
-/// A message that is no question or answer of ours.
+/// A message that is not one of these.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TestMessageError {
     /// Not protobuf, or of another schema.
@@ -62,10 +62,10 @@ impl TestRequest {
         .encode_to_vec()
     }
 
-    /// Reads a message.
+    /// Reads a request.
     ///
     /// # Errors
-    /// [`TestMessageError`] when it is no question.
+    /// [`TestMessageError`] when the message is not a request.
     pub fn decode(message: Bytes) -> Result<Self, TestMessageError> {
         let request = schema::TestRequest::decode(message).map_err(|_| TestMessageError::Malformed)?;
         Ok(Self {
@@ -91,10 +91,10 @@ impl TestAnswer {
         answer.encode_to_vec()
     }
 
-    /// Reads a message.
+    /// Reads a reply.
     ///
     /// # Errors
-    /// [`TestMessageError`] when it is no answer.
+    /// [`TestMessageError`] when the message is not a reply.
     pub fn decode(message: Bytes) -> Result<Self, TestMessageError> {
         let answer = schema::TestAnswer::decode(message).map_err(|_| TestMessageError::Malformed)?;
         if answer.outcome.is_empty() {

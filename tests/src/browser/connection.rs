@@ -46,7 +46,7 @@ impl Connection {
     fn take_in(&self, mut message: Value) {
         if let Some(number) = message["id"].as_u64() {
             let waiting = self.heard(|heard| heard.waiting.remove(&number));
-            // Nobody waits any more for what took too long.
+            // The caller has given up because it took too long.
             let _ = waiting.map(|waiting| waiting.send(message));
         } else if let Some(session) = message["sessionId"].as_str().map(str::to_owned) {
             let event = (message["method"].as_str().unwrap_or_default().to_owned(), message["params"].take());
@@ -55,7 +55,7 @@ impl Connection {
     }
 }
 
-/// Until the browser ends, or nobody is left who could ask it.
+/// Until the browser ends, or the last handle is dropped.
 async fn listen(connection: std::sync::Weak<Connection>, mut answers: BufReader<ChildStdout>) {
     let mut text = Vec::new();
     while answers.read_until(0, &mut text).await.is_ok_and(|read| read > 0) {

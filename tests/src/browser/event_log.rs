@@ -1,4 +1,4 @@
-//! What a browser noticed on a page: requests, their sizes, and whatever it complained about.
+//! What a browser noticed on a page: requests, their sizes, and its complaints.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ const SKIPPABLE: &str = "NavigationEntryMarkedSkippable";
 /// Of one page, since it was opened.
 #[derive(Default)]
 pub(super) struct EventLog {
-    /// Addresses asked for, the answer's status and the bytes that came.
+    /// Requested addresses, the response's status and the received bytes.
     requests: HashMap<String, Request>,
     complaints: Vec<String>,
 }
@@ -31,16 +31,15 @@ impl EventLog {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         match method {
             "Network.requestWillBeSent" => self.requests.entry(id).or_default().url = text(&params["request"]["url"]),
-            "Network.responseReceived" => {
-                self.requests.entry(id).or_default().status = params["response"]["status"].as_u64().unwrap_or_default();
-            }
-            "Network.loadingFinished" => {
-                let bytes = params["encodedDataLength"].as_f64().unwrap_or_default();
-                self.requests.entry(id).or_default().bytes = Some(bytes as u64);
-            }
-            "Network.loadingFailed" if params["canceled"] != true => {
-                self.requests.entry(id).or_default().failure = Some(text(&params["errorText"]));
-            }
+            "Network.responseReceived" => self.of_request(&id, |request| {
+                request.status = params["response"]["status"].as_u64().unwrap_or_default();
+            }),
+            "Network.loadingFinished" => self.of_request(&id, |request| {
+                request.bytes = Some(params["encodedDataLength"].as_f64().unwrap_or_default() as u64);
+            }),
+            "Network.loadingFailed" if params["canceled"] != true => self.of_request(&id, |request| {
+                request.failure = Some(text(&params["errorText"]));
+            }),
             "Runtime.exceptionThrown" => self.complaints.push(params["exceptionDetails"].to_string()),
             "Runtime.consoleAPICalled" if params["type"] == "error" || params["type"] == "warning" => {
                 self.complaints.push(params["args"].to_string());
@@ -53,6 +52,13 @@ impl EventLog {
                 self.complaints.push(params["issue"].to_string())
             }
             _ => {}
+        }
+    }
+
+    /// A request that began before the log was cleared is not recorded: its address is unknown.
+    fn of_request(&mut self, id: &str, record: impl FnOnce(&mut Request)) {
+        if let Some(request) = self.requests.get_mut(id) {
+            record(request);
         }
     }
 

@@ -1,4 +1,4 @@
-//! One page of the console, as somebody uses it.
+//! One page of the console, used as a person does.
 
 use anyhow::{Context, bail, ensure};
 use base64::Engine as _;
@@ -36,7 +36,7 @@ impl Page {
         for domain in ["Page", "Runtime", "Network", "Log", "Audits"] {
             target.call(&format!("{domain}.enable"), json!({})).await?;
         }
-        // As if the window were the one that somebody works in.
+        // As if the window had the focus.
         target.call("Emulation.setFocusEmulationEnabled", json!({"enabled": true})).await?;
         // Every visit is a first one, unless a test says otherwise.
         target.call("Network.setCacheDisabled", json!({"cacheDisabled": true})).await?;

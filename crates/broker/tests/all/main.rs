@@ -1,13 +1,21 @@
 //! Against a real RabbitMQ, a virtual host per test.
 #![allow(clippy::unwrap_used)]
 
+mod connections;
+mod link;
+mod refusals;
 mod requests;
+mod rights;
+mod sessions;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::{BrokerUrl, Connector, Consumer, DeclareError, Message, Publisher, Telemetry, Topology, topology};
+use broker::{
+    BrokerUrl, Connector, Consumer, DeclareError, Intake, Message, PublishError, Publisher, Telemetry, Topology,
+    topology,
+};
 use domain::RetryPolicy;
 use futures_util::future::join_all;
 use lapin::options::QueueDeclareOptions;
@@ -19,7 +27,7 @@ use testkit::wait;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(40);
 
 struct Broker {
     vhost: Vhost,
@@ -30,7 +38,7 @@ struct Broker {
 }
 
 impl Broker {
-    /// A declared topology with a ladder of one second.
+    /// A declared topology with a retry ladder of one second.
     async fn declared() -> Self {
         let broker = Self::bare().await;
         broker.topology.declare(&broker.connector).await.unwrap();
@@ -52,12 +60,26 @@ impl Broker {
     }
 
     fn publisher(&self) -> Publisher {
-        Publisher::start(self.connector.clone(), Arc::clone(&self.telemetry), CancellationToken::new())
+        let (topology, telemetry) = (self.topology.clone(), Arc::clone(&self.telemetry));
+        Publisher::start(self.connector.clone(), topology, telemetry, CancellationToken::new())
+    }
+
+    /// A publisher that reaches the broker at this address, with this confirm timeout.
+    fn publisher_at(&self, url: &str, confirmed_within: Duration) -> Publisher {
+        let (connector, topology) = (Connector::new(url.parse().unwrap(), "test"), self.topology.clone());
+        let (telemetry, stop) = (Arc::clone(&self.telemetry), CancellationToken::new());
+        Publisher::confirmed_within(confirmed_within, connector, topology, telemetry, stop)
+    }
+
+    /// A consumer that reaches the broker at this address.
+    fn consumer_at(&self, url: &str, queue: &'static str) -> Consumer {
+        let (connector, telemetry) = (Connector::new(url.parse().unwrap(), "test"), Arc::clone(&self.telemetry));
+        Consumer::new(connector, self.topology.clone(), telemetry, intake(queue, 10))
     }
 
     fn consumer(&self, queue: &'static str, prefetch: u16) -> Consumer {
         let telemetry = Arc::clone(&self.telemetry);
-        Consumer::new(self.connector.clone(), self.topology.clone(), telemetry, queue, prefetch)
+        Consumer::new(self.connector.clone(), self.topology.clone(), telemetry, intake(queue, prefetch))
     }
 
     async fn holds(&self, queue: &str, messages: u32) {
@@ -66,8 +88,20 @@ impl Broker {
     }
 }
 
+fn intake(queue: &'static str, messages: u16) -> Intake {
+    Intake { queue, messages, bytes: 64 * 1024 * 1024 }
+}
+
 fn job(text: &str) -> Message {
     Message::new(topology::DELIVERY_EXCHANGE, topology::DELIVERIES, text.to_owned()).message_id(text)
+}
+
+/// All at once.
+async fn publish_all(
+    publisher: &Publisher,
+    messages: impl IntoIterator<Item = Message>,
+) -> Vec<Result<(), PublishError>> {
+    join_all(messages.into_iter().map(|message| async move { publisher.publish(&message).await })).await
 }
 
 fn text(body: &[u8]) -> String {
@@ -171,13 +205,13 @@ async fn unacknowledged_messages_come_again_after_a_lost_connection() {
     }
     again.sort();
     assert_eq!(again, ["0", "2"]);
-    // Acknowledgements of the lost session do nothing, and do not disturb the new one.
+    // Acknowledgements of the lost session are ignored, and do not disturb the new one.
     first.into_iter().for_each(|incoming| incoming.acknowledgement.acknowledge());
     publisher.publish(&job("3")).await.unwrap();
     let incoming = timeout(PATIENCE, consumer.next()).await.unwrap();
     assert_eq!((text(&incoming.body).as_str(), incoming.redelivered), ("3", false));
     incoming.acknowledgement.acknowledge();
-    consumer.rest().await;
+    consumer.close().await;
     broker.holds(topology::DELIVERIES, 0).await;
 }
 
@@ -214,7 +248,7 @@ async fn readiness_follows_the_connections() {
     publisher.publish(&job("x")).await.unwrap();
     timeout(PATIENCE, consumer.next()).await.unwrap().acknowledgement.acknowledge();
     assert!(broker.readiness.is_ready());
-    consumer.rest().await;
+    consumer.close().await;
     assert_eq!(broker.readiness.unmet().len(), 1);
 }
 
@@ -236,6 +270,6 @@ async fn thousands_acknowledged_in_any_order_leave_the_queue_empty() {
             held.drain(..).rev().for_each(broker::Acknowledgement::acknowledge);
         }
     }
-    consumer.rest().await;
+    consumer.close().await;
     broker.holds(topology::DELIVERIES, 0).await;
 }

@@ -1,4 +1,4 @@
-//! Questions and answers over direct reply-to.
+//! RPC over direct reply-to.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,11 +20,11 @@ impl Broker {
     }
 
     fn answerer(&self) -> Consumer {
-        self.consumer(topology::TESTS, 10).for_tests()
+        self.consumer(topology::TESTS, 10)
     }
 
     /// A plain connection; it must be kept as long as its channel.
-    async fn plain(&self) -> (Connection, Channel) {
+    pub(crate) async fn plain(&self) -> (Connection, Channel) {
         let connection = Connection::connect(self.vhost.url(), Default::default()).await.unwrap();
         let channel = connection.create_channel().await.unwrap();
         (connection, channel)
@@ -51,7 +51,7 @@ async fn answers_find_their_askers_in_any_order() {
     let (answers, ()) = timeout(PATIENCE, async { tokio::join!(asking, answering) }).await.unwrap();
     let answers: Vec<_> = answers.into_iter().map(|answer| text(&answer.unwrap())).collect();
     assert_eq!(answers, ["one indeed", "two indeed"]);
-    answerer.rest().await;
+    answerer.close().await;
     broker.holds(topology::TESTS, 0).await;
 }
 
@@ -72,7 +72,7 @@ async fn a_late_answer_is_nobody_elses() {
     let (requester, publisher, mut answerer) = (broker.requester(), broker.publisher(), broker.answerer());
     let (late, given_up) = (CancellationToken::new(), CancellationToken::new());
     let asking = async {
-        // The first one gives up as soon as somebody has its question.
+        // The first caller gives up as soon as its request is consumed.
         tokio::select! {
             _ = requester.ask(question("late"), PATIENCE) => panic!("nobody answered"),
             () = late.cancelled() => given_up.cancel(),
@@ -122,7 +122,7 @@ async fn a_lost_connection_ends_the_wait_and_the_next_question_works() {
     assert_eq!(answer, "welcome");
 }
 
-/// The first question after a loss may meet what is left of the lost connection.
+/// The first request after a loss may meet the remains of the lost connection.
 async fn ask_until_connected(requester: &Requester, what: &str) -> String {
     wait::until_some(PATIENCE, "an answer", async || match requester.ask(question(what), PATIENCE).await {
         Err(NoReply::NotConnected) => None,
@@ -161,7 +161,8 @@ async fn answers_go_to_askers_only_and_not_into_queues() {
     let (_connection, channel) = broker.plain().await;
     let own = QueueDeclareOptions { exclusive: true, ..Default::default() };
     let private = channel.queue_declare("".into(), own, FieldTable::default()).await.unwrap();
-    let mut answerer = broker.answerer();
+    let (mut answerer, _declares_the_queue) = (broker.answerer(), broker.requester());
+    broker.holds(topology::TESTS, 0).await;
     for reply_to in [topology::EVENTS, private.name().as_str(), "amq.rabbitmq.reply-tox"] {
         let properties = BasicProperties::default().with_reply_to(reply_to.into()).with_correlation_id("1".into());
         let options = BasicPublishOptions::default();

@@ -130,8 +130,8 @@ async fn a_recovery_counts_then_sends_what_failed_in_a_time() {
     assert!(under_way["type"].as_str().unwrap().ends_with("recovery-under-way"));
     assert_eq!(accepted(&log.recover(&dry_run).await), json!({"count": 2}), "counting is never refused");
 
-    let pace = domain::ReleasePace::CAREFUL;
-    while log.api.database.mark_recovered(pace).await.unwrap().is_some() {}
+    let rate = domain::ReleaseRate::CAREFUL;
+    while log.api.database.mark_recovered(rate).await.unwrap().is_some() {}
     let queued = |event_id: &str| (event_id.to_owned(), DeliveryState::Queued.to_string());
     let states = log.states().await;
     assert!(states.contains(&queued("first")) && states.contains(&queued("last")), "{states:?}");

@@ -1,44 +1,57 @@
 //! An API on a database of its own, and what tests do with it again and again.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use console::{ApiState, ConsoleSettings, NoAnswer, RequestLimit, RequestObserver, ServedRequest, Tester, Tests};
-use domain::{AccountName, AddressPolicy, AutoPause, ReleasePace};
+use admin::{Admin, NoTestResult, TestSender, TestSending};
+use console::Console;
+use domain::{AccountName, AddressPolicy, AutoPause, ReleaseRate};
 use futures_util::future::BoxFuture;
 use http::StatusCode;
+use jiff::Timestamp;
+use pages::PageSettings;
 use rustls::RootCertStore;
 use serde_json::{Value, json};
-use store::tokens::Role;
+use store::bearer::Who;
+use store::tokens::{NewToken, Role};
 use store::{Database, SecretKey, SecretKeys};
 use testkit::http::{Client, Response};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use web::{AccountLimit, AuthFailure, CallerLimits, RequestLimit, RequestObserver, ServedRequest};
 use wire::{TestAttempt, TestRequest};
 
 /// Whose webhooks most tests manage.
 pub const ACCOUNT: &str = "acme";
 /// As the settings have it.
-pub const AUTO_PAUSE: AutoPause = AutoPause { after: 10 };
+pub const AUTO_PAUSE: AutoPause = AutoPause { after: 10, within: std::time::Duration::ZERO, suspended: false };
+/// Connections to the database.
+pub const POOL: usize = 4;
 /// Somebody else.
 pub const OTHER_ACCOUNT: &str = "globex";
 
-struct Nobody;
+/// Remembers why requests were refused.
+#[derive(Default)]
+struct Observer(Mutex<Vec<AuthFailure>>);
 
-impl RequestObserver for Nobody {
-    fn served(&self, _: &ServedRequest) {}
+impl RequestObserver for Observer {
+    fn served(&self, _: &ServedRequest<'_>) {}
+
+    fn refused(&self, reason: AuthFailure) {
+        self.0.lock().unwrap().push(reason);
+    }
 }
 
 /// No sender runs.
 struct NoSender;
 
-impl Tester for NoSender {
-    fn test(&self, _: TestRequest) -> BoxFuture<'_, Result<TestAttempt, NoAnswer>> {
-        Box::pin(async { Err(NoAnswer::Late) })
+impl TestSender for NoSender {
+    fn send_test(&self, _: TestRequest) -> BoxFuture<'_, Result<TestAttempt, NoTestResult>> {
+        Box::pin(async { Err(NoTestResult::TimedOut) })
     }
 
-    fn patience(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         Duration::ZERO
     }
 }
@@ -46,8 +59,10 @@ impl Tester for NoSender {
 /// A served API. It ends with the test.
 pub struct Api {
     pub address: SocketAddr,
+    pub use_cases: Admin,
     pub database: Database,
     pub database_url: String,
+    observer: Arc<Observer>,
     _stop: DropGuard,
 }
 
@@ -71,43 +86,63 @@ impl Api {
         Self::start_all(&url, "", Arc::new(NoSender), per_minute, console()).await
     }
 
-    /// An API whose tests are made by `tester`.
-    pub async fn start_testing(tester: Arc<dyn Tester>) -> Self {
+    /// An API whose tests are made by `sender`.
+    pub async fn start_testing(sender: Arc<dyn TestSender>) -> Self {
         let url = testkit::shared_stack().await.create_database().await.unwrap();
-        Self::start_all(&url, "", tester, 0, console()).await
+        Self::start_all(&url, "", sender, 0, console()).await
     }
 
     /// An API with these settings of the console.
-    pub async fn start_console(base_path: &str, console: ConsoleSettings) -> Self {
+    pub async fn start_console(base_path: &str, console: PageSettings) -> Self {
         let url = testkit::shared_stack().await.create_database().await.unwrap();
         Self::start_all(&url, base_path, Arc::new(NoSender), 0, console).await
+    }
+
+    /// An API with these settings of the console on a database that is there, as after a restart.
+    pub async fn start_on(database_url: &str, console: PageSettings) -> Self {
+        Self::start_all(database_url, "", Arc::new(NoSender), 0, console).await
     }
 
     async fn start_all(
         database_url: &str,
         base_path: &str,
-        tester: Arc<dyn Tester>,
+        sender: Arc<dyn TestSender>,
         per_minute: u32,
-        console: ConsoleSettings,
+        pages: PageSettings,
     ) -> Self {
         let keys = SecretKeys::new(SecretKey::new(&[7; 32]), Vec::new());
-        let database = Database::new(&database_url.parse().unwrap(), 4, RootCertStore::empty(), keys);
+        let database = Database::new(&database_url.parse().unwrap(), POOL, RootCertStore::empty(), keys);
         database.migrate().await.unwrap();
-        let state = ApiState {
+        let observer = Arc::new(Observer::default());
+        let admin = Admin {
             database: database.clone(),
-            policy: AddressPolicy::public_only(),
-            release_pace: ReleasePace::new(50.0),
-            request_limit: RequestLimit::per_minute(per_minute),
+            address_policy: AddressPolicy::public_only(),
+            release_rate: ReleaseRate::new(50.0),
+            webhooks_per_account: 1_000,
+            test_sending: TestSending::by(sender),
+        };
+        let console = Console {
+            admin: admin.clone(),
+            limits: CallerLimits {
+                per_caller: RequestLimit::per_minute(per_minute),
+                per_account: AccountLimit::of_pool(POOL),
+            },
             base_path: base_path.to_owned(),
-            console,
-            tests: Tests::by(tester),
-            observer: Arc::new(Nobody),
+            pages,
+            observer: Arc::clone(&observer) as Arc<dyn RequestObserver>,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        tokio::spawn(console::serve(listener, console::router(state), stop.clone()));
-        Self { address, database, database_url: database_url.to_owned(), _stop: stop.drop_guard() }
+        tokio::spawn(web::serve(listener, console.router(), stop.clone()));
+        Self {
+            address,
+            use_cases: admin,
+            database,
+            database_url: database_url.to_owned(),
+            observer,
+            _stop: stop.drop_guard(),
+        }
     }
 
     /// A client without a token.
@@ -126,8 +161,17 @@ impl Api {
     }
 
     pub async fn token(&self, account: &str, role: Role) -> String {
-        let token = self.database.create_token(&self::account(account), role, "a test").await.unwrap();
-        token.expose().to_owned()
+        self.token_until(account, role, None).await
+    }
+
+    pub async fn token_until(&self, account: &str, role: Role, expires_at: Option<Timestamp>) -> String {
+        let new = NewToken { account: &self::account(account), role, name: "a test", expires_at };
+        self.database.create_token(&Who::Operator, &new).await.unwrap().expose().to_owned()
+    }
+
+    /// Why requests were refused, since this was asked last.
+    pub fn refusals(&self) -> Vec<AuthFailure> {
+        std::mem::take(&mut *self.observer.0.lock().unwrap())
     }
 
     /// A plain connection to the database, for what the API cannot do.
@@ -139,8 +183,8 @@ impl Api {
 }
 
 /// As the settings have it.
-pub fn console() -> ConsoleSettings {
-    ConsoleSettings {
+pub fn console() -> PageSettings {
+    PageSettings {
         public_url: "http://127.0.0.1:8080".parse().unwrap(),
         frame_ancestors: Vec::new(),
         identity_provider: None,

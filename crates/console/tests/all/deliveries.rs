@@ -3,7 +3,7 @@
 use domain::{DeliveryId, DeliveryState, Next, Outcome, Trigger, WebhookId};
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
-use store::outcomes::{AttemptRecord, DeliveryRecord, SetAside};
+use store::outcomes::{AttemptRecord, DeliveryRecord, OutboxEntry};
 use testkit::http::Client;
 
 use crate::api::{ACCOUNT, AUTO_PAUSE, Api, account, create, erp_sync, expected, field_errors, id, ok, problem};
@@ -19,6 +19,8 @@ pub fn delivered(owner: &str, webhook: &str, event_id: &str, created_at: Timesta
     let attempt = AttemptRecord {
         trigger: Trigger::Event,
         at: created_at,
+        url: None,
+        deferred_for: std::time::Duration::ZERO,
         outcome: Outcome::Success,
         http_status: Some(200),
         response_time_ms: 12,
@@ -38,10 +40,10 @@ pub fn delivered(owner: &str, webhook: &str, event_id: &str, created_at: Timesta
         step: 0,
         payload: format!(r#"{{"id":"{event_id}"}}"#).into(),
         traceparent: None,
-        next_attempt_at: None,
+        retry_in: None,
         error: None,
         attempt: Some(attempt),
-        set_aside: None,
+        outbox: None,
     }
 }
 
@@ -63,7 +65,7 @@ pub fn held(owner: &str, webhook: &str, event_id: &str, created_at: Timestamp) -
         state: DeliveryState::Held,
         attempts: 0,
         attempt: None,
-        set_aside: Some(SetAside { trigger: Trigger::Resume, returned: false }),
+        outbox: Some(OutboxEntry { trigger: Trigger::Resume, returned: false, deferral: None }),
         ..delivered(owner, webhook, event_id, created_at)
     }
 }
@@ -111,7 +113,7 @@ async fn a_line_of_the_log_and_everything_behind_it() {
         "{\"type\":\"deal.won\",\"data\":{ \"b\":1.10,\"a\":\"\\u0000\\ud800 é\",\"b\":12345678901234567890123 }}";
     let mut record = delivered(ACCOUNT, &log.webhook, "evt-\"1\"", now());
     (record.state, record.step, record.payload) = (DeliveryState::Retrying, 1, payload.into());
-    record.next_attempt_at = Some(record.created_at + 1.minute());
+    record.retry_in = Some(std::time::Duration::from_secs(60));
     record.attempt = record.attempt.map(|attempt| AttemptRecord {
         outcome: Outcome::Http5xx,
         http_status: Some(503),
@@ -123,6 +125,8 @@ async fn a_line_of_the_log_and_everything_behind_it() {
     let second = AttemptRecord {
         trigger: Trigger::Retry,
         at: record.created_at + 1.minute(),
+        url: None,
+        deferred_for: std::time::Duration::ZERO,
         outcome: Outcome::Timeout,
         http_status: None,
         response_time_ms: 15_000,
@@ -133,7 +137,7 @@ async fn a_line_of_the_log_and_everything_behind_it() {
     let failed = DeliveryRecord {
         state: DeliveryState::Failed,
         attempts: 2,
-        next_attempt_at: None,
+        retry_in: None,
         attempt: Some(second),
         ..record.clone()
     };

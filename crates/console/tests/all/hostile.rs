@@ -1,7 +1,8 @@
 //! Whatever is sent to whatever route, the fault is never ours.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
-use console::Route;
 use http::Request;
 
 use crate::api::{Api, create, erp_sync, id};
@@ -42,8 +43,8 @@ async fn nothing_that_is_sent_makes_the_api_fail() {
     let nil = "00000000-0000-0000-0000-000000000000";
     let ids = [webhook.as_str(), "msg_ffffffffffffffffffffffffffffffff", nil, "%00", "{id}", "%F0%9F%92%A9"];
     // Testing takes a sender, and without one is answered with 503.
-    let routes = Route::ALL.iter().map(|route| route.template());
-    for template in routes.filter(|template| template.starts_with("/api/v1") && !template.ends_with("/test")) {
+    let routes: BTreeSet<_> = ::api::operations().iter().map(|operation| operation.path()).collect();
+    for template in routes.into_iter().filter(|template| !template.ends_with("/test")) {
         for id in if template.contains("{id}") { &ids[..] } else { &ids[..1] } {
             let path = template.replace("{id}", &id.replace(['{', '}'], "%7B"));
             let posts = BODIES.iter().map(|body| ("POST", path.clone(), *body));

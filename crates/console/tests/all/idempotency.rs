@@ -2,15 +2,19 @@
 
 use std::collections::HashSet;
 
+use admin::{Input, WebhookForm};
 use bytes::Bytes;
+use domain::WebhookId;
 use futures_util::future::join_all;
 use http::Request;
 use serde_json::{Value, json};
+use store::bearer::{Bearer, Who};
 use store::tokens::Role;
 use testkit::http::{Client, Response};
 
-use crate::api::{ACCOUNT, AUTO_PAUSE, Api, create, erp_sync, field_errors, id, ok, problem};
+use crate::api::{ACCOUNT, AUTO_PAUSE, Api, account, create, erp_sync, field_errors, id, ok, problem};
 use crate::deliveries::{failed, now};
+use crate::refusals::Log;
 
 const WEBHOOKS: &str = "/api/v1/webhooks";
 
@@ -45,6 +49,25 @@ async fn a_webhook_is_added_once_and_shown_again() {
     let colleague = api.admin().await;
     assert_eq!(keyed(&colleague, "key-1", WEBHOOKS, &erp_sync()).await.status, 201);
     assert_eq!(webhooks(&client).await, 2, "another token's keys are its own");
+}
+
+#[tokio::test]
+async fn a_webhook_that_was_added_before_is_not_logged_as_added_again() {
+    let api = Api::start().await;
+    let (log, _guard) = Log::start();
+    let by = Bearer { who: Who::Operator, account: account(ACCOUNT), role: Role::Admin };
+    let form = || WebhookForm {
+        name: Input::Given("ERP Sync".to_owned()),
+        url: Input::Given("https://erp.example.com/hook".to_owned()),
+        event_types: Input::Given(vec!["deal.won".to_owned()]),
+        ..WebhookForm::default()
+    };
+    let id = WebhookId::generate();
+    for _ in 0..2 {
+        let (webhook, _) = api.use_cases.create_webhook_as(&by, id, form()).await.unwrap();
+        assert_eq!(webhook.id, id);
+    }
+    assert_eq!(log.lines("webhook changed").len(), 1);
 }
 
 #[tokio::test]

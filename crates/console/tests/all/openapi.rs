@@ -2,19 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use ::api::document as openapi_document;
 use bytes::Bytes;
-use console::{Route, openapi_document};
 use domain::EventType;
 use http::{Method, Request};
 use serde_json::{Value, json};
 use testkit::http::Response;
 
+use crate::access::id_of;
 use crate::api::{ACCOUNT, AUTO_PAUSE, Api, create, erp_sync, id, ok};
 use crate::deliveries::{failed, now};
 use crate::notifications::notify;
 use crate::schema::check;
 
-const COMMITTED: &str = include_str!("../../openapi.json");
+const COMMITTED: &str = include_str!("../../../api/openapi.json");
 
 /// Methods that routes take, and one that none does.
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
@@ -24,7 +25,7 @@ const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 fn the_committed_description_is_the_present_one() {
     let present = format!("{:#}\n", openapi_document(""));
     if std::env::var_os("WRITE_OPENAPI").is_some() {
-        std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json"), &present).unwrap();
+        std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/../api/openapi.json"), &present).unwrap();
     } else {
         assert!(present == COMMITTED, "openapi.json differs; see this test for how to write it anew");
     }
@@ -41,11 +42,10 @@ fn described() -> BTreeSet<(String, String)> {
 async fn every_method_of_every_route_is_described_and_no_other() {
     let api = Api::start().await;
     let mut taken = BTreeSet::new();
-    for route in Route::ALL {
-        let Some(path) = route.template().strip_prefix("/api/v1") else { continue };
+    for template in ::api::operations().iter().map(|operation| operation.path()) {
+        let path = template.strip_prefix("/api/v1").unwrap();
         for method in METHODS {
-            let request =
-                Request::builder().method(method.to_uppercase().as_str()).uri(route.template().replace("{id}", "1"));
+            let request = Request::builder().method(method.to_uppercase().as_str()).uri(template.replace("{id}", "1"));
             let answer = api.anonymous().send(request.body(Bytes::new()).unwrap()).await.unwrap();
             if answer.status != 405 {
                 taken.insert((path.to_owned(), method.to_owned()));
@@ -145,43 +145,38 @@ impl Witness {
 /// What each method of each route is sent, in an order that lets all of them succeed: webhook deleted last.
 fn requests(webhook: &str, delivery: &str, notification: &str) -> Vec<(Method, &'static str, String, Value)> {
     let mut requests = Vec::new();
-    let mut add = |method: Method, route: Route, body: Value| {
-        let id = match route {
-            Route::Delivery | Route::DeliveryRetry => delivery,
-            Route::NotificationRead => notification,
-            _ => webhook,
-        };
-        let path = route.template().replace("{id}", id);
-        requests.push((method, route.template(), path, body));
+    let mut add = |method: Method, template: &'static str, body: Value| {
+        let path = template.replace("{id}", id_of(template, webhook, delivery, notification));
+        requests.push((method, template, path, body));
     };
-    for route in Route::ALL.iter().filter(|route| route.template().starts_with("/api/v1")) {
-        add(Method::GET, *route, Value::Null);
+    for template in ::api::operations().iter().map(|operation| operation.path()) {
+        add(Method::GET, template, Value::Null);
     }
-    add(Method::POST, Route::Webhooks, erp_sync());
+    add(Method::POST, "/api/v1/webhooks", erp_sync());
     add(
         Method::POST,
-        Route::Webhooks,
+        "/api/v1/webhooks",
         json!({"name": "Plain", "secret": "a plain old password",
         "url": "https://erp.example.com/", "event_types": ["deal.won"]}),
     );
-    add(Method::POST, Route::Webhooks, json!({"url": 5}));
-    add(Method::PATCH, Route::Webhook, json!({"name": "Ledger"}));
-    add(Method::POST, Route::WebhookPause, json!({}));
-    add(Method::GET, Route::Webhook, Value::Null);
-    add(Method::POST, Route::WebhookResume, json!({}));
-    add(Method::POST, Route::WebhookSecretRotate, json!({}));
-    add(Method::POST, Route::DeliveryRetry, json!({}));
-    add(Method::POST, Route::DeliveryRetry, json!({}));
-    add(Method::POST, Route::WebhookRecover, json!({"since": "2026-01-01T00:00:00Z"}));
-    add(Method::POST, Route::WebhookRecover, json!({"since": "2026-01-01T00:00:00Z"}));
-    add(Method::GET, Route::WebhookRecovery, Value::Null);
-    add(Method::POST, Route::NotificationRead, json!({}));
-    add(Method::GET, Route::Notifications, Value::Null);
-    add(Method::POST, Route::NotificationsReadAll, json!({}));
-    add(Method::POST, Route::Test, json!({"url": "https://erp.example.com/hook"}));
-    add(Method::POST, Route::WebhookTest, json!({"event_type": "none"}));
-    add(Method::DELETE, Route::Webhook, Value::Null);
-    add(Method::GET, Route::Webhook, Value::Null);
+    add(Method::POST, "/api/v1/webhooks", json!({"url": 5}));
+    add(Method::PATCH, "/api/v1/webhooks/{id}", json!({"name": "Ledger"}));
+    add(Method::POST, "/api/v1/webhooks/{id}/pause", json!({}));
+    add(Method::GET, "/api/v1/webhooks/{id}", Value::Null);
+    add(Method::POST, "/api/v1/webhooks/{id}/resume", json!({}));
+    add(Method::POST, "/api/v1/webhooks/{id}/secret/rotate", json!({}));
+    add(Method::POST, "/api/v1/deliveries/{id}/retry", json!({}));
+    add(Method::POST, "/api/v1/deliveries/{id}/retry", json!({}));
+    add(Method::POST, "/api/v1/webhooks/{id}/recover", json!({"since": "2026-01-01T00:00:00Z"}));
+    add(Method::POST, "/api/v1/webhooks/{id}/recover", json!({"since": "2026-01-01T00:00:00Z"}));
+    add(Method::GET, "/api/v1/webhooks/{id}/recovery", Value::Null);
+    add(Method::POST, "/api/v1/notifications/{id}/read", json!({}));
+    add(Method::GET, "/api/v1/notifications", Value::Null);
+    add(Method::POST, "/api/v1/notifications/read-all", json!({}));
+    add(Method::POST, "/api/v1/webhooks/test", json!({"url": "https://erp.example.com/hook"}));
+    add(Method::POST, "/api/v1/webhooks/{id}/test", json!({"event_type": "none"}));
+    add(Method::DELETE, "/api/v1/webhooks/{id}", Value::Null);
+    add(Method::GET, "/api/v1/webhooks/{id}", Value::Null);
     requests
 }
 

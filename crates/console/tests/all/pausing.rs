@@ -50,10 +50,10 @@ async fn what_is_held_is_counted_and_released_when_it_is_resumed() {
 
     let resumed = ok(&client.post(&format!("{path}/resume"), &json!({})).await.unwrap());
     assert_eq!(resumed["held"], 3, "they are released one after the other");
-    let pace = domain::ReleasePace::new(50.0);
+    let rate = domain::ReleaseRate::new(50.0);
     let webhook_id = webhook.parse().unwrap();
-    let released = api.database.release(webhook_id, pace, async |_| true).await.unwrap();
-    assert_eq!(released, Release::Released(3), "at the configured pace five go at once");
+    let released = api.database.release(webhook_id, rate, async |_| true).await.unwrap();
+    assert_eq!(released, Release::Released(3), "at the configured rate five go at once");
     let shown = ok(&client.get(&path).await.unwrap());
     assert_eq!((&shown["held"], &shown["oldest_held_at"]), (&json!(0), &json!(null)));
 }

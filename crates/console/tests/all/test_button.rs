@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use admin::{NoTestResult, TestSender};
 use bytes::Bytes;
-use console::{NoAnswer, Tester};
 use domain::Outcome;
 use futures_util::future::BoxFuture;
 use http::Request;
@@ -21,14 +21,14 @@ use crate::api::{ACCOUNT, Api, create, erp_sync, expected, field_errors, id, ok,
 struct PlayedSender {
     database: OnceLock<Database>,
     taken: Mutex<Vec<TestForm>>,
-    answer: Result<TestAttempt, NoAnswer>,
+    answer: Result<TestAttempt, NoTestResult>,
 }
 
-impl Tester for PlayedSender {
-    fn test(&self, request: TestRequest) -> BoxFuture<'_, Result<TestAttempt, NoAnswer>> {
+impl TestSender for PlayedSender {
+    fn send_test(&self, request: TestRequest) -> BoxFuture<'_, Result<TestAttempt, NoTestResult>> {
         Box::pin(async move {
-            if self.answer == Err(NoAnswer::Late) {
-                return Err(NoAnswer::Late);
+            if self.answer == Err(NoTestResult::TimedOut) {
+                return Err(NoTestResult::TimedOut);
             }
             let database = self.database.get().unwrap();
             let form = database.take_test_request(&request.account, request.test).await.unwrap().unwrap();
@@ -37,7 +37,7 @@ impl Tester for PlayedSender {
         })
     }
 
-    fn patience(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         Duration::from_secs(1)
     }
 }
@@ -49,9 +49,9 @@ struct Testing {
 }
 
 impl Testing {
-    async fn answered(answer: Result<TestAttempt, NoAnswer>) -> Self {
+    async fn answered(answer: Result<TestAttempt, NoTestResult>) -> Self {
         let sender = Arc::new(PlayedSender { database: OnceLock::new(), taken: Mutex::default(), answer });
-        let api = Api::start_testing(Arc::clone(&sender) as Arc<dyn Tester>).await;
+        let api = Api::start_testing(Arc::clone(&sender) as Arc<dyn TestSender>).await;
         assert!(sender.database.set(api.database.clone()).is_ok());
         Self { client: api.admin().await, sender, api }
     }
@@ -203,7 +203,7 @@ async fn a_person_makes_ten_tests_a_minute() {
 
 #[tokio::test]
 async fn without_an_answer_the_test_is_taken_back() {
-    let testing = Testing::answered(Err(NoAnswer::Late)).await;
+    let testing = Testing::answered(Err(NoTestResult::TimedOut)).await;
     let webhook = create(&testing.client, &erp_sync()).await;
     let answers = [
         testing.test_saved(&webhook, &json!({})).await,
@@ -214,4 +214,18 @@ async fn without_an_answer_the_test_is_taken_back() {
         assert!(answer.headers.contains_key("retry-after"));
     }
     assert_eq!(testing.left().await, 0);
+}
+
+#[tokio::test]
+async fn a_test_of_what_is_not_saved_is_written_down() {
+    let testing = Testing::successful().await;
+    let webhook = create(&testing.client, &erp_sync()).await;
+    ok(&testing.test_saved(&webhook, &json!({})).await);
+    ok(&testing.test_form(&json!({"url": "https://elsewhere.example.com:8443/a-key"})).await);
+    let sql = testing.api.sql().await;
+    let tested = "SELECT account, webhook_id IS NULL, detail FROM audit_entries WHERE action = 'tested'";
+    let rows = sql.query(tested, &[]).await.unwrap();
+    assert_eq!(rows.len(), 1, "what is saved goes where an audited edit says");
+    let entry: (&str, bool, &str) = (rows[0].get(0), rows[0].get(1), rows[0].get(2));
+    assert_eq!(entry, (ACCOUNT, true, "URL (https://elsewhere.example.com:8443/…)"));
 }

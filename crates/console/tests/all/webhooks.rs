@@ -176,9 +176,10 @@ async fn if_match_guards_against_lost_edits() {
     let patch = async |tag: &str| with_header(&client, "PATCH", &path, ("if-match", tag), r#"{"name":"x"}"#).await;
     assert_eq!(patch("\"1\"").await.headers["etag"], "\"2\"");
     problem(&patch("\"1\"").await, 412);
-    problem(&patch("W/\"2\"").await, 412);
+    problem(&patch("W/\"1\"").await, 412);
     problem(&patch("nonsense").await, 412);
-    assert_eq!(patch("\"9\", \"2\"").await.headers["etag"], "\"3\"");
+    // As a proxy that compresses answers hands our tags on.
+    assert_eq!(patch("W/\"9\", W/\"2\"").await.headers["etag"], "\"3\"");
     assert_eq!(patch("*").await.headers["etag"], "\"4\"");
     problem(&with_header(&client, "DELETE", &path, ("if-match", "\"3\""), "").await, 412);
     let deleted = with_header(&client, "DELETE", &path, ("if-match", "\"4\""), "").await;

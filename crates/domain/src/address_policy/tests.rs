@@ -10,12 +10,13 @@ fn allowing(networks: &[&str]) -> AddressPolicy {
     AddressPolicy::allowing(networks.iter().map(|network| network.parse().unwrap()).collect())
 }
 
-/// The first and last address of each range that is not public.
+/// The first and last address of each non-public range.
 const RANGES: [(&str, &str); 31] = [
     ("0.0.0.0", "0.255.255.255"),
     ("10.0.0.0", "10.255.255.255"),
     ("100.64.0.0", "100.127.255.255"),
     ("127.0.0.0", "127.255.255.255"),
+    ("168.63.129.16", "168.63.129.16"),
     ("169.254.0.0", "169.254.255.255"),
     ("172.16.0.0", "172.31.255.255"),
     ("192.0.0.0", "192.0.0.255"),
@@ -29,7 +30,6 @@ const RANGES: [(&str, &str); 31] = [
     ("240.0.0.0", "255.255.255.255"),
     ("::", "ff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
     ("::ffff:0.0.0.0", "::ffff:255.255.255.255"),
-    ("64:ff9b::", "64:ff9b::ffff:ffff"),
     ("64:ff9b:1::", "64:ff9b:1:ffff:ffff:ffff:ffff:ffff"),
     ("100::", "100::ffff:ffff:ffff:ffff"),
     ("2001::", "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff"),
@@ -45,7 +45,7 @@ const RANGES: [(&str, &str); 31] = [
     ("ff00::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
 ];
 
-/// Public addresses, most of them neighbours of a range that is not.
+/// Public addresses, most of them neighbours of a non-public range.
 const PUBLIC: [&str; 34] = [
     "1.0.0.0",
     "9.255.255.255",
@@ -102,7 +102,7 @@ fn public_addresses_are_permitted() {
 #[test]
 fn an_allowed_network_is_exempt_and_nothing_beside_it() {
     let policy = allowing(&["10.1.0.0/16", "fd00::/8"]);
-    for text in ["10.1.0.0", "10.1.255.255", "::ffff:10.1.2.3", "fd00:ec2::254", "8.8.8.8"] {
+    for text in ["10.1.0.0", "10.1.255.255", "::ffff:10.1.2.3", "fd00:ec3::254", "8.8.8.8"] {
         assert!(policy.permits(address(text)), "{text}");
     }
     for text in ["10.0.255.255", "10.2.0.0", "127.0.0.1", "::ffff:10.2.0.0", "::ffff:8.8.8.8", "::10.1.2.3", "fc00::1"]
@@ -114,6 +114,72 @@ fn an_allowed_network_is_exempt_and_nothing_beside_it() {
 #[test]
 fn an_allowed_network_may_be_written_as_mapped() {
     assert!(allowing(&["::ffff:10.1.0.0/112"]).permits(address("::ffff:10.1.2.3")));
+}
+
+/// DNS64 creates such addresses for every name that has IPv4 addresses only; a hostile name server may, too.
+#[test]
+fn an_address_behind_nat64_is_judged_by_the_ipv4_address_it_stands_for() {
+    let open = allowing(&["64:ff9b::/96", "64::/16", "::/0"]);
+    for policy in [AddressPolicy::public_only(), open] {
+        assert!(policy.permits(address("64:ff9b::8.8.8.8")));
+        for v4 in ["10.0.0.5", "127.0.0.1", "169.254.169.254", "168.63.129.16", "0.0.0.0", "224.0.0.1"] {
+            assert!(!policy.permits(address(&format!("64:ff9b::{v4}"))), "{v4}");
+        }
+    }
+    assert!(allowing(&["10.0.0.0/8"]).permits(address("64:ff9b::10.0.0.5")));
+}
+
+#[test]
+fn a_network_may_have_its_own_nat64_prefixes() {
+    let own = |prefixes: &[&str]| {
+        AddressPolicy::public_only().translating(prefixes.iter().map(|prefix| prefix.parse().unwrap()).collect())
+    };
+    // Inside a block that is otherwise public.
+    let policy = own(&["2602:f000::/96", "64:ff9b:1::/48"]);
+    assert!(policy.permits(address("2602:f000::8.8.8.8")));
+    assert!(policy.permits(address("64:ff9b:1:808:8:800::")));
+    for text in ["2602:f000::10.0.0.5", "2602:f000::a9fe:a9fe", "64:ff9b:1:a9fe:a9:fe00::", "64:ff9b::8.8.8.8"] {
+        assert!(!policy.permits(address(text)), "{text}");
+    }
+    assert!(!own(&[]).permits(address("64:ff9b::8.8.8.8")));
+}
+
+#[test]
+fn a_denied_network_wins_over_everything_in_every_form() {
+    let networks = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpNet>>();
+    let policy = allowing(&["0.0.0.0/0", "::/0", "10.1.2.3/32"]).denying(networks(&[
+        "10.1.0.0/16",
+        "8.8.8.0/24",
+        "2606:4700::/32",
+        "::ffff:9.9.9.0/120",
+    ]));
+    for text in ["10.1.2.3", "::ffff:10.1.2.3", "64:ff9b::10.1.2.3", "8.8.8.8", "64:ff9b::8.8.8.8", "2606:4700::1"] {
+        assert!(!policy.permits(address(text)), "{text}");
+    }
+    for text in ["9.9.9.9", "2002:a01:203::1", "::10.1.2.3", "::ffff:0:10.1.2.3"] {
+        assert!(!policy.permits(address(text)), "{text}");
+    }
+    for text in ["10.2.0.1", "8.8.4.4", "2606:4701::1", "::1", "127.0.0.1"] {
+        assert!(policy.permits(address(text)), "{text}");
+    }
+}
+
+/// Cloud credential services. An operator who allows a network means receivers in it.
+#[test]
+fn metadata_is_opened_by_its_very_address_only() {
+    let wide = allowing(&["0.0.0.0/0", "::/0", "169.254.0.0/16", "169.254.169.0/24", "fd00::/8", "fe80::/10"]);
+    let metadata = ["169.254.169.254", "168.63.129.16", "100.100.100.200", "192.0.0.192", "fd00:ec2::254", "fe80::1"];
+    for text in metadata {
+        assert!(!wide.permits(address(text)), "{text}");
+        assert!(allowing(&[text_as_network(text).as_str()]).permits(address(text)), "{text}");
+    }
+    for text in ["::ffff:169.254.169.254", "64:ff9b::169.254.169.254", "2002:a9fe:a9fe::1", "::169.254.169.254"] {
+        assert!(!wide.permits(address(text)), "{text}");
+    }
+}
+
+fn text_as_network(text: &str) -> String {
+    IpNet::from(address(text)).to_string()
 }
 
 #[test]
@@ -155,12 +221,19 @@ proptest! {
 
     #[test]
     fn no_form_that_carries_ipv4_is_permitted(inner: u32) {
-        let carriers = [0xffff_0000_0000_u128, 0, 0xffff_0000_0000_0000, 0x64_ff9b << 96, 0x2002 << 112 | 1];
+        let carriers = [0xffff_0000_0000_u128, 0, 0xffff_0000_0000_0000, 0x2002 << 112 | 1];
         for carrier in carriers {
             let shift = if carrier >> 112 == 0x2002 { 80 } else { 0 };
             let address = Ipv6Addr::from(carrier | u128::from(inner) << shift);
             prop_assert!(!AddressPolicy::public_only().permits(address.into()), "{}", address);
         }
+    }
+
+    #[test]
+    fn nat64_permits_what_ipv4_permits(inner: u32) {
+        let (v4, policy) = (Ipv4Addr::from(inner), AddressPolicy::public_only());
+        let v6 = Ipv6Addr::from(0x64_ff9b << 96 | u128::from(inner));
+        prop_assert_eq!(policy.permits(v6.into()), policy.permits(v4.into()));
     }
 
     #[test]

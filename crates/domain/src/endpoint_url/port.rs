@@ -1,4 +1,4 @@
-//! Ports: a POST to a port of another service may be taken for a command there.
+//! Ports: another service may interpret a POST to its port as a command.
 
 /// Of the system ports (RFC 6335 §6), all of which are assigned to services, those of the web.
 const WEB_SYSTEM_PORTS: [u16; 2] = [80, 443];

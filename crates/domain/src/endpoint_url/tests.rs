@@ -1,4 +1,4 @@
-//! What a URL may be; the attacks are in a table of their own.
+//! Accepted and rejected URLs; the attacks are in a table of their own.
 
 mod attacks;
 
@@ -87,10 +87,19 @@ fn allowed_networks_may_be_saved_and_no_others() {
 
 #[test]
 fn local_names_may_be_saved_while_a_network_is_allowed() {
-    for name in ["localhost", "receiver", "receiver.internal", "foo.localhost"] {
+    for name in ["localhost", "receiver", "my_receiver", "receiver.internal", "foo.localhost"] {
         assert!(allowing("10.0.0.0/8", &format!("https://{name}:8443/")).is_ok(), "{name}");
     }
-    assert_eq!(allowing("10.0.0.0/8", "https://exam_ple/").err(), Some(HostName));
+    assert_eq!(allowing("10.0.0.0/8", "https://exam-/").err(), Some(HostName));
+}
+
+#[test]
+fn a_name_may_have_underscores_below_its_top_level_domain() {
+    for host in ["my_hook.example.com", "_hooks.example.com", "hooks_.example.com", "a._b.example.com"] {
+        let url = public(&format!("https://{host}/")).unwrap();
+        assert_eq!(url.host(), Host::Domain(host));
+    }
+    rejects(HostName, &["https://example.c_m/", "https://example._/"]);
 }
 
 #[test]
@@ -147,5 +156,17 @@ proptest! {
             IpAddr::V6(address) => format!("https://[{address}]/"),
         };
         prop_assert_eq!(EndpointUrl::parse(&url, &policy).is_ok(), policy.permits(address));
+    }
+}
+
+#[test]
+fn whoever_may_not_see_all_of_it_sees_the_host() {
+    for (url, shown) in [
+        ("https://hooks.example.com/services/T0/B0/key?token=k", "https://hooks.example.com/…"),
+        ("https://hooks.example.com:8443/", "https://hooks.example.com:8443/…"),
+        ("https://[2001:db8::1]/x", "https://[2001:db8::1]/…"),
+        ("not a URL with a key", "https://…"),
+    ] {
+        assert_eq!(without_path(url), shown);
     }
 }

@@ -12,7 +12,7 @@ fn derived(account_name: &str, source: &str, event_id: &str) -> DeliveryId {
     DeliveryId::derive(&account(account_name), source, event_id, WEBHOOK.parse().unwrap())
 }
 
-/// Computed with Python's `hashlib`. Receivers and stored rows know these ids: the derivation never changes.
+/// Computed with Python's `hashlib`. Receivers and stored rows hold such ids: the derivation never changes.
 #[test]
 fn golden_delivery_id() {
     assert_eq!(derived("acme", "/crm/deals", "evt_1").to_string(), "msg_5c138df68a99246a75161fd4d6b14bb8");

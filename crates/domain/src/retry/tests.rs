@@ -7,7 +7,14 @@ fn policy(delays: &[u64]) -> Result<RetryPolicy, RetryPolicyError> {
 }
 
 fn facts(outcome: Outcome, http_status: Option<u16>, step: u32) -> AttemptFacts {
-    AttemptFacts { outcome, http_status, retry_after: None, trigger: Trigger::Event, step }
+    AttemptFacts {
+        outcome,
+        http_status,
+        retry_after: None,
+        trigger: Trigger::Event,
+        step,
+        deferred_for: Duration::ZERO,
+    }
 }
 
 fn answer(status: u16) -> AttemptFacts {
@@ -34,7 +41,7 @@ fn success_is_delivered() {
 
 #[test]
 fn what_may_pass_is_retried() {
-    for status in [500, 502, 503, 504, 599, 408, 425, 429, 100, 101, 199, 600, 999, 0] {
+    for status in [500, 502, 503, 504, 599, 408, 425, 100, 101, 199, 600, 999, 0] {
         check(answer(status), Next::RetryAt { step: 0 });
     }
     for outcome in [Outcome::Timeout, Outcome::ConnectError, Outcome::DnsError, Outcome::TlsError] {
@@ -78,6 +85,42 @@ fn manual_attempts_and_tests_are_single() {
 }
 
 #[test]
+fn too_many_requests_defers_whatever_the_ladder() {
+    let throttled = |wait| Next::Deferred(Deferral { cause: DeferralCause::Throttled, wait });
+    for (trigger, step) in [(Trigger::Event, 0), (Trigger::Retry, 3), (Trigger::Resume, 7)] {
+        let facts = AttemptFacts { trigger, step, ..answer(429) };
+        check(facts, throttled(Duration::from_secs(1)));
+        check(AttemptFacts { retry_after: Some(Duration::from_secs(90)), ..facts }, throttled(Duration::from_secs(90)));
+        check(AttemptFacts { deferred_for: MAX_DEFERRED, ..facts }, Next::Expired);
+    }
+}
+
+#[test]
+fn too_many_requests_and_a_pause_for_maintenance_slow_the_webhook() {
+    let minute = Some(Duration::from_secs(MINUTE));
+    let asks = |status, retry_after| AttemptFacts { retry_after, ..answer(status) }.throttled();
+    let throttled = |wait| Some(Deferral { cause: DeferralCause::Throttled, wait });
+    assert_eq!(asks(429, None), throttled(Duration::from_secs(1)));
+    assert_eq!(asks(429, minute), throttled(Duration::from_secs(MINUTE)));
+    assert_eq!(asks(503, minute), throttled(Duration::from_secs(MINUTE)));
+    assert_eq!(asks(503, Some(Duration::ZERO)), throttled(Duration::ZERO));
+    assert_eq!(asks(503, None), None);
+    assert_eq!(asks(500, minute), None);
+    assert_eq!(asks(200, minute), None);
+}
+
+#[test]
+fn trouble_on_our_side_defers_what_people_ask_for_too_and_never_a_test() {
+    let deferred = Next::Deferred(Deferral { cause: DeferralCause::LocalError, wait: Duration::from_secs(5) });
+    for trigger in [Trigger::Event, Trigger::Retry, Trigger::Resume, Trigger::Manual] {
+        let facts = AttemptFacts { trigger, ..facts(Outcome::LocalError, None, 3) };
+        check(facts, deferred);
+        check(AttemptFacts { deferred_for: MAX_DEFERRED, ..facts }, Next::Expired);
+    }
+    check(AttemptFacts { trigger: Trigger::Test, ..facts(Outcome::LocalError, None, 0) }, Next::Failed);
+}
+
+#[test]
 fn every_automatic_trigger_climbs_the_ladder() {
     for trigger in [Trigger::Event, Trigger::Retry, Trigger::Resume] {
         check(AttemptFacts { trigger, ..answer(500) }, Next::RetryAt { step: 0 });
@@ -89,6 +132,7 @@ fn client_errors_are_retried_on_request() {
     let policy = RetryPolicy { retry_client_errors: true, ..RetryPolicy::default() };
     assert_eq!(policy.next(&answer(404)), Next::RetryAt { step: 0 });
     assert_eq!(policy.next(&answer(410)), Next::FailedGone);
+    assert!(matches!(policy.next(&answer(429)), Next::Deferred(_)));
     assert_eq!(policy.next(&answer(302)), Next::Failed);
 }
 

@@ -1,20 +1,20 @@
-//! What a ticket claims, and whether it holds (RFC 7519 §4.1).
+//! The claims of an SSO token, and their checks (RFC 7519 §4.1).
 
 use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{IdentityProvider, Refusal, Ticket};
+use super::ticket::{Refusal, Ticket, Voucher};
 
-/// A ticket may be good for so long, in seconds.
+/// Maximum validity of a token, in seconds.
 const LONGEST_LIFE: f64 = 5.0 * 60.0;
-/// By how much the CRM's clock and ours may differ, in seconds.
+/// Allowed clock skew between the CRM and us, in seconds.
 const LEEWAY: f64 = 30.0;
-/// Of a text that is stored.
+/// Maximum length of a stored text.
 const MAX_CHARACTERS: usize = 255;
 
-/// A claim of another type than it must have makes the whole ticket unreadable, and a claim that is there twice, too.
+/// A claim of a wrong type, or a duplicate claim, makes the whole token unreadable.
 #[derive(Deserialize)]
 pub(super) struct Claims {
     iss: Option<String>,
@@ -45,11 +45,12 @@ impl Audience {
 }
 
 impl Claims {
-    pub(super) fn check(self, provider: &IdentityProvider, now: Timestamp) -> Result<Ticket, Refusal> {
-        if self.iss.as_ref() != Some(&provider.issuer) {
+    /// The claims of the token, if its audience is `audience` and its issuer is the one that `voucher` names.
+    pub(super) fn check(self, audience: &str, voucher: Voucher, now: Timestamp) -> Result<Ticket, Refusal> {
+        if self.iss.as_ref() != Some(&voucher.issuer) {
             return Err(Refusal::Issuer);
         }
-        if !self.aud.as_ref().is_some_and(|given| given.names(&provider.audience)) {
+        if !self.aud.as_ref().is_some_and(|given| given.names(audience)) {
             return Err(Refusal::Audience);
         }
         let dead_since = self.check_time(now)?;
@@ -59,10 +60,11 @@ impl Claims {
             subject: text(self.sub, "sub")?,
             account: parsed(self.account, "account")?,
             role: parsed(self.role, "role")?,
+            voucher,
         })
     }
 
-    /// When its time is certainly over.
+    /// Returns the time from which the token is certainly expired.
     fn check_time(&self, now: Timestamp) -> Result<Timestamp, Refusal> {
         let (now, expires) = (now.as_duration().as_secs_f64(), self.exp.ok_or(Refusal::Claim("exp"))?);
         if expires <= now - LEEWAY {
@@ -78,7 +80,7 @@ impl Claims {
     }
 }
 
-/// A text of some length, in which nothing is invisible.
+/// A text of bounded length without invisible characters.
 fn text(claim: Option<String>, name: &'static str) -> Result<String, Refusal> {
     let usable =
         |text: &String| (1..=MAX_CHARACTERS).contains(&text.chars().count()) && !text.chars().any(char::is_control);

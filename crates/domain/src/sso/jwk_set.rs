@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::key_set::KeyError;
+use super::key_error::KeyError;
 use super::public_key::{Algorithm, Flaw, PublicKey};
 
 #[derive(Deserialize)]
@@ -25,15 +25,18 @@ struct Jwk {
     e: Option<String>,
     x: Option<String>,
     y: Option<String>,
-    /// There in private keys only.
+    /// Present in private keys only.
     d: Option<IgnoredAny>,
 }
 
-/// The keys with their names.
-pub(super) fn read(json: &[u8]) -> Result<Vec<(Option<String>, PublicKey)>, KeyError> {
+/// A key with its name, or why it cannot be used.
+pub(super) type ReadKey = Result<(Option<String>, PublicKey), KeyError>;
+
+/// The keys, each by itself: an unusable key does not affect the others.
+pub(super) fn read(json: &[u8]) -> Result<Vec<ReadKey>, KeyError> {
     let set: Set = serde_json::from_slice(json).map_err(|_| KeyError::NoSet)?;
     let numbered = set.keys.into_iter().zip(1..);
-    numbered.map(|(jwk, number)| Ok((jwk.kid.clone(), jwk.key(number)?))).collect()
+    Ok(numbered.map(|(jwk, number)| Ok((jwk.kid.clone(), jwk.key(number)?))).collect())
 }
 
 impl Jwk {

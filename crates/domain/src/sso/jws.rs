@@ -5,11 +5,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::Refusal;
 use super::key_set::KeySet;
-use super::public_key::Algorithm;
+use super::public_key::{Algorithm, PublicKey};
+use super::ticket::Refusal;
 
-/// A ticket has a few hundred bytes.
+/// SSO tokens have a few hundred bytes.
 const MAX_BYTES: usize = 8 * 1024;
 
 #[derive(Deserialize)]
@@ -18,12 +18,12 @@ struct Header<'a> {
     alg: std::borrow::Cow<'a, str>,
     kid: Option<String>,
     typ: Option<String>,
-    /// Extensions that must be understood; none is (§4.1.11).
+    /// Extensions that must be understood; none is supported (§4.1.11).
     crit: Option<IgnoredAny>,
 }
 
-/// What was signed, once it is certain that one of the keys signed it.
-pub(super) fn verified_payload(token: &str, keys: &KeySet) -> Result<Vec<u8>, Refusal> {
+/// The signed payload and its key, after verification.
+pub(super) fn verified_payload<'k>(token: &str, keys: &'k KeySet) -> Result<(Vec<u8>, &'k PublicKey), Refusal> {
     if token.len() > MAX_BYTES {
         return Err(Refusal::Malformed);
     }
@@ -32,18 +32,19 @@ pub(super) fn verified_payload(token: &str, keys: &KeySet) -> Result<Vec<u8>, Re
     let (header, payload) = signed.split_once('.').ok_or(Refusal::Malformed)?;
     let (header, payload, signature) = (decode(header)?, decode(payload)?, decode(signature)?);
     let header: Header<'_> = serde_json::from_slice(&header).map_err(|_| Refusal::Malformed)?;
-    // An access token, or whatever else the CRM signs for others, is no ticket (RFC 8725 §3.11).
+    // An access token, or another token that the CRM signs, is not an SSO token (RFC 8725 §3.11).
     let is_jwt = header.typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
     if !is_jwt || header.crit.is_some() {
         return Err(Refusal::Malformed);
     }
-    // The key says how it is used, never the token: `none`, or a public key taken for a shared secret, lead nowhere.
+    // The key determines the algorithm, never the token: `none`, or a public key used as a shared secret, are
+    // impossible.
     let algorithm = Algorithm::of_name(&header.alg).ok_or(Refusal::Algorithm)?;
     let key = keys.choose(header.kid.as_deref()).ok_or(Refusal::UnknownKey)?;
     if key.algorithm() != algorithm {
         return Err(Refusal::Algorithm);
     }
-    if key.verifies(signed.as_bytes(), &signature) { Ok(payload) } else { Err(Refusal::Signature) }
+    if key.verifies(signed.as_bytes(), &signature) { Ok((payload, key)) } else { Err(Refusal::Signature) }
 }
 
 fn decode(part: &str) -> Result<Vec<u8>, Refusal> {

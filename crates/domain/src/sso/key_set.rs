@@ -1,83 +1,64 @@
-//! The keys of an identity provider, and which of them a ticket means.
+//! The keys of an identity provider, and the choice of one for a token.
 
 use std::collections::BTreeSet;
 
 use super::jwk_set;
-use super::public_key::{Flaw, PublicKey};
+use super::key_error::KeyError;
+use super::public_key::PublicKey;
 
 /// At least one key, each with a name if there are several.
 #[derive(Debug, Clone)]
-pub struct KeySet(Vec<(Option<String>, PublicKey)>);
-
-/// Why there are no keys to be had from a file. Continues a sentence that begins with the file; keys are counted from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
-    /// Not RFC 7517.
-    #[error("is no JSON Web Key Set")]
-    NoSet,
-    /// An empty set.
-    #[error("holds no key")]
-    Empty,
-    /// Nothing here needs it, and nobody but the signer should have it.
-    #[error("holds a private key (number {0}): give its public part only")]
-    Private(usize),
-    /// For encryption, say.
-    #[error("holds a key that is not for signatures (number {0})")]
-    NotForSignatures(usize),
-    /// Of another kind, or for another algorithm.
-    #[error(
-        "holds a key that is not taken (number {0}): only RSA for RS256, P-256 for ES256 and Ed25519 for EdDSA are"
-    )]
-    Kind(usize),
-    /// RSA.
-    #[error("holds an RSA key that has not 2048 to 8192 bits (number {0})")]
-    Length(usize),
-    /// Not as the standards have it.
-    #[error("holds a key that cannot be read (number {0})")]
-    Malformed(usize),
-    /// A ticket could not say which one it means.
-    #[error("holds several keys, of which each needs a `kid` of its own")]
-    Names,
-}
-
-impl KeyError {
-    pub(super) fn of(flaw: Flaw, number: usize) -> Self {
-        match flaw {
-            Flaw::Malformed => Self::Malformed(number),
-            Flaw::Kind => Self::Kind(number),
-            Flaw::Length => Self::Length(number),
-        }
-    }
+pub struct KeySet {
+    keys: Vec<(Option<String>, PublicKey)>,
+    ignored: Vec<KeyError>,
 }
 
 impl KeySet {
-    /// The one key in a DER `SubjectPublicKeyInfo`, which is what a PEM `PUBLIC KEY` holds.
+    /// The one key in a DER `SubjectPublicKeyInfo`, the content of a PEM `PUBLIC KEY`.
     ///
     /// # Errors
-    /// When it is no such key, or of a kind that is not taken.
+    /// When it is not such a key, or of an unsupported kind.
     pub fn from_spki(der: &[u8]) -> Result<Self, KeyError> {
         let key = PublicKey::from_spki(der).map_err(|flaw| KeyError::of(flaw, 1))?;
-        Ok(Self(vec![(None, key)]))
+        Ok(Self { keys: vec![(None, key)], ignored: Vec::new() })
     }
 
-    /// The keys of a JSON Web Key Set (RFC 7517).
+    /// The keys of a JSON Web Key Set (RFC 7517). An unusable key is ignored, as section 5 asks: providers list keys
+    /// for encryption, and of other kinds, beside their signing keys.
     ///
     /// # Errors
-    /// When it is none, or holds anything that is not taken: who wrote the file can leave that out.
+    /// When it is not a key set, holds a private key, has no usable key, or several usable keys have the same id.
     pub fn from_jwks(json: &[u8]) -> Result<Self, KeyError> {
-        let keys = jwk_set::read(json)?;
+        let (mut keys, mut ignored) = (Vec::new(), Vec::new());
+        for key in jwk_set::read(json)? {
+            match key {
+                Ok(key) => keys.push(key),
+                Err(private @ KeyError::Private(_)) => return Err(private),
+                Err(error) => ignored.push(error),
+            }
+        }
         let names: BTreeSet<_> = keys.iter().filter_map(|(name, _)| name.as_deref()).collect();
         match keys.len() {
-            0 => Err(KeyError::Empty),
-            1 => Ok(Self(keys)),
-            several if several == names.len() => Ok(Self(keys)),
+            0 => Err(ignored.first().copied().unwrap_or(KeyError::Empty)),
+            1 => Ok(Self { keys, ignored }),
+            several if several == names.len() => Ok(Self { keys, ignored }),
             _ => Err(KeyError::Names),
         }
     }
 
-    /// The key that a ticket with this `kid` means. A key without a name is the only one, and answers to every name.
+    /// Why some keys of the set are not used; empty when all are.
+    pub fn ignored(&self) -> &[KeyError] {
+        &self.ignored
+    }
+
+    /// Fingerprints, which identify keys whatever they are named.
+    pub fn fingerprints(&self) -> impl Iterator<Item = String> {
+        self.keys.iter().map(|(_, key)| key.fingerprint())
+    }
+
+    /// The key for a token with this `kid`. A key without a name is the only one, and matches every `kid`.
     pub(super) fn choose(&self, kid: Option<&str>) -> Option<&PublicKey> {
-        match (self.0.as_slice(), kid) {
+        match (self.keys.as_slice(), kid) {
             ([(None, only)], _) | ([(_, only)], None) => Some(only),
             (keys, kid) => keys.iter().find(|(name, _)| kid.is_some() && name.as_deref() == kid).map(|(_, key)| key),
         }

@@ -1,10 +1,13 @@
-//! A key that verifies, of one of three kinds. Each has one algorithm, so that no token can choose another.
+//! A verification key, of one of three kinds. Each kind has one algorithm, so that no token can choose another.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
 };
+use sha2::{Digest, Sha256};
 
-/// How a ticket may be signed (RFC 7518 §3.1, RFC 8037 §3.1).
+/// Signature algorithms of SSO tokens (RFC 7518 §3.1, RFC 8037 §3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Algorithm {
     Rs256,
@@ -23,12 +26,12 @@ impl Algorithm {
     }
 }
 
-/// Why bytes are not such a key.
+/// Why bytes are not a usable key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flaw {
-    /// Not written as its standard has it.
+    /// Does not follow its standard.
     Malformed,
-    /// Of a kind that is not taken.
+    /// Of an unsupported kind.
     Kind,
     /// RSA, too short or too long.
     Length,
@@ -54,7 +57,7 @@ impl PublicKey {
         if !is_odd(&modulus) || !is_odd(&exponent) || exponent == [1] {
             return Err(Flaw::Malformed);
         }
-        // Longer exponents are nobody's, and slow; ring takes up to 33 bits.
+        // Longer exponents are not used in practice, and slow; ring accepts up to 33 bits.
         if !MODULUS_BYTES.contains(&modulus.len()) || exponent.len() > 4 {
             return Err(Flaw::Length);
         }
@@ -79,7 +82,7 @@ impl PublicKey {
         let (info, []) = element(der, SEQUENCE)? else { return Err(Flaw::Malformed) };
         let (algorithm, key) = element(info, SEQUENCE)?;
         let (key, []) = element(key, BIT_STRING)? else { return Err(Flaw::Malformed) };
-        // The first byte counts the bits that are left over: none.
+        // The first byte is the number of unused bits: none.
         let key = key.strip_prefix(&[0]).ok_or(Flaw::Malformed)?;
         match algorithm {
             RSA_ENCRYPTION => {
@@ -94,13 +97,24 @@ impl PublicKey {
         }
     }
 
-    /// The one algorithm that this key is for.
+    /// The only algorithm of this key.
     pub(super) fn algorithm(&self) -> Algorithm {
         match self {
             Self::Rsa { .. } => Algorithm::Rs256,
             Self::P256(_) => Algorithm::Es256,
             Self::Ed25519(_) => Algorithm::EdDsa,
         }
+    }
+
+    /// Half a SHA-256 of the key: enough to identify it, also in a log.
+    pub(super) fn fingerprint(&self) -> String {
+        let (kind, parts): (&str, [&[u8]; 2]) = match self {
+            Self::Rsa { modulus, exponent } => ("RSA", [modulus, exponent]),
+            Self::P256(point) => ("P-256", [point, &[]]),
+            Self::Ed25519(key) => ("Ed25519", [key, &[]]),
+        };
+        let hash = Sha256::new().chain_update(kind).chain_update([0]).chain_update(parts[0]).chain_update(parts[1]);
+        URL_SAFE_NO_PAD.encode(&hash.finalize()[..16])
     }
 
     pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
@@ -134,7 +148,7 @@ const EC_P256: &[u8] =
 /// `id-Ed25519` (RFC 8410 §3).
 const ID_ED25519: &[u8] = &[0x06, 0x03, 0x2b, 0x65, 0x70];
 
-/// The content of the element with this tag that `der` begins with, and what follows it.
+/// The content of the leading element of `der`, which must have this tag, and the bytes after it.
 fn element(der: &[u8], tag: u8) -> Result<(&[u8], &[u8]), Flaw> {
     let (length, rest) = match der {
         [first, length @ ..=0x7f, rest @ ..] if *first == tag => (usize::from(*length), rest),

@@ -1,4 +1,4 @@
-//! Tickets and keys, good and bad, at a fixed time.
+//! Valid and invalid SSO tokens and keys, at a fixed time.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -7,12 +7,13 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyP
 use serde_json::{Value, json};
 
 use super::*;
+use crate::Role;
 
 /// 2026-11-23T06:00:00Z.
 const NOW: i64 = 1_795_413_600;
 const ISSUER: &str = "https://crm.example.com";
 
-/// A ticket until five minutes after [`NOW`], and the key that it was signed with: RSA, made with OpenSSL once.
+/// A token valid until five minutes after [`NOW`], and the key that signed it: RSA, made with OpenSSL once.
 const RSA_TICKET: &str = "eyJhbGciOiJSUzI1NiIsImtpZCI6ImNybS0xIiwidHlwIjoiSldUIn0.eyJpc3MiOiJodHRwczovL2NybS5leGFtcGxlLmNvbSIs\
     ImF1ZCI6IndlYmhvb2tzIiwic3ViIjoiYWxpY2UiLCJhY2NvdW50IjoiYWNtZSIsInJvbGUiOiJhZG1pbiIsImp0aSI6IjEiLCJl\
     eHAiOjE3OTU0MTM5MDB9.2NOX8X-9sIEV1bPMrW-peRg2b7-gXwla9F20jKWoDeD2Ax4gh1BC9TiBKsjzU7z-sggmGrQdsSCwbVk\
@@ -252,6 +253,36 @@ fn keys_that_are_not_taken() {
     assert!(matches!(KeySet::from_jwks(b"{}"), Err(KeyError::NoSet)));
     assert!(matches!(spki(WEAK_SPKI), Err(KeyError::Length(1))));
     assert!(matches!(spki(P384_SPKI), Err(KeyError::Kind(1))));
+}
+
+#[test]
+fn a_key_that_cannot_be_used_does_not_keep_the_others_from_being_used() {
+    let signer = Signer::p256();
+    let p384 = json!({"kty": "EC", "crv": "P-384", "kid": "b", "x": encode([1; 48]), "y": encode([2; 48])});
+    let mut encrypting = Signer::p256().jwk("c");
+    encrypting["use"] = json!("enc");
+    let weak = json!({"kty": "RSA", "kid": "d", "n": encode([0xff; 128]), "e": "AQAB"});
+    let mut nameless = encrypting.clone();
+    nameless.as_object_mut().unwrap().remove("kid");
+    let keys = jwks(&[p384, signer.jwk("a"), encrypting, weak, nameless]).unwrap();
+    let ignored =
+        [KeyError::Kind(1), KeyError::NotForSignatures(3), KeyError::Length(4), KeyError::NotForSignatures(5)];
+    assert_eq!(keys.ignored(), ignored);
+    assert!(provider(keys).check(&signer.ticket(&claims()), now()).is_ok());
+}
+
+#[test]
+fn a_ticket_names_the_key_that_signed_it_whatever_the_key_is_called() {
+    let (signer, other) = (Signer::p256(), Signer::ed25519());
+    let both = provider(jwks(&[signer.jwk("a"), other.jwk("b")]).unwrap());
+    let ticket = signer.sign(&json!({"alg": "ES256", "kid": "a"}), &claims().to_string());
+    let voucher = both.check(&ticket, now()).unwrap().voucher;
+    assert_eq!((both.vouchers().len(), &both.vouchers()[0]), (2, &voucher));
+    let renamed = provider(jwks(&[signer.jwk("z")]).unwrap());
+    assert_eq!(renamed.vouchers(), std::slice::from_ref(&voucher));
+    // Another key under the same name is another key.
+    let replaced = provider(jwks(&[Signer::p256().jwk("a")]).unwrap());
+    assert!(!replaced.vouchers().contains(&voucher));
 }
 
 #[test]

@@ -3,14 +3,14 @@
 use crate::event_type::{EventType, EventTypeSet};
 use crate::ids::WebhookId;
 
-/// What the webhooks of one account subscribe to. Immutable; a change makes a new one.
+/// The subscriptions of one account. Immutable; a change creates a new block.
 #[derive(Default)]
 pub(super) struct AccountSubscriptions {
-    /// Every webhook that subscribes to anything, sorted by id.
+    /// Every webhook with a subscription, sorted by id.
     webhooks: Box<[(WebhookId, EventTypeSet)]>,
-    /// The webhooks again, once for each type they subscribe to: grouped by type, sorted by id within a group.
+    /// The webhooks again, once per subscribed type: grouped by type, sorted by id within a group.
     by_type: Box<[WebhookId]>,
-    /// Where each type's group ends in `by_type`; it starts where the one before ends.
+    /// Where each type's group ends in `by_type`; it starts at the end of the previous one.
     group_ends: [u32; EventType::COUNT],
 }
 
@@ -25,7 +25,7 @@ impl AccountSubscriptions {
         Self::from_sorted(webhooks)
     }
 
-    /// The same subscriptions, but for one webhook; with an empty set, without it.
+    /// The same subscriptions with one webhook changed; an empty set removes it.
     pub(super) fn with(&self, webhook: WebhookId, event_types: EventTypeSet) -> Self {
         let mut webhooks = Vec::with_capacity(self.webhooks.len() + 1);
         webhooks.extend_from_slice(&self.webhooks);

@@ -82,7 +82,7 @@ fn an_account_without_webhooks_takes_no_room() {
     assert_eq!((index.webhooks(), index.subscriptions()), (0, 0));
 }
 
-/// What the index must agree with: the plainest possible model.
+/// The reference model.
 type Model = BTreeMap<(AccountName, WebhookId), EventTypeSet>;
 
 fn assert_agrees(index: &SubscriptionIndex, model: &Model) {

@@ -1,30 +1,30 @@
-//! What a mail says. Names of webhooks are other people's text: they are brought onto one line before they go anywhere.
+//! The text of a mail. Names of webhooks are untrusted text: they are reduced to one line before use.
 
 use anyhow::Context;
-use domain::{NotificationKind, WebhookId};
-use jiff::Timestamp;
+use domain::NotificationKind;
 use lettre::Message;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MessageBuilder};
 use runtime::UsageError;
 use runtime::settings::{HttpSettings, MailSettings};
 use store::mail::{Mail, MailedWebhook};
+use store::notifications::Notification;
 use url::Url;
 
 use super::server::Unsendable;
 
-/// Longer lines are cut; no name of ours makes one.
+/// Longer lines are cut; our own texts are shorter.
 const MAX_LINE: usize = 300;
 
 /// Writes mails.
 pub struct Letters {
     from: Mailbox,
     to: Vec<Mailbox>,
-    /// What the path of a page is appended to.
+    /// URL prefix of the console's pages.
     console: String,
 }
 
-/// RFC 3834: keeps automatic answers away.
+/// RFC 3834: suppresses automatic replies.
 #[derive(Clone)]
 struct AutoSubmitted;
 
@@ -46,7 +46,7 @@ impl Letters {
     /// Mails as configured.
     ///
     /// # Errors
-    /// When an address cannot be used.
+    /// When an address is invalid.
     pub fn new(mail: &MailSettings, http: &HttpSettings) -> anyhow::Result<Self> {
         let from = Mailbox { name: Some("EasyCRM Webhooks".to_owned()), ..mailbox(&mail.from, "NOTIFY__MAIL_FROM")? };
         let to = mail.to.iter().map(|to| mailbox(to, "NOTIFY__MAIL_TO")).collect::<anyhow::Result<_>>()?;
@@ -54,10 +54,10 @@ impl Letters {
         Ok(Self { from, to, console })
     }
 
-    /// The mail that tells of a notification. Every try writes the same, so that a repeat is recognised.
+    /// The mail for a notification. Every attempt writes the same text, so that a duplicate is recognisable.
     ///
     /// # Errors
-    /// [`Unsendable::Unwritable`], which no text of ours leads to.
+    /// [`Unsendable::Unwritable`], which none of our texts causes.
     pub fn write(&self, mail: &Mail) -> Result<Message, Unsendable> {
         let told = &mail.notification;
         let headers = self.to.iter().cloned().fold(Message::builder(), MessageBuilder::to);
@@ -77,27 +77,52 @@ impl Letters {
         let mut text = vec![format!("{}.", one_line(&told.message))];
         match &mail.webhook {
             Some(webhook) => {
-                text.push(self.about(webhook, told.webhook, told.created_at));
+                text.push(self.about(webhook, told));
+                text.extend(earlier(&mail.earlier));
                 text.extend(advice(told.kind).map(str::to_owned));
             }
-            None => text.push("The webhook has been deleted since.".to_owned()),
+            None => text.push(format!("The webhook has been deleted since. It was of the account {}.", told.account)),
         }
+        text.extend(others(mail));
         text.join("\n\n") + "\n"
     }
 
-    fn about(&self, webhook: &MailedWebhook, id: WebhookId, at: Timestamp) -> String {
+    fn about(&self, webhook: &MailedWebhook, told: &Notification) -> String {
         [
+            format!("Account:          {}", told.account),
             format!("Webhook:          {}", one_line(&webhook.name)),
             format!("Endpoint's host:  {}", host(&webhook.url)),
             format!("Held deliveries:  {}", webhook.held),
-            format!("When:             {}", at.strftime("%Y-%m-%d %H:%M:%S UTC")),
-            format!("Open it:          {}/settings/integrations/webhooks/{id}", self.console),
+            format!("When:             {}", told.created_at.strftime("%Y-%m-%d %H:%M:%S UTC")),
+            format!("Open it:          {}/settings/integrations/webhooks/{}", self.console, told.webhook),
         ]
         .join("\n")
     }
 }
 
-/// What to do about it, a paragraph each.
+/// Earlier notifications, omitted by the limit of one mail an hour.
+fn earlier(kinds: &[(NotificationKind, i64)]) -> Option<String> {
+    let times = |(kind, times): &(NotificationKind, i64)| match kind {
+        NotificationKind::Failing => format!("failing {times} ×"),
+        NotificationKind::AutoPaused => format!("paused {times} ×"),
+        NotificationKind::Recovered => format!("recovered {times} ×"),
+    };
+    let all = kinds.iter().map(times).collect::<Vec<_>>().join(", ");
+    (!kinds.is_empty()).then(|| format!("Since the last mail about it, before this: {all}."))
+}
+
+/// Other webhooks, omitted by the account's limit.
+fn others(mail: &Mail) -> Option<String> {
+    let account = &mail.notification.account;
+    let changed = match mail.others {
+        0 => return None,
+        1 => format!("Another webhook of the account {account} changed in the last 24 hours, too"),
+        others => format!("{others} other webhooks of the account {account} changed in the last 24 hours, too"),
+    };
+    Some(format!("{changed};\nnot everything is mailed. The console shows all of it."))
+}
+
+/// Advice, one paragraph each.
 fn advice(kind: NotificationKind) -> impl Iterator<Item = &'static str> {
     const CAUSES: &str = "Usual causes: the endpoint is down or has moved, its certificate has expired,\n\
         a firewall refuses us, or the receiver no longer accepts the signature. The\n\
@@ -123,8 +148,8 @@ fn host(url: &str) -> String {
     url.as_ref().and_then(Url::host_str).unwrap_or("unknown").to_owned()
 }
 
-/// Control characters, line separators and what turns the direction of text become spaces: nothing can begin a header
-/// or a line of its own.
+/// Replaces control characters, line separators and direction marks by spaces, so that no text can begin a header or a
+/// line.
 fn one_line(text: &str) -> String {
     let breaks = |character: char| {
         character.is_control()
@@ -133,7 +158,7 @@ fn one_line(text: &str) -> String {
     text.chars().map(|character| if breaks(character) { ' ' } else { character }).take(MAX_LINE).collect()
 }
 
-/// Read back from a header, too: what can be written but not read again makes no mail.
+/// Also parses the written address: one that can be written but not parsed is refused.
 fn mailbox(address: &str, variable: &str) -> anyhow::Result<Mailbox> {
     let unusable = || UsageError(format!("WEBHOOKS_{variable}: {address:?} cannot be used as a mail address"));
     let mailbox = address.parse().ok().map(|address| Mailbox::new(None, address));

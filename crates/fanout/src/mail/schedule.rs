@@ -1,16 +1,17 @@
-//! When a mail that failed is tried again.
+//! Retry schedule of failed mails.
 
 use std::time::Duration;
 
 use jiff::SignedDuration;
 
-/// After the first failures; later ones wait as long as the last.
+/// After the first failures; later pauses equal the last.
 const PAUSES: [Duration; 4] =
     [Duration::from_secs(60), Duration::from_secs(300), Duration::from_secs(1800), Duration::from_secs(3600)];
-/// What happened so long ago is no news; the console still shows it.
+/// Older notifications are outdated; the console still shows them.
 const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
-/// The pause after so many tries, for something that happened `age` ago; `None` when the next try would come too late.
+/// The pause after this many attempts, for a notification of this `age`; `None` when the next attempt would come too
+/// late.
 pub fn pause_before_next(tries: u32, age: SignedDuration) -> Option<Duration> {
     let index = usize::try_from(tries.saturating_sub(1)).unwrap_or(usize::MAX).min(PAUSES.len() - 1);
     let pause = PAUSES[index];

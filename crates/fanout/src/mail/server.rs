@@ -9,38 +9,38 @@ use lettre::transport::smtp::extension::ClientId;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use runtime::settings::{EgressSettings, MailSettings, SmtpServer, SmtpTls};
 
-/// A server that takes longer is as good as away.
+/// Timeout for a mail.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A mail server, connected to for each mail anew.
+/// A mail server, with a new connection for each mail.
 pub struct MailServer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
-    /// A whole conversation, from the name's resolution on.
+    /// Timeout for the whole SMTP dialogue, name resolution included.
     pub(super) timeout: Duration,
 }
 
 /// Why a mail was not sent.
 #[derive(Debug, thiserror::Error)]
 pub enum Unsendable {
-    /// It could not be put into the form of a mail.
+    /// It cannot be written as a mail.
     #[error("it cannot be written")]
     Unwritable(#[source] lettre::error::Error),
-    /// The mail server is away or refused it.
+    /// The mail server is unavailable or refused it.
     #[error("the mail server did not take it")]
     Refused(#[source] lettre::transport::smtp::Error),
-    /// The mail server did not answer in time.
+    /// The mail server did not respond in time.
     #[error("the mail server did not take it in time")]
     TooSlow,
 }
 
 impl MailServer {
-    /// The server of the settings. Its certificate is verified with the roots that receivers' are.
+    /// The configured server. Its certificate is verified with the same roots as receivers'.
     ///
     /// # Errors
-    /// When a certificate cannot be used.
+    /// When a certificate is invalid.
     pub fn new(mail: &MailSettings, egress: &EgressSettings) -> anyhow::Result<Self> {
         let server = &mail.server;
-        // The name that the client introduces itself with; any will do for a server that knows its clients.
+        // The client's EHLO name; any name works with a server that authenticates its clients.
         let name = mail.from.rsplit_once('@').map_or("localhost", |(_, host)| host);
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&server.host)
             .port(server.port)
@@ -53,10 +53,10 @@ impl MailServer {
         Ok(Self { transport: builder.build(), timeout: TIMEOUT })
     }
 
-    /// Returns when the server has taken the mail.
+    /// Returns when the server has accepted the mail.
     ///
     /// # Errors
-    /// [`Unsendable`]; it may have been taken all the same, when only the answer was lost.
+    /// [`Unsendable`]; the mail may have been accepted all the same, when only the response was lost.
     pub async fn send(&self, mail: Message) -> Result<(), Unsendable> {
         match tokio::time::timeout(self.timeout, self.transport.send(mail)).await {
             Ok(sent) => sent.map(drop).map_err(Unsendable::Refused),

@@ -1,4 +1,4 @@
-//! Mailing, to a mail server that is played.
+//! Sends mails to a simulated mail server.
 
 mod smtp;
 
@@ -17,7 +17,7 @@ use smtp::{Letter, PlayedServer};
 const WITHIN: Duration = Duration::from_secs(30);
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
-/// A mailer at work.
+/// A running mailer.
 struct Scene {
     sql: Client,
     database: Database,
@@ -66,7 +66,7 @@ impl Scene {
         self.sql.execute(add, &[&Uuid::now_v7(), &message]).await.unwrap();
     }
 
-    /// Waits until so many tries ended so.
+    /// Waits until this many attempts had this result.
     async fn tried(&self, result: NotificationResult, times: u64) {
         let tries = self.metrics.notifications.with((NotificationChannel::Mail, result));
         until(WITHIN, format!("{times} tries {result:?}"), async || tries.get() >= times).await.unwrap();
@@ -138,7 +138,7 @@ async fn only_a_server_that_an_authority_vouches_for_hears_the_password() {
 async fn a_password_is_not_sent_to_a_server_without_tls() {
     let server = PlayedServer::start().await;
     let port = server.address.rsplit_once(':').unwrap().1;
-    // This machine, by an address that the settings do not take for it.
+    // This machine, by an address that the settings do not recognise as local.
     let elsewhere = format!("0.0.0.0:{port}");
     let scene = Scene::mailing_to(&format!("smtp://crm:secret@{elsewhere}")).await;
     scene.notify("in secret").await;

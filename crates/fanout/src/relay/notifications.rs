@@ -1,23 +1,25 @@
-//! Publishing what administrators are told to `crm.notifications`, for the CRM to mail or to show.
+//! Publishes notifications to `crm.notifications`, for the CRM to mail or to show.
 
 use std::time::Duration;
 
 use broker::{Message, topology};
+use futures_util::future::join_all;
 use store::StoreError;
 use store::notifications::Notification;
+use tokio::time::timeout;
 use tracing::warn;
+use uuid::Uuid;
 
-use super::{Relay, publish_all};
+use super::{CONFIRMED_WITHIN, Relay};
 use crate::metrics::{NotificationChannel, NotificationResult};
 
-/// How often new ones are looked for.
+/// Polling interval.
 const EVERY: Duration = Duration::from_secs(1);
-/// Published at once; while there are more, without a pause.
+/// Batch size; while there are more, without a pause.
 const BATCH: i64 = 100;
 
 impl Relay {
-    /// Publishes what is new until it is time to end. Each notification is published by one process, once the broker is
-    /// there.
+    /// Publishes new notifications until shutdown. Each is published by one process, once the broker is available.
     pub(super) async fn notifications(self) {
         let mut failing = false;
         loop {
@@ -25,7 +27,7 @@ impl Relay {
             if let Err(error) = &published
                 && !failing
             {
-                warn!(error = error as &dyn std::error::Error, "notifications cannot be published; trying again");
+                warn!(error = error as &dyn std::error::Error, "cannot publish notifications; retrying");
             }
             failing = published.is_err();
             let full = published.is_ok_and(|count| i64::try_from(count) == Ok(BATCH));
@@ -35,7 +37,7 @@ impl Relay {
         }
     }
 
-    /// Returns how many there were.
+    /// Returns how many were published.
     async fn publish_new(&self) -> Result<usize, StoreError> {
         if !self.connected().await {
             return Ok(0);
@@ -43,13 +45,22 @@ impl Relay {
         self.database.publish_notifications(BATCH, |some| self.tell(some)).await
     }
 
-    /// True when the broker has them all. Those it has of an incomplete batch are published again; their id tells.
-    async fn tell(&self, notifications: Vec<Notification>) -> bool {
-        let messages: Vec<Message> = notifications.into_iter().map(message).collect();
-        let published = publish_all(&self.publisher, &messages).await;
-        let result = if published { NotificationResult::Sent } else { NotificationResult::Failed };
-        self.metrics.notifications.with((NotificationChannel::Broker, result)).inc_by(messages.len() as u64);
-        published
+    /// Returns the confirmed ones. A notification that was stored but not confirmed in time is published again, under
+    /// the same id.
+    async fn tell(&self, notifications: Vec<Notification>) -> Vec<Uuid> {
+        let telling = notifications.into_iter().map(async |notification| {
+            let (id, message) = (notification.id, message(notification));
+            let told = timeout(CONFIRMED_WITHIN, self.publisher.publish(&message)).await;
+            matches!(told, Ok(Ok(()))).then_some(id)
+        });
+        let told = join_all(telling).await;
+        let sent: Vec<Uuid> = told.iter().flatten().copied().collect();
+        let count = |result, count: usize| {
+            self.metrics.notifications.with((NotificationChannel::Broker, result)).inc_by(count as u64);
+        };
+        count(NotificationResult::Sent, sent.len());
+        count(NotificationResult::Failed, told.len() - sent.len());
+        sent
     }
 }
 

@@ -1,27 +1,27 @@
-//! Working through recoveries: failed deliveries are marked as waiting, some at a time, and the release sends them.
+//! Processes recoveries: moves failed deliveries to the outbox, some at a time, from where they are released.
 
 use std::time::Duration;
 
-use domain::ReleasePace;
+use domain::ReleaseRate;
 use store::StoreError;
 use tracing::warn;
 
 use super::Relay;
 
-/// How often is looked for a recovery.
+/// Polling interval.
 const EVERY: Duration = Duration::from_millis(500);
-/// After a failure.
+/// After an error.
 const AGAIN: Duration = Duration::from_secs(2);
 
 impl Relay {
-    /// Marks what is to be recovered until it is time to end.
+    /// Processes recoveries until shutdown.
     pub(super) async fn recoveries(self) {
         let mut pause = EVERY;
         while self.pause(pause).await {
             pause = match self.mark_all().await {
                 Ok(()) => EVERY,
                 Err(error) => {
-                    warn!(error = &error as &dyn std::error::Error, "recoveries are not worked through; trying again");
+                    warn!(error = &error as &dyn std::error::Error, "cannot process recoveries; retrying");
                     AGAIN
                 }
             };
@@ -29,7 +29,7 @@ impl Relay {
     }
 
     async fn mark_all(&self) -> Result<(), StoreError> {
-        while !self.stop.is_cancelled() && self.database.mark_recovered(ReleasePace::CAREFUL).await?.is_some() {}
+        while !self.stop.is_cancelled() && self.database.mark_recovered(ReleaseRate::CAREFUL).await?.is_some() {}
         self.database.finish_recoveries().await?;
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Names and literals that lead where nothing may be dialled. A listener there must never see a connection.
+//! Names and literals that lead to forbidden addresses. A listener there must never see a connection.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::setup::{FakeResolver, PATIENCE, post, settings, target};
 
 const HOST: &str = "hooks.example.com";
 
-/// A receiver that would gladly take the request, if only it could be reached.
+/// A receiver at a forbidden address, which would accept a request.
 struct Forbidden {
     ca: TestCa,
     receiver: Receiver,
@@ -64,6 +64,8 @@ async fn names_that_lead_to_a_forbidden_address_are_not_dialled() {
         &["::ffff:127.0.0.1"],
         &["::ffff:10.0.0.1"],
         &["64:ff9b::a9fe:a9fe"],
+        &["1.1.1.1", "64:ff9b::10.0.0.5"],
+        &["168.63.129.16"],
         &["fd00:ec2::254"],
         &["1.1.1.1", "10.0.0.5"],
         &["1.1.1.1", "::1"],
@@ -84,9 +86,23 @@ async fn one_forbidden_address_spoils_the_allowed_ones() {
     let resolver = FakeResolver::new(HOST, &[&["127.0.0.2", "127.0.0.1"]]);
     assert_blocked(&allowed.attempt(&url, resolver, &["127.0.0.2/32"]).await, "mixed");
     allowed.assert_untouched().await;
-    // The same without the bad one is dialled, or the test would prove nothing.
+    // The same without the forbidden one is dialled, or the test would prove nothing.
     let resolver = FakeResolver::new(HOST, &[&["127.0.0.2"]]);
     assert_eq!(allowed.attempt(&url, resolver, &["127.0.0.2/32"]).await.outcome, Outcome::Success);
+}
+
+/// The response of a name server with DNS64 beside the address of a receiver that has IPv4 only.
+#[tokio::test]
+async fn an_address_behind_nat64_does_not_spoil_the_one_it_stands_for() {
+    let receiver = Forbidden::new().await;
+    let url = receiver.receiver.url_as(HOST, "/");
+    for answer in [&["127.0.0.1", "64:ff9b::127.0.0.1"][..], &["64:ff9b::7f00:1", "127.0.0.1"]] {
+        let resolver = FakeResolver::new(HOST, &[answer]);
+        let attempt = receiver.attempt(&url, resolver, &["127.0.0.1/32"]).await;
+        assert_eq!(attempt.outcome, Outcome::Success, "{attempt:?}");
+        let resolver = FakeResolver::new(HOST, &[answer]);
+        assert_blocked(&receiver.attempt(&url, resolver, &["64:ff9b::/96"]).await, "a prefix exempts nothing");
+    }
 }
 
 #[tokio::test]

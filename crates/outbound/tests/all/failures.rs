@@ -1,4 +1,4 @@
-//! Receivers that do not answer.
+//! Receivers that do not respond.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -8,8 +8,9 @@ use outbound::{Attempt, Outbound, Post};
 use testkit::certificates::TestCa;
 use testkit::receiver::{Answer, Receiver, SilentPort};
 use tokio::net::TcpListener;
+use tokio::process::Command;
 
-use crate::setup::{FakeResolver, PATIENCE, Scene, post, settings, target};
+use crate::setup::{FakeResolver, OURS, PATIENCE, Scene, post, settings, target};
 
 const SOON: Duration = Duration::from_millis(500);
 
@@ -105,4 +106,33 @@ async fn a_signature_that_no_header_can_hold_fails_without_a_dial() {
     let post = Post { target: &scene.target, id: "msg\r\n1", timestamp: 0, signature: "v1,", body: "{}".into() };
     check(&scene.outbound.post(post).await, Outcome::ConnectError, "request cannot be sent");
     assert_eq!(scene.receiver.connections(), 0);
+}
+
+/// Runs in a process of its own, with a low limit on open files; does nothing in the ordinary run.
+#[tokio::test]
+async fn finds_no_socket_in_a_child_process() {
+    if std::env::var_os("OUTBOUND_TEST_FEW_FILES").is_none() {
+        return;
+    }
+    let scene = Scene::new().await;
+    let mut files = Vec::new();
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        files.push(file);
+    }
+    check(&scene.post("msg_1").await, OURS, "no socket left on our side");
+    assert!(!scene.outbound.health().network);
+    drop(files);
+    assert_eq!(scene.post("msg_2").await.outcome, Outcome::Success);
+    assert!(scene.outbound.health().is_good());
+}
+
+#[tokio::test]
+async fn a_lack_of_sockets_is_our_trouble() {
+    let mut child = Command::new("sh");
+    let this = std::env::current_exe().unwrap();
+    let run = "ulimit -n 200 && exec \"$0\" --exact failures::finds_no_socket_in_a_child_process";
+    child.args(["-c", run]).arg(this).env("OUTBOUND_TEST_FEW_FILES", "1");
+    let output = child.output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }

@@ -1,21 +1,22 @@
 //! With a CONNECT proxy, and with proxy variables in the environment that must not matter.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use domain::Outcome;
 use outbound::{Attempt, Outbound};
 use testkit::certificates::TestCa;
-use testkit::receiver::Receiver;
+use testkit::receiver::{Receiver, SilentPort};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 use tokio::task::JoinHandle;
 
-use crate::setup::{FakeResolver, Scene, post, settings, target};
+use crate::setup::{FakeResolver, OURS, Scene, post, settings, target};
 
 const HOST: &str = "hooks.example.com";
 
-/// A CONNECT proxy that remembers where it was asked to go.
+/// A CONNECT proxy that records the requested destinations.
 struct Proxy {
     url: String,
     asked: Arc<Mutex<Vec<String>>>,
@@ -60,7 +61,7 @@ async fn tunnel(client: TcpStream, answer: &'static str, asked: Arc<Mutex<Vec<St
     client.write_all(answer.as_bytes()).await.unwrap();
     if answer.contains("200") {
         let mut server = TcpStream::connect(destination).await.unwrap();
-        // How the two ends part is theirs to judge.
+        // How the two ends close is asserted by them.
         let _ = copy_bidirectional(&mut client, &mut server).await;
     }
 }
@@ -92,14 +93,59 @@ async fn a_proxy_opens_no_way_around_the_policy() {
     assert_eq!(receiver.connections(), 0);
 }
 
+/// It refuses, or fails, for this one destination only.
 #[tokio::test]
-async fn trouble_with_the_proxy_is_told_as_a_failed_connection() {
-    for answer in ["HTTP/1.1 403 Forbidden\r\n\r\n", "HTTP/1.1 2", "SSH-2.0-OpenSSH_9.2p1\r\n\r\n"] {
+async fn what_a_proxy_does_not_open_for_one_receiver_is_a_failed_connection() {
+    for answer in ["HTTP/1.1 403 Forbidden\r\n\r\n", "HTTP/1.1 503 Service Unavailable\r\n\r\n", "HTTP/1.1 2", ""] {
         let proxy = Proxy::start(answer).await;
         let (attempt, receiver) = attempt(&proxy, "127.0.0.1").await;
         assert_eq!((attempt.outcome, attempt.error), (Outcome::ConnectError, Some("connection failed")), "{answer}");
         assert_eq!(receiver.connections(), 0);
     }
+}
+
+async fn check_ours(outbound: &Outbound, host: &str) {
+    let attempt = post(outbound, &target(&format!("https://{host}/")), "msg_1").await;
+    assert_eq!((attempt.outcome, attempt.error), (OURS, Some("our proxy does not answer")), "{host}");
+    assert!(!outbound.health().proxy);
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_none_or_wants_a_password_is_our_trouble() {
+    for answer in ["HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "SSH-2.0-OpenSSH_9.2p1\r\n\r\n"] {
+        let proxy = Proxy::start(answer).await;
+        check_ours(&through(&proxy.url), "127.0.0.1").await;
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_away_is_our_trouble() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    check_ours(&through(&format!("http://{closed}")), "127.0.0.1").await;
+    let silent = SilentPort::open().await.unwrap();
+    check_ours(&through(&format!("http://{}", silent.address())), "127.0.0.1").await;
+}
+
+#[tokio::test]
+async fn a_proxy_that_fails_for_several_receivers_is_our_trouble() {
+    for answer in ["HTTP/1.1 503 Service Unavailable\r\n\r\n", ""] {
+        let proxy = Proxy::start(answer).await;
+        let outbound = through(&proxy.url);
+        for host in ["127.0.0.1", "127.0.0.2", "127.0.0.1"] {
+            let attempt = post(&outbound, &target(&format!("https://{host}/")), "msg_1").await;
+            assert_eq!(attempt.error, Some("connection failed"), "{host}");
+            assert!(outbound.health().proxy);
+        }
+        check_ours(&outbound, "127.0.0.3").await;
+    }
+}
+
+/// Through this proxy, with a short timeout.
+fn through(proxy: &str) -> Outbound {
+    let mut settings = settings(TestCa::new().roots(), &["127.0.0.0/8"]);
+    settings.connect_timeout = Duration::from_millis(500);
+    settings.proxy = Some(proxy.parse().unwrap());
+    Outbound::new(settings, Arc::new(FakeResolver::default())).unwrap()
 }
 
 /// Runs in a process of its own, with proxies in its environment; does nothing in the ordinary run.

@@ -1,4 +1,4 @@
-//! A receiver, a client that may dial it, and names that lead where a test wants.
+//! A receiver, a client that may dial it, and names that resolve as a test wants.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,18 +7,22 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{AddressPolicy, EndpointUrl};
+use domain::{AddressPolicy, EndpointUrl, Outcome};
 use outbound::{Attempt, EgressSettings, Outbound, Post, Resolve, ResolveError, Resolving, Target};
 use rustls::RootCertStore;
 use testkit::certificates::TestCa;
 use testkit::receiver::Receiver;
+use testkit::wait;
 
-/// Long enough for anything that is going to happen on a busy machine.
+/// Long enough for anything on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The outcome of a local error.
+pub const OURS: Outcome = Outcome::LocalError;
 
 pub const BODY: &[u8] = br#"{"type":"deal.won","data":{"id":"deal_9001"}}"#;
 
-/// Settings that let the client dial `networks` besides public addresses, with deadlines that no quick answer meets.
+/// Settings that let the client dial `networks` besides public addresses, with timeouts that no quick response reaches.
 pub fn settings(roots: RootCertStore, networks: &[&str]) -> EgressSettings {
     EgressSettings {
         timeout: PATIENCE,
@@ -26,7 +30,7 @@ pub fn settings(roots: RootCertStore, networks: &[&str]) -> EgressSettings {
         policy: policy(networks),
         roots,
         proxy: None,
-        max_idle_per_host: 64,
+        max_idle: 64,
         idle_timeout: EgressSettings::IDLE_TIMEOUT,
         user_agent: "EasyCRM-Webhooks/test".parse().unwrap(),
     }
@@ -79,7 +83,30 @@ pub async fn post(outbound: &Outbound, target: &Target, id: &str) -> Attempt {
     outbound.post(Post { target, id, timestamp: 1_795_410_000, signature: "v1,c2lnbmF0dXJl", body }).await
 }
 
-/// Answers from a list: each lookup of a name takes the next answer, the last one stays.
+/// Waits until this process holds no socket to the receiver any more.
+pub async fn client_lets_go(receiver: &Receiver) {
+    let port = receiver.address().port();
+    wait::until(PATIENCE, "the client to close", async || sockets_to(port) == 0).await.unwrap();
+}
+
+/// Sockets of this machine connected to `port`, by /proc/net/tcp: state 01 is ESTABLISHED, 08 CLOSE_WAIT.
+fn sockets_to(port: u16) -> usize {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let open = |line: &&str| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        fields[2].ends_with(&format!(":{port:04X}")) && matches!(fields[3], "01" | "08")
+    };
+    table.lines().skip(1).filter(open).count()
+}
+
+/// The memory that this process occupies.
+pub fn resident_kib() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Responds from a list: each lookup of a name takes the next response, the last one stays.
 #[derive(Default)]
 pub struct FakeResolver {
     answers: Mutex<HashMap<String, Vec<Vec<IpAddr>>>>,
@@ -90,6 +117,13 @@ impl FakeResolver {
     pub fn new(host: &str, answers: &[&[&str]]) -> Arc<Self> {
         let parsed = answers.iter().map(|answer| answer.iter().map(|ip| ip.parse().unwrap()).collect()).collect();
         Arc::new(Self { answers: Mutex::new(HashMap::from([(host.to_owned(), parsed)])), lookups: AtomicUsize::new(0) })
+    }
+
+    /// One address for all these hosts.
+    pub fn of_all<'h>(hosts: impl Iterator<Item = &'h str>, address: &str) -> Arc<Self> {
+        let address = address.parse().unwrap();
+        let answers = hosts.map(|host| (host.to_owned(), vec![vec![address]])).collect();
+        Arc::new(Self { answers: Mutex::new(answers), lookups: AtomicUsize::new(0) })
     }
 
     pub fn lookups(&self) -> usize {

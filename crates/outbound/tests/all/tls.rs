@@ -1,4 +1,4 @@
-//! Receivers whose TLS is wrong: the class is `tls`, and no request is ever seen.
+//! Receivers whose TLS is broken: the outcome is `tls_error`, and no request is ever seen.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use domain::Outcome;
 use outbound::{Outbound, OutboundError};
 use rustls::RootCertStore;
 use testkit::certificates::{ServerIdentity, TestCa};
-use testkit::receiver::{OnConnect, Receiver};
+use testkit::receiver::{Answer, OnConnect, Receiver};
 
 use crate::setup::{FakeResolver, Scene, post, settings, target};
 
@@ -85,4 +85,23 @@ async fn a_receiver_that_wants_a_client_certificate_is_a_tls_failure() {
 fn without_authorities_there_is_no_client() {
     let error = Outbound::new(settings(RootCertStore::empty(), &[]), Arc::new(FakeResolver::default())).unwrap_err();
     assert!(matches!(error, OutboundError::NoRoots));
+}
+
+#[tokio::test]
+async fn the_sessions_of_many_receivers_are_resumed() {
+    const RECEIVERS: usize = 60;
+    let names: Vec<_> = (0..RECEIVERS).map(|n| format!("hooks-{n}.example.com")).collect();
+    let ca = TestCa::new();
+    let identity = ca.issue(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let receiver = Receiver::builder(&ca).identity(identity).start().await.unwrap();
+    receiver.answer(Answer::ok().header("connection", "close"));
+    let resolver = FakeResolver::of_all(names.iter().map(String::as_str), "127.0.0.1");
+    let outbound = Outbound::new(settings(ca.roots(), &["127.0.0.1/32"]), resolver).unwrap();
+    for _ in 0..2 {
+        for name in &names {
+            let attempt = post(&outbound, &target(&receiver.url_as(name, "/")), "msg_1").await;
+            assert_eq!(attempt.outcome, Outcome::Success, "{attempt:?}");
+        }
+    }
+    assert_eq!((receiver.connections(), receiver.resumed_sessions()), (2 * RECEIVERS, RECEIVERS));
 }

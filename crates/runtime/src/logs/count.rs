@@ -34,14 +34,14 @@ impl Label for LevelLabel {
     }
 }
 
-/// Counts what is written.
+/// Counts written log events.
 pub(super) struct CountEvents {
     events: Family<LevelLabel, Counter>,
 }
 
 impl CountEvents {
     pub(super) fn new(metrics: &Metrics) -> Self {
-        Self { events: metrics.counters("webhook_log_events_total", "Lines written to the log, by level.") }
+        Self { events: metrics.counters("webhook_log_events_total", "Log events written, by level.") }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Log lines as flat JSON objects.
 //!
-//! The library's own JSON form nests the fields of spans and knows no constant ones; a collector wants `trace_id` and
-//! `service` at the top of every line.
+//! The library's own JSON form nests the fields of spans and has no constant ones; a collector needs `trace_id` and
+//! `service` at the top level of every line.
 
 use std::error::Error;
 use std::fmt::Debug;
@@ -18,7 +18,7 @@ use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 /// The names that every line begins with; a field with such a name would be ambiguous and is left out.
 const FIXED: [&str; 6] = ["timestamp", "level", "target", "message", "service", "version"];
-/// What the `log` crate's bridge adds; only the target is of use, and stands in the line's own.
+/// Fields of the `log` crate's bridge; only the target is useful, and the line has one.
 const BRIDGE_PREFIX: &str = "log.";
 const BRIDGE_TARGET: &str = "log.target";
 
@@ -76,7 +76,7 @@ where
         let of_span = |span: SpanRef<'_, S>| span.extensions().get::<Fields>().cloned();
         let spans: Vec<Fields> = context.event_scope(event).into_iter().flatten().filter_map(of_span).collect();
         let line = self.line(Timestamp::now(), event, &spans);
-        // A log that cannot be written has nowhere to complain to.
+        // The writer never fails: it counts what it drops.
         let _ = self.writer.make_writer_for(event.metadata()).write_all(&line);
     }
 }
@@ -121,7 +121,7 @@ impl Visit for Fields {
         self.set(field, value.into());
     }
 
-    /// The whole chain, since a log line is where an error ends.
+    /// The whole chain of causes, since an error ends in its log line.
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
         let causes: Vec<_> = anyhow::Chain::new(value).map(ToString::to_string).collect();
         self.set(field, causes.join(": ").into());
@@ -132,7 +132,7 @@ impl Visit for Fields {
     }
 }
 
-/// A JSON object in the making, with each name once.
+/// A JSON object under construction, with each name once.
 struct Line {
     bytes: Vec<u8>,
     names: Vec<&'static str>,

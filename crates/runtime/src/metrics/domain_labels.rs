@@ -2,11 +2,11 @@
 
 use std::sync::LazyLock;
 
-use domain::{DeliveryState, EventType, Outcome, Trigger};
+use domain::{DeferralCause, DeliveryState, EventType, Lane, Outcome, Trigger};
 
 use super::Label;
 
-/// An event's type, or `other` for one outside the catalogue: what strangers publish must not make new series.
+/// An event's type, or `other` for one outside the catalogue: published types must not create series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventTypeLabel(pub Option<EventType>);
 
@@ -36,8 +36,32 @@ impl Label for Outcome {
     }
 }
 
+impl Label for DeferralCause {
+    const NAME: &'static str = "cause";
+
+    fn all() -> &'static [Self] {
+        Self::ALL
+    }
+
+    fn value(self) -> &'static str {
+        self.as_str()
+    }
+}
+
 impl Label for Trigger {
     const NAME: &'static str = "trigger";
+
+    fn all() -> &'static [Self] {
+        Self::ALL
+    }
+
+    fn value(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+impl Label for Lane {
+    const NAME: &'static str = "lane";
 
     fn all() -> &'static [Self] {
         Self::ALL

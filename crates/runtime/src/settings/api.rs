@@ -1,12 +1,12 @@
-//! `[api]`: how often the admin API answers.
+//! `[api]`: the rate limit of the admin API.
 
 use super::parse::whole_number;
 use super::reader::Reader;
 
-/// How often the admin API answers.
+/// The rate limit of the admin API.
 #[derive(Clone, Copy, Debug)]
 pub struct ApiSettings {
-    /// Requests a minute with one token, answered by one process; 0 for any number.
+    /// Requests per minute and token, in one process; 0 for no limit.
     pub per_minute: u32,
 }
 

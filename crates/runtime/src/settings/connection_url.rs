@@ -33,16 +33,7 @@ pub(super) fn amqp(text: &str) -> Result<ConnectionUrl, String> {
     without_white_space(text)
 }
 
-/// Reads a database's URL, of which only the scheme is looked at: several hosts, or none with a socket's folder
-/// among the parameters, are fine with the client. Refusals never repeat any of the text.
-pub(super) fn postgres(text: &str) -> Result<ConnectionUrl, String> {
-    match text.split_once("://") {
-        Some(("postgres" | "postgresql", rest)) if !rest.is_empty() => without_white_space(text),
-        _ => Err("must be an address such as postgres://user:password@host:5432/database".to_owned()),
-    }
-}
-
-/// Most often a second newline at the end of a file, which would become part of the last name in the URL.
+/// Mostly a second newline at the end of a file, which would become part of the last name in the URL.
 pub(super) fn without_white_space(text: &str) -> Result<ConnectionUrl, String> {
     if text.contains(|character: char| character.is_whitespace() || character.is_control()) {
         return Err("must not hold white space or control characters".to_owned());
@@ -51,8 +42,8 @@ pub(super) fn without_white_space(text: &str) -> Result<ConnectionUrl, String> {
 }
 
 impl fmt::Display for ConnectionUrl {
-    /// Keeps scheme, user name, hosts and path. What stands between `://` and the last `@` counts as credentials, even
-    /// where a careless password holds a `/`, `?` or `#`; parameters are hidden unless they are known to be harmless.
+    /// Keeps scheme, user name, hosts and path. Everything between `://` and the last `@` counts as credentials, even
+    /// where an unescaped password holds a `/`, `?` or `#`; parameters are hidden unless they are known to be harmless.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, rest) = self.0.split_once("://").unwrap_or(("", &self.0));
         let (credentials, location) =
@@ -114,16 +105,6 @@ mod tests {
         let bad = ["h:5672", "http://h", "amqp://", "amqp:///v", "amqp://h:99999", "amqp://h/a/b", "amqp:h", ""];
         for text in bad {
             assert!(amqp(text).unwrap_err().starts_with("must be an address such as amqp://"), "{text}");
-        }
-    }
-
-    #[test]
-    fn database_addresses() {
-        for good in ["postgres://u:p@h/db", "postgresql://a,b/db?sslmode=verify-full", "postgres:///db?host=/run/pg"] {
-            assert!(postgres(good).is_ok(), "{good}");
-        }
-        for bad in ["", "host=h user=u", "mysql://h/db", "postgres:h", "postgres://", "Postgres://h"] {
-            assert!(postgres(bad).is_err(), "{bad}");
         }
     }
 }

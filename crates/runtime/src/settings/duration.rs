@@ -1,18 +1,18 @@
-//! Times in settings: whole numbers with a unit, such as `15s`, `250ms`, `1m`, `2h` or `1h30m`.
+//! Durations in settings: whole numbers with a unit, such as `15s`, `250ms`, `1m`, `2h` or `1h30m`.
 
 use std::time::Duration;
 
 const EXAMPLES: &str = "a time with its unit, such as 250ms, 15s, 1m or 2h";
 
-/// Units from long to short, in milliseconds. A time names each at most once, in this order.
+/// Units from long to short, in milliseconds. A duration names each at most once, in this order.
 const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
-/// Reads a time; a number without a unit is refused, since it is seconds to some and milliseconds to others.
+/// Reads a duration; a number without a unit is refused, because its unit would be ambiguous (seconds or milliseconds).
 pub(super) fn parse(text: &str) -> Result<Duration, String> {
     milliseconds(text).map(Duration::from_millis).ok_or_else(|| format!("must be {EXAMPLES}, not {text:?}"))
 }
 
-/// A reader of times that are neither shorter nor longer than these.
+/// A parser of durations within these bounds.
 pub(super) fn between(shortest: &'static str, longest: &'static str) -> impl Fn(&str) -> Result<Duration, String> {
     let bound = |text| parse(text).expect("the bounds are valid times");
     let (minimum, maximum) = (bound(shortest), bound(longest));
@@ -24,7 +24,7 @@ pub(super) fn between(shortest: &'static str, longest: &'static str) -> impl Fn(
     }
 }
 
-/// Writes a time as [`parse`] reads it. Parts of a millisecond are dropped.
+/// Formats a duration as [`parse`] reads it. Parts of a millisecond are dropped.
 pub(super) fn text(duration: Duration) -> String {
     let mut left = duration.as_millis();
     let mut text = String::new();

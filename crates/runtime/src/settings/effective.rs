@@ -1,15 +1,18 @@
-//! What is in force, for people to read.
+//! The effective settings, in readable form.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Stands where a secret would.
+use super::error::Problem;
+
+/// Replaces a secret.
 pub(super) const HIDDEN: &str = "(hidden)";
 
 /// Every setting that was read, in a form that holds no secret.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Effective {
     lines: BTreeMap<&'static str, Line>,
+    warnings: Vec<Problem>,
 }
 
 #[derive(Clone, Debug)]
@@ -28,7 +31,7 @@ pub(super) enum Shown {
 }
 
 impl Effective {
-    /// Notes a value and where it comes from; what was noted before under this key is forgotten.
+    /// Notes a value and its origin, replacing what was noted under this key.
     pub(super) fn note(&mut self, key: &'static str, value: Shown, origin: &str) {
         self.lines.insert(key, Line::Value { value, origin: origin.to_owned() });
     }
@@ -36,6 +39,16 @@ impl Effective {
     /// Notes that a setting has no value.
     pub(super) fn note_absent(&mut self, key: &'static str) {
         self.lines.insert(key, Line::Absent);
+    }
+
+    /// Notes a suspicious setting.
+    pub(super) fn warn(&mut self, warning: Problem) {
+        self.warnings.push(warning);
+    }
+
+    /// The suspicious settings.
+    pub(super) fn warnings(&self) -> &[Problem] {
+        &self.warnings
     }
 }
 
@@ -48,6 +61,9 @@ impl Shown {
 
 impl fmt::Display for Effective {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for warning in &self.warnings {
+            writeln!(formatter, "# Warning: {warning}")?;
+        }
         let mut open = None;
         for (key, line) in &self.lines {
             let (section, name) = key.split_once('.').expect("every key has a section");

@@ -1,10 +1,11 @@
-//! `[egress]`: how customers' addresses are dialled, and which may be.
+//! `[egress]`: how receivers are dialled, and the address policy.
 
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use domain::AddressPolicy;
+use domain::{AddressPolicy, Nat64Prefix};
 use ipnet::IpNet;
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
@@ -14,18 +15,25 @@ use url::Url;
 use super::duration;
 use super::reader::Reader;
 
+const ALLOW_NETWORKS: &str = "egress.allow_networks";
 const TIMEOUT: &str = "egress.timeout";
 const CONNECT_TIMEOUT: &str = "egress.connect_timeout";
 
-/// How customers' addresses are dialled, and which may be.
+/// How receivers are dialled, and the address policy.
 #[derive(Clone, Debug)]
 pub struct EgressSettings {
-    /// A whole request: from the name's resolution to the end of the answer.
+    /// Timeout of a whole request: from name resolution to the end of the response.
     pub timeout: Duration,
-    /// Of that, until the connection stands, TLS included.
+    /// Of that, until the connection is established, TLS included.
     pub connect_timeout: Duration,
-    /// Networks that may be dialled although they are not public.
+    /// Non-public networks that may be dialled.
     pub allow_networks: Vec<IpNet>,
+    /// Networks that may not be dialled, even if they are public or allowed.
+    pub deny_networks: Vec<IpNet>,
+    /// Prefixes of NAT64 translators; an address under one is judged by the IPv4 address it contains.
+    pub nat64_prefixes: Vec<Nat64Prefix>,
+    /// Name servers for receivers' names; the system's if empty.
+    pub name_servers: Vec<SocketAddr>,
     /// Roots trusted beside the system's; the certificates of `egress.ca_file`.
     pub extra_roots: Vec<CertificateDer<'static>>,
     /// The proxy that every request goes through.
@@ -41,14 +49,14 @@ pub struct ProxyAddress {
     pub port: u16,
 }
 
-/// There is nothing to verify a receiver's certificate against, so that every delivery would fail.
+/// There are no root certificates for receivers, so that every delivery would fail.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error(
     "no trusted root certificate was found: the system has none ({system}) and egress.ca_file adds none; \
      install the package ca-certificates or set WEBHOOKS_EGRESS__CA_FILE"
 )]
 pub struct RootsError {
-    /// What the system's store answered.
+    /// The error of the system's store.
     system: String,
 }
 
@@ -56,27 +64,50 @@ impl EgressSettings {
     pub(super) fn read(reader: &mut Reader) -> Self {
         let timeout = reader.value(TIMEOUT, "15s", duration::between("1ms", "10m"));
         let connect_timeout = read_connect_timeout(reader, timeout);
-        let allow_networks = reader.list("egress.allow_networks", &[], network);
+        let allow_networks = reader.list(ALLOW_NETWORKS, &[], network);
+        let deny_networks = reader.list("egress.deny_networks", &[], network);
+        let nat64_prefixes = reader.list("egress.nat64_prefixes", &["64:ff9b::/96"], nat64_prefix);
+        let name_servers = reader.list("egress.name_servers", &[], name_server);
         let extra_roots = reader.optional("egress.ca_file", ca_file).unwrap_or_default();
         let proxy = reader.optional("egress.proxy", proxy);
-        Self { timeout, connect_timeout, allow_networks, extra_roots, proxy }
+        let settings = Self {
+            timeout,
+            connect_timeout,
+            allow_networks,
+            deny_networks,
+            nat64_prefixes,
+            name_servers,
+            extra_roots,
+            proxy,
+        };
+        for network in settings.networks_of_everything() {
+            reader.warn(
+                ALLOW_NETWORKS,
+                format!("holds {network}: every account may have its events sent to any address"),
+            );
+        }
+        settings
     }
 
-    /// Which addresses may be dialled: public ones, and those of [`EgressSettings::allow_networks`].
+    /// The address policy: public addresses and [`EgressSettings::allow_networks`], except
+    /// [`EgressSettings::deny_networks`].
     #[must_use]
     pub fn address_policy(&self) -> AddressPolicy {
-        if self.allow_networks.is_empty() {
-            AddressPolicy::public_only()
-        } else {
-            AddressPolicy::allowing(self.allow_networks.clone())
-        }
+        AddressPolicy::allowing(self.allow_networks.clone())
+            .denying(self.deny_networks.clone())
+            .translating(self.nat64_prefixes.clone())
     }
 
-    /// The roots that receivers' certificates are verified against: the system's and [`EgressSettings::extra_roots`].
-    /// Reads files; call it once, at the start.
+    /// Allowed networks that contain all addresses of a family, or half of them.
+    fn networks_of_everything(&self) -> impl Iterator<Item = &IpNet> {
+        self.allow_networks.iter().filter(|network| network.prefix_len() <= 1)
+    }
+
+    /// The root certificates for receivers: the system's and [`EgressSettings::extra_roots`]. Reads files; call it
+    /// once, at the start.
     ///
     /// # Errors
-    /// When there is not a single root.
+    /// When there is no root.
     pub fn load_roots(&self) -> Result<RootCertStore, RootsError> {
         let system = rustls_native_certs::load_native_certs();
         self.combine_roots(system.certs, system.errors.iter().map(ToString::to_string).collect())
@@ -88,14 +119,14 @@ impl EgressSettings {
         errors: Vec<String>,
     ) -> Result<RootCertStore, RootsError> {
         let mut roots = RootCertStore::empty();
-        // Old stores hold a few certificates that nothing can read; they help nobody and hurt nobody.
+        // Old stores hold a few unreadable certificates, which are harmless.
         let (_, unreadable) = roots.add_parsable_certificates(system);
         roots.add_parsable_certificates(self.extra_roots.iter().cloned());
         if !errors.is_empty() || unreadable > 0 {
             tracing::warn!(
                 unreadable,
                 errors = errors.join("; "),
-                "some of the system's root certificates are not usable"
+                "some of the system's root certificates cannot be used"
             );
         }
         if roots.is_empty() {
@@ -106,7 +137,7 @@ impl EgressSettings {
     }
 }
 
-/// Whoever only shortens the whole request's time means the connection's too, hence the default that follows it.
+/// A shorter timeout of the whole request also shortens that of the connection.
 fn read_connect_timeout(reader: &mut Reader, timeout: Duration) -> Duration {
     let usual = Duration::from_secs(5);
     let default = if timeout < usual { duration::text(timeout) } else { duration::text(usual) };
@@ -120,14 +151,28 @@ fn read_connect_timeout(reader: &mut Reader, timeout: Duration) -> Duration {
 }
 
 fn network(text: &str) -> Result<IpNet, String> {
-    let address = || text.parse().map(|address: std::net::IpAddr| IpNet::from(address));
+    let address = || text.parse().map(|address: IpAddr| IpNet::from(address));
     match text.parse::<IpNet>().or_else(|_| address()) {
         Ok(network) => Ok(network.trunc()),
         Err(_) => Err(format!("must be networks such as 10.0.0.0/8 or fd00::/8; {text:?} is none")),
     }
 }
 
-fn ca_file(text: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+fn nat64_prefix(text: &str) -> Result<Nat64Prefix, String> {
+    text.parse().map_err(|error| format!("must be prefixes of NAT64 translators; {text:?} is not {error}"))
+}
+
+/// An address, with a port unless it is that of DNS.
+fn name_server(text: &str) -> Result<SocketAddr, String> {
+    const DNS: u16 = 53;
+    let address = || text.parse().map(|address: IpAddr| SocketAddr::new(address, DNS));
+    text.parse().or_else(|_| address()).map_err(|_| {
+        format!("must be addresses of name servers such as 10.0.0.53 or [fd00::53]:5353; {text:?} is none")
+    })
+}
+
+/// A file with at least one certificate that can be a root.
+pub(super) fn ca_file(text: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let pem =
         std::fs::read(Path::new(text)).map_err(|error| format!("names {text:?}, which cannot be read: {error}"))?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
@@ -145,7 +190,7 @@ fn ca_file(text: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     Ok(certificates)
 }
 
-/// The value is not repeated in a refusal: people put passwords into proxy addresses.
+/// The value is not repeated in an error: people put passwords into proxy URLs.
 fn proxy(text: &str) -> Result<ProxyAddress, String> {
     let refusal = "must be an address such as http://proxy.example.com:3128";
     let url = Url::parse(text).map_err(|error| format!("{refusal} ({error})"))?;

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration.
+//! Configuration errors.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ pub struct SettingsError {
     problems: Vec<Problem>,
 }
 
-/// One thing that is wrong. Never holds a secret's text.
+/// One configuration error. Never holds a secret's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// What is wrong where, as the operator knows it: the variable, with the key and the file when it came from there.
+    /// The setting as the operator knows it: the variable, with the key and the file when it came from there.
     pub name: String,
     /// The rest of a sentence that begins with the name.
     pub reason: String,

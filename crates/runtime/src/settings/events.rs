@@ -1,12 +1,12 @@
-//! `[events]`: what is accepted from CRM services.
+//! `[events]`: limits on CRM events.
 
 use super::parse::whole_number;
 use super::reader::Reader;
 
-/// What is accepted from CRM services.
+/// Limits on CRM events.
 #[derive(Clone, Copy, Debug)]
 pub struct EventsSettings {
-    /// A message with a larger body goes to the queue of rejected events.
+    /// A message with a larger body is moved to the queue of rejected events.
     pub max_bytes: usize,
 }
 

@@ -1,34 +1,34 @@
-//! What the file and the environment gave, by dotted key, not yet understood.
+//! The raw values of file and environment, by dotted key, not yet parsed.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 const PREFIX: &str = "WEBHOOKS_";
-/// The one key whose variable has a name of its own, known to everybody who runs Rust programs.
+/// The one key whose variable has the name that is usual in Rust programs.
 const LEVELS: (&str, &str) = ("log.levels", "RUST_LOG");
 
 /// Everything that was given.
 #[derive(Default)]
 pub(super) struct Given {
     pub(super) values: BTreeMap<String, GivenValue>,
-    /// Variables with our prefix that are not written as a key's variable is.
+    /// Variables with our prefix that do not follow the naming scheme of keys.
     pub(super) strange_variables: Vec<String>,
     /// The configuration file, if there is one.
     pub(super) file: Option<PathBuf>,
 }
 
-/// One value, and which source it comes from. No `Debug`: it may be a secret.
+/// One value with its source. No `Debug`: it may be a secret.
 pub(super) struct GivenValue {
     pub(super) content: Content,
     pub(super) origin: Origin,
 }
 
-/// The form of a value. Numbers and truth values are text: it is the setting that knows what it wants.
+/// The form of a value. Numbers and booleans are text: the setting knows which type it expects.
 #[derive(Clone)]
 pub(super) enum Content {
     One(String),
     Many(Vec<String>),
-    /// A list of something else than single values.
+    /// A list with elements that are not scalars.
     Nested,
 }
 
@@ -40,7 +40,7 @@ pub(super) enum Origin {
 }
 
 impl Given {
-    /// What was given for a key; an empty text counts as nothing.
+    /// The raw value of a key; an empty text counts as unset.
     pub(super) fn content(&self, key: &str) -> Option<&Content> {
         let content = &self.values.get(key)?.content;
         let empty = matches!(content, Content::One(text) if text.trim().is_empty());
@@ -71,7 +71,7 @@ impl Given {
         format!("{key} in {}", self.file_name())
     }
 
-    /// Where a value that was given comes from.
+    /// Origin of a given value.
     pub(super) fn origin_text(&self, key: &str) -> String {
         match self.origin(key) {
             Some(Origin::File) => self.file_name(),
@@ -97,7 +97,7 @@ pub(super) fn variable(key: &str) -> String {
     format!("{PREFIX}{}", key.to_uppercase().replace('.', "__"))
 }
 
-/// The key of an environment variable, if it is written as a key's variable is.
+/// The key of an environment variable, if it follows the naming scheme.
 pub(super) fn key(variable_name: &str) -> Option<String> {
     if variable_name == LEVELS.1 {
         return Some(LEVELS.0.to_owned());

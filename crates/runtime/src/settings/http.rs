@@ -1,4 +1,4 @@
-//! `[http]`: where `fanout` serves the admin API and the console, and under which address people reach them.
+//! `[http]`: the server of the admin API and the console, and its public URL.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,13 +12,13 @@ use super::reader::Reader;
 /// The admin API and console.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
-    /// Where the server listens.
+    /// Address and port to listen on.
     pub listen: SocketAddr,
     /// Scheme, host and port as browsers see them; links are built from it and [`HttpSettings::base_path`].
     pub public_url: Url,
-    /// Where below the public URL everything is mounted.
+    /// The path below the public URL under which everything is mounted.
     pub base_path: BasePath,
-    /// Whose pages may show the console in a frame.
+    /// Origins whose pages may show the console in a frame.
     pub frame_ancestors: Vec<Origin>,
 }
 
@@ -53,7 +53,7 @@ fn public_url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-/// Scheme, host and port, as they stand in a header: nothing in it needs escaping there.
+/// Scheme, host and port, as used in a header: nothing in it needs escaping there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(String);
 

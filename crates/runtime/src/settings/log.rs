@@ -1,4 +1,4 @@
-//! `[log]` and `RUST_LOG`: how log lines look, and which are written.
+//! `[log]` and `RUST_LOG`: format and levels of the log.
 
 use std::io::IsTerminal;
 
@@ -6,17 +6,17 @@ use tracing_subscriber::EnvFilter;
 
 use super::reader::Reader;
 
-/// What is written when `RUST_LOG` says nothing: the libraries that report every reconnection of theirs at `info` are
-/// held back, since this program reports its own, and so are lapin, which calls every lost connection an error, and
-/// deadpool, which warns of each of a pool.
+/// Default levels. Libraries that report each of their reconnections at `info` are quietened, since this program
+/// reports its own, and so are lapin, which calls every lost connection an error, and deadpool, which warns of each one
+/// in a pool. tokio-postgres logs the parameters of statements below `warn`: URLs, payloads.
 const DEFAULT_LEVELS: &str = "info,lapin=off,tokio_postgres=warn,deadpool=off,hickory_proto=warn,hickory_resolver=warn";
 
-/// How log lines look, and which are written.
+/// Format and levels of the log.
 #[derive(Clone, Debug)]
 pub struct LogSettings {
     /// The form of a line.
     pub format: LogFormat,
-    /// Levels by target, in the language of `RUST_LOG`; known to be valid.
+    /// Levels by target, in the syntax of `RUST_LOG`, in addition to the defaults; known to be valid.
     pub levels: String,
 }
 
@@ -35,6 +35,11 @@ impl LogSettings {
         let format = reader.value("log.format", default, format);
         let levels = reader.value("log.levels", DEFAULT_LEVELS, levels);
         Self { format, levels }
+    }
+
+    /// The default levels followed by the configured ones: `debug` alone does not enable the quietened libraries.
+    pub(crate) fn levels_in_force(&self) -> String {
+        format!("{DEFAULT_LEVELS},{}", self.levels)
     }
 }
 

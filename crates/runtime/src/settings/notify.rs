@@ -1,4 +1,4 @@
-//! `[notify]`: the mail server through which administrators are told what became of their webhooks.
+//! `[notify]`: the mail server for notifications to administrators.
 
 mod smtp_url;
 
@@ -13,14 +13,14 @@ const MAIL_TO: &str = "notify.mail_to";
 /// RFC 5321 section 4.5.3.1.3, without the angle brackets.
 const MAX_ADDRESS: usize = 254;
 
-/// How administrators are told, beside the broker and the console.
+/// Notifications by mail, in addition to the broker and the console.
 #[derive(Clone, Debug)]
 pub struct NotifySettings {
     /// Mail; `None` when no mail server is configured.
     pub mail: Option<MailSettings>,
 }
 
-/// Whom to write, and how.
+/// Recipients and mail server.
 #[derive(Clone, Debug)]
 pub struct MailSettings {
     /// The mail server.
@@ -32,7 +32,7 @@ pub struct MailSettings {
 }
 
 impl NotifySettings {
-    /// `public_url` names the host that mail comes from if nothing else is said.
+    /// `public_url` provides the host of the default sender address.
     pub(super) fn read(reader: &mut Reader, public_url: &Url) -> Self {
         let server = reader
             .optional_secret(SMTP_URL, smtp_url::parse, |server: &SmtpServer| ConnectionUrl::to_string(server.url()));
@@ -49,14 +49,13 @@ impl NotifySettings {
     }
 }
 
-/// Not everything that a browser takes for a host can be one in a mail address; an IP address is none that mail servers
-/// like.
+/// Not every host of a URL is valid in a mail address; mail servers dislike IP addresses.
 fn usual_sender(public_url: &Url) -> String {
     let domain = public_url.domain().unwrap_or("localhost");
     address(&format!("webhooks@{domain}")).unwrap_or_else(|_| "webhooks@localhost".to_owned())
 }
 
-/// A plain address. Whatever could end a header or begin another address is refused.
+/// A plain address. Characters that could end a header or begin another address are refused.
 fn address(text: &str) -> Result<String, String> {
     let refusal = || Err(format!("must be mail addresses such as admin@example.com; {text:?} is none"));
     let Some((name, host)) = text.rsplit_once('@') else { return refusal() };

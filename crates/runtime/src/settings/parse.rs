@@ -1,11 +1,11 @@
-//! Readers of single values. Each answers a refusal that continues a sentence which begins with the setting's name.
+//! Parsers of single values. An error continues a sentence that begins with the setting's name.
 
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// A reader of whole numbers within `range`.
+/// A parser of whole numbers within `range`.
 pub(super) fn whole_number<N>(range: RangeInclusive<N>) -> impl Fn(&str) -> Result<N, String>
 where
     N: FromStr + PartialOrd + Display,
@@ -21,7 +21,7 @@ pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
     text.parse().map_err(|_| format!("must be true or false, not {text:?}"))
 }
 
-/// Reads an IP address with a port. A name is refused: what it resolves to may be more, or other, than was meant.
+/// Reads an IP address with a port. A name is refused: it may resolve to more, or other, addresses than intended.
 pub(super) fn socket_address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| format!("must be an IP address and a port, such as 127.0.0.1:8080, not {text:?}"))
 }

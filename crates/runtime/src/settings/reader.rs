@@ -1,4 +1,4 @@
-//! Reads the settings one by one, remembers what was wrong, and goes on: all mistakes are reported together.
+//! Reads the settings one by one, collects the errors, and continues: all errors are reported together.
 
 mod secret;
 
@@ -8,14 +8,15 @@ use super::effective::{Effective, Shown};
 use super::error::{Problem, SettingsError};
 use super::given::{Content, Given};
 use super::unknown;
+pub(super) use secret::read_secret_file;
 
 const DEFAULTS_ARE_VALID: &str = "a setting's default is valid";
 
-/// Hands out the given values. A refused value is replaced by its default so that reading can go on; [`Reader::finish`]
-/// then fails, so that no such replacement is ever used.
+/// Hands out the given values. An invalid value is replaced by its default so that reading can continue;
+/// [`Reader::finish`] then fails, so that no such replacement is ever used.
 pub(super) struct Reader {
     given: Given,
-    /// Every key that was asked for, whether it was given or not.
+    /// Every key that was requested, given or not.
     known: BTreeSet<String>,
     refused: BTreeSet<&'static str>,
     problems: Vec<Problem>,
@@ -56,7 +57,7 @@ impl Reader {
         Some(value)
     }
 
-    /// A setting with any number of values: a list, or one text with commas between them.
+    /// A setting with any number of values: a list, or one comma-separated text.
     pub(super) fn list<T>(
         &mut self,
         key: &'static str,
@@ -89,18 +90,23 @@ impl Reader {
         self.problems.push(Problem { name: self.given.name(key), reason: reason.into() });
     }
 
-    /// Whether none of these settings has been refused, so that they can be held against one another.
+    /// Notes a suspicious setting. `reason` continues a sentence that begins with its name.
+    pub(super) fn warn(&mut self, key: &'static str, reason: impl Into<String>) {
+        self.effective.warn(Problem { name: self.given.name(key), reason: reason.into() });
+    }
+
+    /// Whether none of these settings is invalid, so that they can be compared with each other.
     pub(super) fn sound(&self, keys: &[&'static str]) -> bool {
         keys.iter().all(|key| !self.refused.contains(key))
     }
 
-    /// Ends the reading: what is in force, or everything that is wrong. What was given and is no setting is wrong too.
+    /// Ends the reading: returns the effective settings, or all errors. Unknown names are errors, too.
     pub(super) fn finish(mut self) -> Result<Effective, SettingsError> {
         self.problems.extend(unknown::problems(&self.given, &self.known));
         if self.problems.is_empty() { Ok(self.effective) } else { Err(SettingsError::new(self.problems)) }
     }
 
-    /// What was given for a key, which is known from now on.
+    /// The raw value of a key, which is known from now on.
     fn content(&mut self, key: &str) -> Option<Content> {
         self.known.insert(key.to_owned());
         self.given.content(key).cloned()

@@ -1,20 +1,20 @@
-//! `[release]`: how fast a resumed webhook gets what was held.
+//! `[release]`: the release rate after a resume.
 
-use domain::ReleasePace;
+use domain::ReleaseRate;
 
 use super::parse::whole_number;
 use super::reader::Reader;
 
-/// How fast a resumed webhook gets what was held.
+/// The release rate after a resume.
 #[derive(Clone, Copy, Debug)]
 pub struct ReleaseSettings {
-    /// Held deliveries a second, to one webhook.
-    pub per_second: ReleasePace,
+    /// Maximum held deliveries per second to one webhook.
+    pub per_second: ReleaseRate,
 }
 
 impl ReleaseSettings {
     pub(super) fn read(reader: &mut Reader) -> Self {
         let per_second: u16 = reader.value("release.per_second", "50", whole_number(1..=1000));
-        Self { per_second: ReleasePace::new(per_second.into()) }
+        Self { per_second: ReleaseRate::new(per_second.into()) }
     }
 }

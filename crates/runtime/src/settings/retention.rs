@@ -1,12 +1,12 @@
-//! `[retention]`: how long the delivery log is kept.
+//! `[retention]`: retention of the delivery log.
 
 use super::parse::whole_number;
 use super::reader::Reader;
 
-/// How long the delivery log is kept.
+/// Retention of the delivery log.
 #[derive(Clone, Copy, Debug)]
 pub struct RetentionSettings {
-    /// Days; older partitions are dropped, held deliveries with them.
+    /// Days; older partitions are dropped, including held deliveries.
     pub days: u16,
 }
 

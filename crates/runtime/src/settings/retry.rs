@@ -1,4 +1,4 @@
-//! `[retry]`: the ladder of delays, and what is retried.
+//! `[retry]`: the retry ladder, and which failures are retried.
 
 use domain::RetryPolicy;
 

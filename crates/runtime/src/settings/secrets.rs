@@ -8,7 +8,7 @@ use super::reader::Reader;
 pub struct SecretsSettings {
     /// Encrypts and decrypts.
     pub key: EncryptionKey,
-    /// Only decrypt, until every row has been encrypted again with [`SecretsSettings::key`].
+    /// Decrypt only, until every row has been re-encrypted with [`SecretsSettings::key`].
     pub previous_keys: Vec<EncryptionKey>,
 }
 

@@ -1,14 +1,14 @@
-//! `[shutdown]`: how long an orderly end may take.
+//! `[shutdown]`: the time limit of a graceful shutdown.
 
 use std::time::Duration;
 
 use super::duration;
 use super::reader::Reader;
 
-/// How long an orderly end may take.
+/// The time limit of a graceful shutdown.
 #[derive(Clone, Copy, Debug)]
 pub struct ShutdownSettings {
-    /// From the signal to the end of the process. The supervisor must wait longer before it kills.
+    /// From the signal to the exit. The supervisor's kill timeout must be longer.
     pub grace: Duration,
 }
 

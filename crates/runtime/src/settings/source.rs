@@ -8,7 +8,7 @@ use config::{Config, Environment, File, FileFormat, Source, Value, ValueKind};
 use super::error::{Problem, SettingsError};
 use super::given::{Content, Given, GivenValue, Origin, is_ours, key};
 
-/// The variables of this process that are ours.
+/// Our variables in the environment of this process.
 pub(super) fn process_environment() -> Result<Vec<(String, String)>, SettingsError> {
     let mut variables = Vec::new();
     let mut problems = Vec::new();
@@ -70,7 +70,7 @@ fn described(file: Option<&Path>) -> String {
 }
 
 fn flatten(key: String, value: Value, values: &mut BTreeMap<String, GivenValue>) {
-    // The library marks what comes from the environment; what was read from a text carries no mark.
+    // The library marks values from the environment; values from a text have no mark.
     let origin = if value.origin().is_some() { Origin::Environment } else { Origin::File };
     let content = match value.kind {
         ValueKind::Table(table) => {
@@ -93,7 +93,7 @@ fn single(kind: ValueKind) -> Option<String> {
         ValueKind::String(text) => Some(text),
         ValueKind::Boolean(truth) => Some(truth.to_string()),
         ValueKind::I64(number) => Some(number.to_string()),
-        // With its decimal point, so that 15.0 is no whole number.
+        // With its decimal point, so that 15.0 is not a whole number.
         ValueKind::Float(number) => Some(format!("{number:?}")),
         _ => None,
     }

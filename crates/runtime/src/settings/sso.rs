@@ -1,4 +1,4 @@
-//! `[sso]`: the CRM that may vouch for people, so that they need no API token to use the console.
+//! `[sso]`: the CRM that signs people in to the console, so that they need no API token.
 
 use std::path::Path;
 
@@ -12,10 +12,10 @@ const JWKS_FILE: &str = "sso.jwks_file";
 const PUBLIC_KEY_FILE: &str = "sso.public_key_file";
 const ISSUER: &str = "sso.issuer";
 
-/// Who may vouch for people.
+/// The issuer of SSO tokens.
 #[derive(Clone, Debug)]
 pub struct SsoSettings {
-    /// The CRM; `None` when there is no key of it, and everybody signs in with an API token.
+    /// The CRM; `None` when no key is configured and everyone signs in with an API token.
     pub provider: Option<IdentityProvider>,
 }
 

@@ -1,4 +1,4 @@
-//! `[telemetry]`: where metrics and health are served.
+//! `[telemetry]`: the server of metrics and health.
 
 use std::net::SocketAddr;
 
@@ -9,7 +9,7 @@ use crate::Program;
 /// Metrics and health.
 #[derive(Clone, Debug)]
 pub struct TelemetrySettings {
-    /// Where `/metrics`, `/healthz` and `/readyz` are served. They need no token: keep the port away from customers.
+    /// Address and port of `/metrics`, `/healthz` and `/readyz`, without authentication: do not expose it to customers.
     pub listen: SocketAddr,
 }
 

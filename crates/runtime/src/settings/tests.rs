@@ -1,10 +1,11 @@
-//! The whole tree: what is read from where, what is refused, and what is never shown.
+//! The whole tree: precedence, errors, and redaction.
 
 mod precedence;
 mod redaction;
 mod refusals;
 mod sample;
 mod sso;
+mod warnings;
 
 use std::path::Path;
 

@@ -1,14 +1,14 @@
-//! Names that are no setting's: most often a slip of the pen, so the nearest name that exists is offered.
+//! Unknown names: mostly typing errors, so the nearest known name is suggested.
 
 use std::collections::BTreeSet;
 
 use super::error::Problem;
 use super::given::{Given, Origin, variable};
 
-/// Two slips are a typing error; more are another word.
+/// Two differences are a typing error; more are another word.
 const NEAR: usize = 2;
 
-/// A problem for everything that was given under a name that is not known.
+/// A problem for every value given under an unknown name.
 pub(super) fn problems(given: &Given, known: &BTreeSet<String>) -> Vec<Problem> {
     let variables: Vec<String> = known.iter().map(|key| variable(key)).collect();
     let keys: Vec<String> = known.iter().cloned().collect();
@@ -36,15 +36,15 @@ fn reason(name: &str, candidates: &[String]) -> String {
     }
 }
 
-/// Kubernetes gives every container variables about the services of its namespace, named after them; a service
-/// called `webhooks-…` makes some with our prefix.
+/// Kubernetes sets variables about the services of the namespace in every container, named after them; a service called
+/// `webhooks-…` creates some with our prefix.
 fn is_service_link(variable: &str) -> bool {
     let parts = ["_SERVICE_HOST", "_SERVICE_PORT", "_PORT_"];
     parts.iter().any(|part| variable.contains(part)) || variable.ends_with("_PORT")
 }
 
-/// The candidate that differs least, if it differs little. Case and punctuation do not count: `_` for `__` is the
-/// commonest slip.
+/// The most similar candidate, if it is similar enough. Case and punctuation do not count: `_` for `__` is the most
+/// frequent mistake.
 fn nearest<'a>(name: &str, candidates: &'a [String]) -> Option<&'a String> {
     let name = letters(name);
     let distances = candidates.iter().map(|candidate| (distance(&name, &letters(candidate)), candidate));
@@ -55,7 +55,7 @@ fn letters(name: &str) -> Vec<u8> {
     name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase()).collect()
 }
 
-/// Levenshtein's distance, row by row.
+/// Levenshtein distance, row by row.
 fn distance(left: &[u8], right: &[u8]) -> usize {
     let mut row: Vec<usize> = (0..=right.len()).collect();
     for (above, letter) in left.iter().enumerate() {

@@ -16,6 +16,7 @@ fn write_a_log() {
     let _span = tracing::info_span!("job", delivery_id = "msg_1").entered();
     tracing::warn!(attempt = 2, "the first line");
     tracing::info!("the last line");
+    runtime::logs::flush();
     println!("{}", metrics.text());
     assert!(runtime::logs::init(Program::Sender, &settings.log, &Metrics::new()).is_err());
     println!("the end");
@@ -42,7 +43,7 @@ async fn away_from_a_terminal_lines_are_json_and_only_info_and_above_is_written(
 
 #[tokio::test]
 async fn rust_log_sets_the_levels_and_text_is_for_people() {
-    let mut child = log(&[("RUST_LOG", "debug"), ("WEBHOOKS_LOG__FORMAT", "text")]).await;
+    let mut child = log(&[("RUST_LOG", "debug,lapin=info"), ("WEBHOOKS_LOG__FORMAT", "text")]).await;
     let line = child.line_with("not written by default").await;
     assert!(line.contains("DEBUG") && !line.contains('{'), "{line}");
     let line = child.line_with("lapin::io").await;

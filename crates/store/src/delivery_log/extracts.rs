@@ -1,4 +1,4 @@
-//! What a page of the log unfolds: attempts, and the beginnings of payloads, for all of its lines at once.
+//! Details for a page of the log: attempts, and the first bytes of payloads, for all of its deliveries at once.
 
 use std::collections::HashMap;
 
@@ -10,23 +10,25 @@ use crate::database::Database;
 use crate::error::StoreError;
 use crate::partitions::day_of;
 
-/// What is behind a line of the log.
+/// The details of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Extract {
-    /// The beginning of the bytes posted and signed.
+    /// The first bytes of the payload.
     pub payload: Vec<u8>,
-    /// The length of the whole, in bytes.
+    /// Length of the payload, in bytes.
     pub payload_bytes: usize,
     /// The attempts, first to last; of more than ten, the last ten.
     pub attempts: Vec<Attempt>,
 }
 
-const PAYLOADS: &str = "SELECT d.id, substring(d.payload FOR $4) AS payload, octet_length(d.payload) AS payload_bytes
+const PAYLOADS: &str = "/* delivery_log.extracts.payloads */
+    SELECT d.id, substring(d.payload FOR $4) AS payload, octet_length(d.payload) AS payload_bytes
     FROM deliveries d JOIN unnest($2::uuid[], $3::date[]) AS line (id, created_on)
         ON d.id = line.id AND d.created_on = line.created_on
     WHERE d.account = $1";
 
-const ATTEMPTS: &str = "SELECT a.delivery_id, a.number, a.trigger, a.at, a.outcome, a.http_status, a.response_time_ms,
+const ATTEMPTS: &str = "/* delivery_log.extracts.attempts */
+    SELECT a.delivery_id, a.number, a.trigger, a.at, a.outcome, a.http_status, a.response_time_ms,
         a.error, substring(a.response_excerpt FOR $3) AS response_excerpt
     FROM unnest($1::uuid[], $2::date[]) AS line (id, created_on) CROSS JOIN LATERAL (
         SELECT * FROM attempts WHERE delivery_id = line.id AND created_on = line.created_on
@@ -34,11 +36,8 @@ const ATTEMPTS: &str = "SELECT a.delivery_id, a.number, a.trigger, a.at, a.outco
     ORDER BY a.delivery_id, a.number";
 
 impl Database {
-    /// What is behind these lines of the account's log. Of each payload and each answer there are at most
-    /// `at_most_bytes`. A delivery that is gone is left out.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// The details of these deliveries of the account. Payloads and response bodies are cut at `at_most_bytes`.
+    /// Deliveries that no longer exist are omitted.
     pub async fn extracts(
         &self,
         account: &AccountName,
@@ -56,7 +55,7 @@ impl Database {
             let extract = Extract { payload: row.get("payload"), payload_bytes, attempts: Vec::new() };
             extracts.insert(row.get::<_, Uuid>("id").into(), extract);
         }
-        // Only of deliveries that the first statement has shown to be the account's.
+        // Only of deliveries that belong to the account by the first statement.
         for row in connection.query(&attempts, &[&ids, &days, &at_most_bytes]).await? {
             if let Some(extract) = extracts.get_mut(&row.get::<_, Uuid>("delivery_id").into()) {
                 extract.attempts.push(attempt(&row)?);

@@ -1,11 +1,12 @@
-//! A batch of records turned on its side: one array a parameter.
+//! A batch of records in columns: one array per parameter.
 
+use domain::Next;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::{AttemptRecord, DeliveryRecord};
+use super::record::{AttemptRecord, DeliveryRecord};
 use crate::partitions::day_of;
 
 /// In the order of the statement's parameters.
@@ -23,7 +24,7 @@ pub(super) struct Columns<'a> {
     payload: Vec<&'a [u8]>,
     traceparent: Vec<Option<&'a str>>,
     created_at: Vec<Timestamp>,
-    next_attempt_at: Vec<Option<Timestamp>>,
+    retry_in: Vec<Option<f64>>,
     error: Vec<Option<&'a str>>,
     trigger: Vec<Option<&'static str>>,
     at: Vec<Option<Timestamp>>,
@@ -32,6 +33,7 @@ pub(super) struct Columns<'a> {
     response_time_ms: Vec<Option<i32>>,
     attempt_error: Vec<Option<&'a str>>,
     response_excerpt: Vec<Option<&'a [u8]>>,
+    deferred_for: Vec<Option<f64>>,
 }
 
 impl<'a> Columns<'a> {
@@ -57,7 +59,7 @@ impl<'a> Columns<'a> {
         self.payload.push(&record.payload);
         self.traceparent.push(record.traceparent.as_deref());
         self.created_at.push(record.created_at);
-        self.next_attempt_at.push(record.next_attempt_at);
+        self.retry_in.push(record.retry_in.map(|delay| delay.as_secs_f64()));
         self.error.push(record.error.as_deref());
     }
 
@@ -70,9 +72,11 @@ impl<'a> Columns<'a> {
         self.attempt_error.push(attempt.and_then(|attempt| attempt.error.as_deref()));
         let excerpt = attempt.map(|attempt| attempt.response_excerpt.as_slice());
         self.response_excerpt.push(excerpt.filter(|excerpt| !excerpt.is_empty()));
+        let deferred = attempt.filter(|attempt| matches!(attempt.next, Next::Deferred(_)));
+        self.deferred_for.push(deferred.map(|attempt| attempt.deferred_for.as_secs_f64()));
     }
 
-    pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 21] {
+    pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 22] {
         [
             &self.id,
             &self.created_on,
@@ -86,7 +90,7 @@ impl<'a> Columns<'a> {
             &self.payload,
             &self.traceparent,
             &self.created_at,
-            &self.next_attempt_at,
+            &self.retry_in,
             &self.error,
             &self.trigger,
             &self.at,
@@ -95,6 +99,7 @@ impl<'a> Columns<'a> {
             &self.response_time_ms,
             &self.attempt_error,
             &self.response_excerpt,
+            &self.deferred_for,
         ]
     }
 }

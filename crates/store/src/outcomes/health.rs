@@ -1,18 +1,19 @@
-//! What outcomes mean for their webhooks: counters, the pause, and what administrators are told, in the transaction that
-//! records the outcomes. What follows from what, `domain` decides.
+//! Consequences of outcomes for their webhooks: counters, auto-pause and notifications, in the transaction that records
+//! the outcomes. `domain` decides them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use deadpool_postgres::Transaction;
-use domain::{AutoPause, HealthEffect, WebhookHealth, WebhookId};
+use domain::{AutoPause, HealthEffect, Next, WebhookHealth, WebhookId};
 use uuid::Uuid;
 
-use super::DeliveryRecord;
+use super::record::DeliveryRecord;
+use crate::connection::Transaction;
 use crate::error::StoreError;
 use crate::notifications::{NewNotification, add_notifications};
 use crate::webhooks::health_of;
 
-/// Something about a webhook changed that people are told.
+/// A change of a webhook that administrators are notified of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthChange {
     /// Which webhook.
@@ -21,85 +22,128 @@ pub struct HealthChange {
     pub effect: HealthEffect,
 }
 
-/// Locked in the order of their ids, so that senders wait for each other and never in a circle.
-const LOCK: &str = "SELECT id, account, name, consecutive_failures, failed_attempts, paused_reason
+/// Locked in the order of their ids, so that concurrent senders cannot deadlock.
+const LOCK: &str = "/* outcomes.health.lock */
+    SELECT id, account, name, url, consecutive_failures, failed_attempts, paused_reason,
+        coalesce(extract(epoch FROM now() - failing_since), 0)::float8 AS failing_for
     FROM webhooks WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
 
-/// Names no column whose change every process is told.
-const COUNT: &str = "UPDATE webhooks w SET consecutive_failures = given.consecutive_failures,
-        failed_attempts = given.failed_attempts
-    FROM unnest($1::uuid[], $2::int[], $3::int[]) AS given (id, consecutive_failures, failed_attempts)
+/// Sets no column whose change notifies the processes.
+const COUNT: &str = "/* outcomes.health.count */
+    UPDATE webhooks w SET consecutive_failures = given.consecutive_failures,
+        failed_attempts = given.failed_attempts,
+        failing_since = CASE
+            WHEN given.consecutive_failures = 0 THEN NULL
+            WHEN given.recovered THEN now()
+            ELSE coalesce(w.failing_since, now())
+        END
+    FROM unnest($1::uuid[], $2::int[], $3::int[], $4::bool[])
+        AS given (id, consecutive_failures, failed_attempts, recovered)
     WHERE w.id = given.id";
 
-const PAUSE: &str = "UPDATE webhooks SET paused_reason = $2, paused_at = now() WHERE id = $1";
+const PAUSE: &str = "/* outcomes.health.pause */
+    UPDATE webhooks SET paused_reason = $2, paused_at = now() WHERE id = $1";
 
-struct Patient {
+struct LockedWebhook {
     account: String,
     name: String,
+    url: String,
     before: WebhookHealth,
     now: WebhookHealth,
+    failing_for: Duration,
+    /// A success in this batch ended its consecutive failures: later ones began in this batch.
+    recovered: bool,
     effects: Vec<HealthEffect>,
 }
 
-/// `taken` are the records that may change their webhook's health, in the order in which they count, and others.
+impl LockedWebhook {
+    fn changed(&self) -> bool {
+        let fails_anew = self.recovered && self.now.consecutive_failures > 0;
+        self.now != self.before || fails_anew
+    }
+}
+
+/// `taken` are the accepted records in the order in which they count, relevant ones among them.
 pub(super) async fn apply(
     transaction: &Transaction<'_>,
     taken: &[&DeliveryRecord],
     auto_pause: AutoPause,
 ) -> Result<Vec<HealthChange>, StoreError> {
-    let bearing: Vec<_> = taken.iter().filter_map(|record| Some((record.webhook, record.attempt.as_ref()?))).collect();
+    let made = taken.iter().filter_map(|record| Some((record.webhook, record.attempt.as_ref()?)));
+    let bearing: Vec<_> =
+        made.filter(|(_, attempt)| !matches!(attempt.next, Next::Deferred(_) | Next::Expired)).collect();
     if bearing.is_empty() {
         return Ok(Vec::new());
     }
-    let mut patients = lock(transaction, bearing.iter().map(|(webhook, _)| webhook.0).collect()).await?;
+    let mut locked = lock(transaction, bearing.iter().map(|(webhook, _)| webhook.0).collect()).await?;
     for (webhook, attempt) in bearing {
-        let Some(patient) = patients.get_mut(&webhook.0) else { continue };
-        let (now, effect) = patient.now.after_attempt(attempt.trigger, attempt.next, auto_pause);
-        patient.now = now;
-        patient.effects.extend(effect);
+        let Some(current) = locked.get_mut(&webhook.0) else { continue };
+        // The receiver at a former URL says nothing about the one at this URL.
+        if attempt.url.as_deref().is_some_and(|url| url != current.url) {
+            continue;
+        }
+        let (now, effect) = current.now.after_attempt(attempt.trigger, attempt.next, auto_pause, current.failing_for);
+        current.now = now;
+        if now.consecutive_failures == 0 {
+            current.failing_for = Duration::ZERO;
+            current.recovered = true;
+        }
+        current.effects.extend(effect);
     }
-    write(transaction, &patients).await?;
-    let changes = patients.iter().flat_map(|(id, patient)| {
-        patient.effects.iter().map(|effect| HealthChange { webhook: WebhookId(*id), effect: *effect })
+    write(transaction, &locked).await?;
+    let changes = locked.iter().flat_map(|(id, current)| {
+        current.effects.iter().map(|effect| HealthChange { webhook: WebhookId(*id), effect: *effect })
     });
     Ok(changes.collect())
 }
 
-async fn lock(transaction: &Transaction<'_>, ids: Vec<Uuid>) -> Result<BTreeMap<Uuid, Patient>, StoreError> {
+async fn lock(transaction: &Transaction<'_>, ids: Vec<Uuid>) -> Result<BTreeMap<Uuid, LockedWebhook>, StoreError> {
     let statement = transaction.prepare_cached(LOCK).await?;
     let rows = transaction.query(&statement, &[&ids]).await?;
-    let patient = |row: &tokio_postgres::Row| {
+    let current = |row: &tokio_postgres::Row| {
         let before = health_of(row)?;
-        let (account, name) = (row.get("account"), row.get("name"));
-        Ok((row.get("id"), Patient { account, name, before, now: before, effects: Vec::new() }))
+        let (account, name, url) = (row.get("account"), row.get("name"), row.get("url"));
+        let failing_for = Duration::try_from_secs_f64(row.get("failing_for")).unwrap_or_default();
+        let current = LockedWebhook {
+            account,
+            name,
+            url,
+            before,
+            now: before,
+            failing_for,
+            recovered: false,
+            effects: Vec::new(),
+        };
+        Ok((row.get("id"), current))
     };
-    rows.iter().map(patient).collect()
+    rows.iter().map(current).collect()
 }
 
-async fn write(transaction: &Transaction<'_>, patients: &BTreeMap<Uuid, Patient>) -> Result<(), StoreError> {
-    let changed: Vec<_> = patients.iter().filter(|(_, patient)| patient.now != patient.before).collect();
+async fn write(transaction: &Transaction<'_>, locked: &BTreeMap<Uuid, LockedWebhook>) -> Result<(), StoreError> {
+    let changed: Vec<_> = locked.iter().filter(|(_, current)| current.changed()).collect();
     let count = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
     let ids: Vec<Uuid> = changed.iter().map(|(id, _)| **id).collect();
-    let failures: Vec<i32> = changed.iter().map(|(_, patient)| count(patient.now.consecutive_failures)).collect();
-    let attempts: Vec<i32> = changed.iter().map(|(_, patient)| count(patient.now.failed_attempts)).collect();
+    let failures: Vec<i32> = changed.iter().map(|(_, current)| count(current.now.consecutive_failures)).collect();
+    let attempts: Vec<i32> = changed.iter().map(|(_, current)| count(current.now.failed_attempts)).collect();
+    let recovered: Vec<bool> = changed.iter().map(|(_, current)| current.recovered).collect();
     let statement = transaction.prepare_cached(COUNT).await?;
-    transaction.execute(&statement, &[&ids, &failures, &attempts]).await?;
-    for (id, patient) in &changed {
-        if let (None, Some(reason)) = (patient.before.paused, patient.now.paused) {
+    transaction.execute(&statement, &[&ids, &failures, &attempts, &recovered]).await?;
+    for (id, current) in &changed {
+        if let (None, Some(reason)) = (current.before.paused, current.now.paused) {
             transaction.execute(PAUSE, &[*id, &reason.as_str()]).await?;
         }
     }
-    add_notifications(transaction, &told(patients)).await
+    add_notifications(transaction, &notifications(locked)).await
 }
 
-fn told(patients: &BTreeMap<Uuid, Patient>) -> Vec<NewNotification<'_>> {
+fn notifications(locked: &BTreeMap<Uuid, LockedWebhook>) -> Vec<NewNotification<'_>> {
     let mut told = Vec::new();
-    for (id, patient) in patients {
-        told.extend(patient.effects.iter().map(|effect| NewNotification {
-            account: &patient.account,
+    for (id, current) in locked {
+        told.extend(current.effects.iter().map(|effect| NewNotification {
+            account: &current.account,
             webhook: WebhookId(*id),
             kind: effect.kind(),
-            message: effect.message(&patient.name),
+            message: effect.message(&current.name),
         }));
     }
     told

@@ -1,34 +1,36 @@
-//! Working through recoveries: the relay marks failed deliveries as waiting, some at a time.
+//! Processes recoveries: moves failed deliveries to the outbox, some at a time.
 
-use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
+use crate::connection::Transaction;
 use crate::database::Database;
 use crate::error::StoreError;
 use crate::partitions::day_of;
 
-/// Deliveries looked at in one transaction.
+/// Deliveries processed in one transaction.
 const AT_ONCE: i64 = 1000;
 
-/// The recovery longest untouched, so that one that fails does not keep the others waiting.
-const CLAIM: &str = "SELECT r.id, r.account, r.webhook_id, r.until, r.requested_at, r.reached_at, r.reached_id,
+/// The least recently processed recovery, so that a failing one does not block the others.
+const CLAIM: &str = "/* recover.marking.claim */
+    SELECT r.id, r.account, r.webhook_id, r.until, r.requested_at, r.reached_at, r.reached_id,
         w.paused_reason IS NOT NULL AS paused
     FROM recoveries r LEFT JOIN webhooks w ON w.id = r.webhook_id
     WHERE r.finished_at IS NULL AND NOT r.all_marked
     ORDER BY r.tried_at LIMIT 1 FOR UPDATE OF r SKIP LOCKED";
 
-/// The next failed ones in the order of their creation. The limits are parameters, so that the index gives the order.
-const STEP: &str = "SELECT id, created_on, created_at, updated_at FROM deliveries
+/// The next failed deliveries in the order of their creation. The limits are parameters, so that the index gives the
+/// order.
+const STEP: &str = "/* recover.marking.step */ SELECT id, created_on, created_at, updated_at FROM deliveries
     WHERE account = $1 AND webhook_id = $2 AND state = 'failed' AND NOT test
         AND created_on >= $3 AND created_on <= $4 AND created_at < $5 AND (created_on, created_at, id) > ($3, $6, $7)
     ORDER BY created_on, created_at, id LIMIT $8";
 
-/// What failed again since it was asked for was recovered already. A webhook that is paused holds what is marked.
-const MARK: &str = "WITH marked AS (
+/// A delivery that failed again since the request was recovered already. For a paused webhook they are held.
+const MARK: &str = "/* recover.marking.mark */ WITH marked AS (
         UPDATE deliveries d SET state = CASE WHEN $3 THEN 'held' ELSE 'queued' END, waiting = true, step = 0,
             updated_at = now()
         FROM unnest($1::uuid[], $2::date[]) AS step (id, created_on)
@@ -41,26 +43,25 @@ const MARK: &str = "WITH marked AS (
     INSERT INTO waiting_deliveries (delivery_id, created_on, created_at, webhook_id, trigger, held, recovery_id)
     SELECT id, created_on, created_at, webhook_id, 'resume', state = 'held', $5 FROM marked ON CONFLICT DO NOTHING";
 
-const REACHED: &str = "UPDATE recoveries SET marked = marked + $2, found = greatest(found, marked + $2),
+const REACHED: &str = "/* recover.marking.reached */
+    UPDATE recoveries SET marked = marked + $2, found = greatest(found, marked + $2),
         reached_at = coalesce($3, reached_at), reached_id = coalesce($4, reached_id), all_marked = $5
     WHERE id = $1";
 
-const TRIED: &str = "UPDATE recoveries SET tried_at = clock_timestamp() WHERE id = (
+const TRIED: &str = "/* recover.marking.tried */ UPDATE recoveries SET tried_at = clock_timestamp() WHERE id = (
         SELECT id FROM recoveries WHERE finished_at IS NULL AND NOT all_marked ORDER BY tried_at LIMIT 1)";
 
-/// A recovery is over when a sender has, or had, every delivery that it marked.
-const FINISH: &str = "UPDATE recoveries r SET finished_at = now() WHERE finished_at IS NULL AND all_marked
+/// A recovery is finished when all its deliveries were released.
+const FINISH: &str = "/* recover.marking.finish */
+    UPDATE recoveries r SET finished_at = now() WHERE finished_at IS NULL AND all_marked
     AND NOT EXISTS (SELECT FROM waiting_deliveries w WHERE w.recovery_id = r.id)";
 
 impl Database {
-    /// Marks some deliveries of the oldest recovery that has any left, and returns how many; `None` when there is no
-    /// such recovery. Several processes share the work. `careful` is the pace of their release to begin with.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
-    pub async fn mark_recovered(&self, careful: domain::ReleasePace) -> Result<Option<i64>, StoreError> {
+    /// Processes a part of the oldest unfinished recovery, and returns how many deliveries it moved; `None` when there
+    /// is no such recovery. Several processes share the work. `careful` is the initial release rate.
+    pub async fn mark_recovered(&self, careful: domain::ReleaseRate) -> Result<Option<i64>, StoreError> {
         let mut connection = self.connection().await?;
-        // Outside the transaction: after an error another one comes first.
+        // Outside the transaction: after an error another recovery is next.
         connection.execute(TRIED, &[]).await?;
         let transaction = connection.transaction().await?;
         let Some(recovery) = transaction.query_opt(CLAIM, &[]).await? else { return Ok(None) };
@@ -79,16 +80,13 @@ impl Database {
         Ok(Some(marked))
     }
 
-    /// Ends the recoveries of which nothing waits any more.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// Finishes the recoveries without entries in the outbox.
     pub async fn finish_recoveries(&self) -> Result<u64, StoreError> {
-        Ok(self.connection().await?.execute(FINISH, &[]).await?)
+        self.connection().await?.execute(FINISH, &[]).await
     }
 }
 
-/// The next deliveries that a recovery looks at.
+/// The next deliveries of a recovery.
 async fn step(transaction: &Transaction<'_>, recovery: &Row) -> Result<Vec<Row>, StoreError> {
     let (account, webhook): (&str, Uuid) = (recovery.get("account"), recovery.get("webhook_id"));
     let (until, reached_at): (Timestamp, Timestamp) = (recovery.get("until"), recovery.get("reached_at"));
@@ -96,5 +94,5 @@ async fn step(transaction: &Transaction<'_>, recovery: &Row) -> Result<Vec<Row>,
     let (first, last) = (day_of(reached_at), day_of(until));
     let limits: [&(dyn ToSql + Sync); 8] =
         [&account, &webhook, &first, &last, &until, &reached_at, &reached_id, &AT_ONCE];
-    Ok(transaction.query(STEP, &limits).await?)
+    transaction.query(STEP, &limits).await
 }

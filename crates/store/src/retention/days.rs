@@ -1,22 +1,22 @@
-//! Removing whole days of the log: detached first, without a lock that anybody else needs, then dropped.
+//! Drops expired partitions: first detached, without a lock that blocks others, then dropped.
 //!
-//! A detachment has two steps, and waits in between for every transaction that may still see the day. One that is
-//! interrupted there leaves the day invisible and must be finalised before any other day can be detached.
+//! Detaching has two steps, and waits in between for every transaction that may still see the partition. If it is
+//! interrupted there, the partition is invisible and must be finalised before any other can be detached.
 
 use jiff::civil::Date;
-use tokio_postgres::Client;
-use tokio_postgres::GenericClient;
 use tokio_postgres::Row;
 use tracing::info;
 
-use super::Horizon;
+use super::horizon::Horizon;
+use crate::connection::Connection;
 use crate::error::StoreError;
 
-/// Says of a table that it is ours to drop. A day that somebody else detached, to keep it, does not say so.
+/// Marks a table as ours to drop. A partition that an operator detached, to keep it, has no mark.
 const MARK: &str = "beyond the retention, to be dropped";
 
-/// Deliveries before their attempts: nobody then sees one without the other.
-const LOG_TABLES: &str = "SELECT c.relname::text AS name, i.inhrelid IS NOT NULL AS attached,
+/// Deliveries before their attempts: no reader sees attempts without their delivery.
+const LOG_TABLES: &str = "/* retention.days.log_tables */
+    SELECT c.relname::text AS name, i.inhrelid IS NOT NULL AS attached,
         coalesce(i.inhdetachpending, false) AS pending,
         coalesce(obj_description(c.oid, 'pg_class') = $1, false) AS marked
     FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
@@ -42,13 +42,13 @@ enum TableState {
     Detached,
 }
 
-/// All tables of the log that are part of it, or were until we detached them, oldest day first.
-pub(super) async fn log_tables(client: &impl GenericClient) -> Result<Vec<LogTable>, StoreError> {
+/// All partitions of the log, and those that we detached, oldest day first.
+pub(super) async fn log_tables(client: &Connection) -> Result<Vec<LogTable>, StoreError> {
     let rows = client.query(LOG_TABLES, &[&MARK]).await?;
     Ok(rows.iter().filter_map(log_table).collect())
 }
 
-/// `None` for what is not ours.
+/// `None` for a table that is not ours.
 fn log_table(row: &Row) -> Option<LogTable> {
     let name: String = row.get("name");
     let state = match (row.get("attached"), row.get("pending"), row.get("marked")) {
@@ -62,21 +62,21 @@ fn log_table(row: &Row) -> Option<LogTable> {
     Some(LogTable { name, parent, day, state })
 }
 
-/// The first day that people see.
-pub(super) async fn first_attached(client: &Client) -> Result<Option<Date>, StoreError> {
+/// The oldest attached day.
+pub(super) async fn first_attached(client: &Connection) -> Result<Option<Date>, StoreError> {
     let tables = log_tables(client).await?;
     Ok(tables.iter().find(|table| table.state == TableState::Attached).map(|table| table.day))
 }
 
-/// Removes the past days, and finalises what was interrupted. Returns the days that are gone, and what kept it from
-/// going on.
-pub(super) async fn remove(client: &Client, horizon: Horizon) -> (Vec<Date>, Option<StoreError>) {
+/// Drops expired partitions, and finalises interrupted detachments. Returns the dropped days, and the error that
+/// stopped it.
+pub(super) async fn remove(client: &Connection, horizon: Horizon) -> (Vec<Date>, Option<StoreError>) {
     let mut gone = Vec::new();
     let hindrance = remove_into(&mut gone, client, horizon).await.err();
     (gone, hindrance)
 }
 
-async fn remove_into(gone: &mut Vec<Date>, client: &Client, horizon: Horizon) -> Result<(), StoreError> {
+async fn remove_into(gone: &mut Vec<Date>, client: &Connection, horizon: Horizon) -> Result<(), StoreError> {
     let tables = log_tables(client).await?;
     // While one is pending no other can be detached.
     for table in tables.iter().filter(|table| table.state == TableState::Pending) {
@@ -90,14 +90,14 @@ async fn remove_into(gone: &mut Vec<Date>, client: &Client, horizon: Horizon) ->
             }
             client.batch_execute(&format!("DROP TABLE IF EXISTS {}", table.name)).await?;
         }
-        info!(day = %day[0].day, "a day beyond the retention was dropped");
+        info!(day = %day[0].day, "retention: expired partition dropped");
         gone.push(day[0].day);
     }
     Ok(())
 }
 
-/// The names are made of letters, digits and `_` alone, and so need no quotes.
-async fn detach(client: &Client, table: &LogTable, horizon: Horizon, how: &str) -> Result<(), StoreError> {
+/// The names consist of letters, digits and `_` only, and so need no quotes.
+async fn detach(client: &Connection, table: &LogTable, horizon: Horizon, how: &str) -> Result<(), StoreError> {
     let LogTable { name, parent, .. } = table;
     if horizon.is_past(table.day) {
         client.batch_execute(&format!("COMMENT ON TABLE {name} IS '{MARK}'")).await?;

@@ -1,125 +1,144 @@
-//! Adding, listing, editing and deleting, always within one account.
+//! Creates, lists, edits and deletes webhooks, always within one account.
 
+use domain::endpoint_url::without_path;
 use domain::{AccountName, AuditAction, EndpointUrl, EventTypeSet, SigningSecret, WebhookId};
 use jiff::Timestamp;
-use tokio_postgres::GenericClient;
 
 use super::{COLUMNS, Webhook, names, webhook};
 use crate::audit::Entry;
 use crate::bearer::Bearer;
+use crate::connection::Connection;
 use crate::database::Database;
 use crate::error::StoreError;
 
-/// A checked webhook to be added.
+/// A validated webhook to create.
 #[derive(Debug)]
 pub struct NewWebhook {
-    /// What people call it.
+    /// Its name.
     pub name: String,
-    /// Where it posts.
+    /// Its endpoint.
     pub url: EndpointUrl,
-    /// What it listens to; not empty.
+    /// Its subscriptions; not empty.
     pub event_types: EventTypeSet,
-    /// What it signs with.
+    /// Its secret.
     pub secret: SigningSecret,
 }
 
-/// Checked changes; `None` leaves a part as it is.
+/// Validated changes; `None` leaves a part unchanged.
 #[derive(Debug, Default)]
 pub struct Edit {
-    /// What people call it.
+    /// Its name.
     pub name: Option<String>,
-    /// Where it posts.
+    /// Its endpoint.
     pub url: Option<EndpointUrl>,
-    /// What it listens to; not empty.
+    /// Its subscriptions; not empty.
     pub event_types: Option<EventTypeSet>,
 }
 
 impl Edit {
-    /// What it changes, in words.
-    fn parts(&self) -> String {
-        let name = self.name.as_ref().map(|_| "name");
-        let url = self.url.as_ref().map(|_| "URL");
-        let event_types = self.event_types.map(|_| "events");
-        [name, url, event_types].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    /// The changed parts in words, for a webhook with this URL. Of URLs the hosts only: receivers put keys into the
+    /// rest.
+    fn parts(&self, former_url: &str) -> String {
+        let moved = |url: &EndpointUrl| format!("URL ({} to {})", without_path(former_url), without_path(url.as_str()));
+        let name = self.name.as_ref().map(|_| "name".to_owned());
+        let event_types = self.event_types.map(|_| "events".to_owned());
+        [name, self.url.as_ref().map(moved), event_types].into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 }
 
-/// What became of an edit or a deletion.
+/// The result of adding a webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Creation {
+    /// It was added.
+    Created(Webhook),
+    /// It had been added before, under the same id, and stays as it is.
+    Existed(Webhook),
+    /// The account has as many webhooks as it may have.
+    LimitReached,
+}
+
+/// The result of an edit or a deletion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EditOutcome<T> {
     /// Done.
     Done(T),
     /// The account has no such webhook.
     NotFound,
-    /// Somebody else edited it first.
+    /// Another edit came first.
     Stale,
 }
 
-/// Two webhooks added to an account at once are counted one after the other.
-const LOCK_ACCOUNT: &str = "SELECT pg_advisory_xact_lock(hashtext('create_webhook'), hashtext($1))";
+/// Concurrent creations in an account are counted one after the other.
+const LOCK_ACCOUNT: &str = "/* webhooks.manage.lock_account */
+    SELECT pg_advisory_xact_lock(hashtext('create_webhook'), hashtext($1))";
 
-const COUNT: &str = "SELECT count(*) FROM webhooks WHERE account = $1";
+const COUNT: &str = "/* webhooks.manage.count */ SELECT count(*) FROM webhooks WHERE account = $1";
 
-const CREATE: &str = "INSERT INTO webhooks (id, account, name, url, event_types) VALUES ($1, $2, $3, $4, $5)";
+const CREATE: &str = "/* webhooks.manage.create */
+    INSERT INTO webhooks (id, account, name, url, event_types) VALUES ($1, $2, $3, $4, $5)";
 
-/// Counts the edit, whose trigger tells every process.
-const EDIT: &str = "UPDATE webhooks SET name = coalesce($3, name), url = coalesce($4, url),
+/// Increments the version; a trigger notifies every process.
+const EDIT: &str = "/* webhooks.manage.edit */ UPDATE webhooks SET name = coalesce($3, name), url = coalesce($4, url),
         event_types = coalesce($5, event_types), version = version + 1, updated_at = now()
     WHERE account = $1 AND id = $2 AND ($6::bigint IS NULL OR version = $6)";
 
-const DELETE: &str = "DELETE FROM webhooks WHERE account = $1 AND id = $2 AND ($3::bigint IS NULL OR version = $3)";
+/// Signals about the former URL's receiver do not apply to the new one's.
+const FORGET_RECEIVER: &str = "/* webhooks.manage.forget_receiver */
+    WITH forgotten AS (DELETE FROM release_signals WHERE webhook_id = $1)
+    UPDATE releases SET next_at = least(next_at, now()), throttled_at = NULL WHERE webhook_id = $1";
 
-const EXISTS: &str = "SELECT EXISTS (SELECT FROM webhooks WHERE account = $1 AND id = $2)";
+/// The current URL, locked against concurrent edits.
+const LOCK: &str = "/* webhooks.manage.lock */ SELECT url FROM webhooks WHERE account = $1 AND id = $2 FOR UPDATE";
+
+const DELETE: &str = "/* webhooks.manage.delete */
+    DELETE FROM webhooks WHERE account = $1 AND id = $2 AND ($3::bigint IS NULL OR version = $3)";
+
+const EXISTS: &str = "/* webhooks.manage.exists */ SELECT EXISTS (SELECT FROM webhooks WHERE account = $1 AND id = $2)";
 
 impl Database {
-    /// Adds a webhook with its secret to `by`'s account; `None` when the account has `at_most` webhooks already.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// Creates a webhook with its secret in `by`'s account; `None` when the account has `at_most` webhooks already.
     pub async fn create_webhook(
         &self,
         by: &Bearer,
         new: &NewWebhook,
         at_most: i64,
     ) -> Result<Option<Webhook>, StoreError> {
-        self.create_webhook_as(by, WebhookId::generate(), new, at_most).await
+        Ok(match self.create_webhook_as(by, WebhookId::generate(), new, at_most).await? {
+            Creation::Created(webhook) | Creation::Existed(webhook) => Some(webhook),
+            Creation::LimitReached => None,
+        })
     }
 
-    /// Like [`Database::create_webhook`], with an id chosen beforehand. When the account has that webhook, it is returned
-    /// as it is: a caller that does not know whether it was added may simply add it again.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// Like [`Database::create_webhook`], with an id chosen beforehand. Idempotent: if the account has that webhook, it
+    /// is returned unchanged.
     pub async fn create_webhook_as(
         &self,
         by: &Bearer,
         id: WebhookId,
         new: &NewWebhook,
         at_most: i64,
-    ) -> Result<Option<Webhook>, StoreError> {
+    ) -> Result<Creation, StoreError> {
         let account = &by.account;
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
         transaction.execute(LOCK_ACCOUNT, &[&account.as_str()]).await?;
-        if let Some(added_before) = one_webhook(&*transaction, account, id).await? {
-            return Ok(Some(added_before));
+        if let Some(added_before) = one_webhook(&transaction, account, id).await? {
+            return Ok(Creation::Existed(added_before));
         }
         if transaction.query_one(COUNT, &[&account.as_str()]).await?.get::<_, i64>(0) >= at_most {
-            return Ok(None);
+            return Ok(Creation::LimitReached);
         }
         let (url, event_types) = (new.url.as_str(), names(new.event_types));
         transaction.execute(CREATE, &[&id.0, &account.as_str(), &new.name, &url, &event_types]).await?;
-        self.add_secret(&transaction, id, &new.secret).await?;
-        Entry::new(by, id, AuditAction::Created).write(&*transaction).await?;
-        let created = one_webhook(&*transaction, account, id).await?;
+        self.add_secret(&transaction, account, id, &new.secret).await?;
+        let detail = format!("URL ({})", without_path(url));
+        Entry::new(by, id, AuditAction::Created).with_detail(detail).write(&transaction).await?;
+        let created = one_webhook(&transaction, account, id).await?.expect("its row was just inserted");
         transaction.commit().await?;
-        Ok(created)
+        Ok(Creation::Created(created))
     }
 
     /// The account's webhooks, oldest first, at most `limit` of them, from the one after `after`.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
     pub async fn webhooks(
         &self,
         account: &AccountName,
@@ -127,7 +146,7 @@ impl Database {
         limit: i64,
     ) -> Result<Vec<Webhook>, StoreError> {
         let page = format!(
-            "SELECT {COLUMNS} FROM webhooks w WHERE w.account = $1
+            "/* webhooks.manage.page */ SELECT {COLUMNS} FROM webhooks w WHERE w.account = $1
                 AND ($2::timestamptz IS NULL OR (w.created_at, w.id) > ($2, $3))
              ORDER BY w.created_at, w.id LIMIT $4"
         );
@@ -139,26 +158,17 @@ impl Database {
     }
 
     /// One of the account's webhooks.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
     pub async fn webhook(&self, account: &AccountName, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
         let connection = self.connection().await?;
-        one_webhook(&**connection, account, id).await
+        one_webhook(&connection, account, id).await
     }
 
     /// Whether the account has this webhook.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
     pub async fn webhook_exists(&self, account: &AccountName, id: WebhookId) -> Result<bool, StoreError> {
         Ok(self.connection().await?.query_one(EXISTS, &[&account.as_str(), &id.0]).await?.get(0))
     }
 
-    /// Edits a webhook of `by`'s account; with `if_version`, only when nobody edited it since.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// Edits a webhook of `by`'s account; with `if_version`, only if it is still at that version.
     pub async fn edit_webhook(
         &self,
         by: &Bearer,
@@ -170,21 +180,28 @@ impl Database {
         let transaction = connection.transaction().await?;
         let account = &by.account;
         let (url, event_types) = (edit.url.as_ref().map(EndpointUrl::as_str), edit.event_types.map(names));
+        let Some(former) = transaction.query_opt(LOCK, &[&account.as_str(), &id.0]).await? else {
+            return Ok(EditOutcome::NotFound);
+        };
+        let former_url: &str = former.get("url");
+        // Before the edit draws a change number: this may wait for a relay until the broker confirms, and a number that is
+        // not announced soon is taken for a lost notification.
+        if url.is_some_and(|url| url != former_url) {
+            transaction.execute(FORGET_RECEIVER, &[&id.0]).await?;
+        }
         let edited =
             transaction.execute(EDIT, &[&account.as_str(), &id.0, &edit.name, &url, &event_types, &if_version]).await?;
-        let Some(now) = one_webhook(&*transaction, account, id).await? else { return Ok(EditOutcome::NotFound) };
+        let Some(now) = one_webhook(&transaction, account, id).await? else { return Ok(EditOutcome::NotFound) };
         if edited == 0 {
             return Ok(EditOutcome::Stale);
         }
-        Entry::new(by, id, AuditAction::Edited).with_detail(edit.parts()).write(&*transaction).await?;
+        let detail = edit.parts(former_url);
+        Entry::new(by, id, AuditAction::Edited).with_detail(detail).write(&transaction).await?;
         transaction.commit().await?;
         Ok(EditOutcome::Done(now))
     }
 
-    /// Deletes a webhook of `by`'s account with its secrets; its log stays until the retention ends.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// Deletes a webhook of `by`'s account with its secrets; its log stays until the end of the retention.
     pub async fn delete_webhook(
         &self,
         by: &Bearer,
@@ -194,7 +211,7 @@ impl Database {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
         if transaction.execute(DELETE, &[&by.account.as_str(), &id.0, &if_version]).await? > 0 {
-            Entry::new(by, id, AuditAction::Deleted).write(&*transaction).await?;
+            Entry::new(by, id, AuditAction::Deleted).write(&transaction).await?;
             transaction.commit().await?;
             return Ok(EditOutcome::Done(()));
         }
@@ -204,10 +221,10 @@ impl Database {
 }
 
 pub(super) async fn one_webhook(
-    client: &impl GenericClient,
+    client: &Connection,
     account: &AccountName,
     id: WebhookId,
 ) -> Result<Option<Webhook>, StoreError> {
-    let one = format!("SELECT {COLUMNS} FROM webhooks w WHERE w.account = $1 AND w.id = $2");
+    let one = format!("/* webhooks.manage.one */ SELECT {COLUMNS} FROM webhooks w WHERE w.account = $1 AND w.id = $2");
     client.query_opt(&one, &[&account.as_str(), &id.0]).await?.as_ref().map(webhook).transpose()
 }

@@ -1,6 +1,6 @@
-//! Pausing and resuming, always within one account.
+//! Pauses and resumes webhooks, always within one account.
 
-use domain::{AuditAction, ReleasePace, WebhookId};
+use domain::{AuditAction, ReleaseRate, WebhookId};
 
 use super::Webhook;
 use super::manage::one_webhook;
@@ -9,16 +9,17 @@ use crate::bearer::Bearer;
 use crate::database::Database;
 use crate::error::StoreError;
 
-/// A webhook that is paused already keeps its reason and time.
-const PAUSE: &str = "UPDATE webhooks SET paused_reason = 'user', paused_at = now()
+/// A paused webhook keeps its reason and time.
+const PAUSE: &str = "/* webhooks.pause.pause */ UPDATE webhooks SET paused_reason = 'user', paused_at = now()
     WHERE account = $1 AND id = $2 AND paused_reason IS NULL";
 
-/// Counted from 0 again, or the first failure would pause it again. What was held is released: carefully, if it was
-/// not paused by a person.
-const RESUME: &str = "WITH paused AS (
+/// Resets the counters, or the first failure would pause it again. Held deliveries are released, with a slow start
+/// after an auto-pause.
+const RESUME: &str = "/* webhooks.pause.resume */ WITH paused AS (
         SELECT id, paused_reason FROM webhooks WHERE account = $1 AND id = $2 AND paused_reason IS NOT NULL FOR UPDATE
     ), resumed AS (
-        UPDATE webhooks w SET paused_reason = NULL, paused_at = NULL, consecutive_failures = 0, failed_attempts = 0
+        UPDATE webhooks w SET paused_reason = NULL, paused_at = NULL, consecutive_failures = 0, failed_attempts = 0,
+            failing_since = NULL
         FROM paused WHERE w.id = paused.id RETURNING w.id, paused.paused_reason
     )
     INSERT INTO releases (webhook_id, per_second)
@@ -26,43 +27,36 @@ const RESUME: &str = "WITH paused AS (
     ON CONFLICT (webhook_id) DO UPDATE SET next_at = now(), per_second = excluded.per_second";
 
 impl Database {
-    /// Pauses a webhook of `by`'s account: nothing is sent to it any more. `None` when there is no such webhook. To
-    /// one that is paused already nothing happens. True when it was paused by this call.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// Pauses a webhook of `by`'s account; a trigger notifies the senders. `None` when it does not exist; true when
+    /// this call paused it.
     pub async fn pause_webhook(&self, by: &Bearer, id: WebhookId) -> Result<Option<(Webhook, bool)>, StoreError> {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
         let paused = transaction.execute(PAUSE, &[&by.account.as_str(), &id.0]).await?;
         if paused > 0 {
-            Entry::new(by, id, AuditAction::Paused).write(&*transaction).await?;
+            Entry::new(by, id, AuditAction::Paused).write(&transaction).await?;
         }
-        let webhook = one_webhook(&*transaction, &by.account, id).await?;
+        let webhook = one_webhook(&transaction, &by.account, id).await?;
         transaction.commit().await?;
         Ok(webhook.map(|webhook| (webhook, paused > 0)))
     }
 
-    /// Resumes a webhook of `by`'s account: what was held is released, from the oldest on, at the configured pace
-    /// `pace` if a person paused it. `None` when there is no such webhook. To one that is not paused nothing happens. True
-    /// when it was resumed by this call.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// Resumes a webhook of `by`'s account: held deliveries are released, oldest first, at the configured rate `rate`
+    /// after a manual pause. `None` when it does not exist; true when this call resumed it.
     pub async fn resume_webhook(
         &self,
         by: &Bearer,
         id: WebhookId,
-        pace: ReleasePace,
+        rate: ReleaseRate,
     ) -> Result<Option<(Webhook, bool)>, StoreError> {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
-        let (full, careful) = (pace.per_second(), ReleasePace::CAREFUL.per_second());
+        let (full, careful) = (rate.per_second(), ReleaseRate::CAREFUL.per_second());
         let resumed = transaction.execute(RESUME, &[&by.account.as_str(), &id.0, &full, &careful]).await?;
         if resumed > 0 {
-            Entry::new(by, id, AuditAction::Resumed).write(&*transaction).await?;
+            Entry::new(by, id, AuditAction::Resumed).write(&transaction).await?;
         }
-        let webhook = one_webhook(&*transaction, &by.account, id).await?;
+        let webhook = one_webhook(&transaction, &by.account, id).await?;
         transaction.commit().await?;
         Ok(webhook.map(|webhook| (webhook, resumed > 0)))
     }

@@ -1,70 +1,90 @@
-//! A webhook's secrets: the one in use, and those that it replaced.
+//! A webhook's secrets: the current one and its predecessors.
 
 use domain::{AccountName, AuditAction, SigningSecret, WebhookId};
 use jiff::Timestamp;
-use tokio_postgres::Transaction;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::Webhook;
 use super::manage::one_webhook;
 use crate::audit::Entry;
 use crate::bearer::Bearer;
+use crate::connection::Transaction;
 use crate::database::Database;
 use crate::error::StoreError;
+use crate::secret_keys::Place;
 
-const ADD: &str = "INSERT INTO webhook_secrets (id, webhook_id, key_id, ciphertext) VALUES ($1, $2, $3, $4)";
+const ADD: &str = "/* webhooks.secret.add */
+    INSERT INTO webhook_secrets (id, webhook_id, key_id, ciphertext) VALUES ($1, $2, $3, $4)";
 
-const CURRENT: &str = "SELECT s.id, s.key_id, s.ciphertext
+const CURRENT: &str = "/* webhooks.secret.current */ SELECT s.id, s.key_id, s.ciphertext
     FROM webhook_secrets s JOIN webhooks w ON w.id = s.webhook_id
     WHERE w.account = $1 AND w.id = $2 AND s.expires_at IS NULL";
 
-/// Counts the edit, so that two rotations at once come one after the other, and every process is told.
-const COUNT_ROTATION: &str = "UPDATE webhooks SET version = version + 1, updated_at = now()
+/// Increments the version, so that concurrent rotations are serialised, and every process is notified.
+const COUNT_ROTATION: &str = "/* webhooks.secret.count_rotation */
+    UPDATE webhooks SET version = version + 1, updated_at = now()
     WHERE account = $1 AND id = $2";
 
-/// The replaced secret signs beside the new one for a day; one that was replaced before goes on ending when it was to.
-const RETIRE: &str = "UPDATE webhook_secrets SET expires_at = now() + interval '24 hours'
+/// The former secret signs beside the new one for a day; earlier ones keep their expiry.
+const RETIRE: &str = "/* webhooks.secret.retire */ UPDATE webhook_secrets SET expires_at = now() + interval '24 hours'
     WHERE webhook_id = $1 AND expires_at IS NULL RETURNING expires_at";
 
-/// Every secret is another signature in every request, and receivers' headers have a limit: of the replaced ones, the
-/// newest three go on.
-const DROP_OLDEST: &str = "DELETE FROM webhook_secrets WHERE id IN (
+/// Every secret adds a signature to every request, and receivers limit their headers: only the newest three former
+/// secrets are kept.
+const DROP_OLDEST: &str = "/* webhooks.secret.drop_oldest */ DELETE FROM webhook_secrets WHERE id IN (
         SELECT id FROM webhook_secrets WHERE webhook_id = $1 AND expires_at IS NOT NULL
         ORDER BY expires_at DESC, id DESC OFFSET 3)";
 
-const FORGET_EXPIRED: &str = "DELETE FROM webhook_secrets WHERE expires_at < now()";
+const FORGET_EXPIRED: &str = "/* webhooks.secret.forget_expired */
+    DELETE FROM webhook_secrets WHERE expires_at < now()";
+
+/// Of webhooks only: a form that waits to be tested is gone in minutes, and must not keep anybody from starting.
+const KEY_IDS: &str = "/* webhooks.secret.key_ids */ SELECT DISTINCT key_id FROM webhook_secrets";
 
 impl Database {
+    /// True when every stored secret was encrypted with a key that is configured here. Without this look a mistaken key
+    /// would fail every delivery, one by one.
+    ///
+    /// # Errors
+    /// When the database is away or refuses.
+    pub async fn has_all_keys(&self) -> Result<bool, StoreError> {
+        let rows = self.connection().await?.query(KEY_IDS, &[]).await?;
+        Ok(rows.iter().all(|row| self.keys.knows(row.get("key_id"))))
+    }
+
     pub(super) async fn add_secret(
         &self,
         transaction: &Transaction<'_>,
+        account: &AccountName,
         webhook: WebhookId,
         secret: &SigningSecret,
     ) -> Result<(), StoreError> {
         let row = Uuid::now_v7();
-        let sealed = self.keys.seal(row, secret);
+        let sealed = self.keys.seal(Place::Webhook { row, webhook, account }, secret);
         transaction.execute(ADD, &[&row, &webhook.0, &sealed.key_id, &sealed.ciphertext]).await?;
         Ok(())
     }
 
-    /// The secret the webhook signs with now.
+    /// The current secret of the webhook.
     ///
     /// # Errors
-    /// When the database is away, or the secret does not decrypt.
+    /// When the database is unavailable, or the secret does not decrypt.
     pub async fn current_secret(
         &self,
         account: &AccountName,
         id: WebhookId,
     ) -> Result<Option<SigningSecret>, StoreError> {
         let row = self.connection().await?.query_opt(CURRENT, &[&account.as_str(), &id.0]).await?;
-        row.map(|row| self.keys.open(row.get("id"), row.get("key_id"), row.get("ciphertext"))).transpose()
+        let open = |row: Row| {
+            let place = Place::Webhook { row: row.get("id"), webhook: id, account };
+            self.keys.open(place, row.get("key_id"), row.get("ciphertext"))
+        };
+        row.map(open).transpose()
     }
 
-    /// Gives a webhook of `by`'s account another secret; the former one signs beside it for 24 hours, until the time
-    /// returned, unless three others replace it before. `None` when there is no such webhook.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// Replaces the secret of a webhook of `by`'s account; the former one signs beside it for 24 hours, until the
+    /// returned time, unless three others replace it before. `None` when the webhook does not exist.
     pub async fn rotate_secret(
         &self,
         by: &Bearer,
@@ -78,18 +98,15 @@ impl Database {
         }
         let retired_until = transaction.query_one(RETIRE, &[&id.0]).await?.get(0);
         transaction.execute(DROP_OLDEST, &[&id.0]).await?;
-        self.add_secret(&transaction, id, secret).await?;
-        Entry::new(by, id, AuditAction::SecretRotated).write(&*transaction).await?;
-        let rotated = one_webhook(&*transaction, &by.account, id).await?;
+        self.add_secret(&transaction, &by.account, id, secret).await?;
+        Entry::new(by, id, AuditAction::SecretRotated).write(&transaction).await?;
+        let rotated = one_webhook(&transaction, &by.account, id).await?;
         transaction.commit().await?;
         Ok(rotated.map(|webhook| (webhook, retired_until)))
     }
 
-    /// Removes secrets that no longer sign.
-    ///
-    /// # Errors
-    /// When the database is away or refuses.
+    /// Deletes secrets that no longer sign.
     pub async fn forget_expired_secrets(&self) -> Result<u64, StoreError> {
-        Ok(self.connection().await?.execute(FORGET_EXPIRED, &[]).await?)
+        self.connection().await?.execute(FORGET_EXPIRED, &[]).await
     }
 }

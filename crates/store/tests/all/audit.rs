@@ -1,14 +1,17 @@
-//! The trail is written with what it tells of, or neither is.
+//! A change and its audit entry are written together, or neither is.
 
-use domain::{AuditAction, ReleasePace, SigningSecret, WebhookId};
+use domain::{AuditAction, ReleaseRate, SigningSecret, WebhookId};
 use jiff::{Timestamp, ToSpan};
 use store::Database;
+use store::bearer::Who;
 use store::recover::Retry;
-use store::webhooks::{Edit, EditOutcome};
+use store::sessions::SessionFilter;
+use store::tokens::{NewToken, Role};
+use store::webhooks::{Creation, Edit, EditOutcome};
 
 use crate::fixture::{AUTO_PAUSE, account, admin, attempt, migrated, new_webhook, now, retrying, url, webhook};
 
-/// From now on the trail takes nothing.
+/// Makes the trail refuse every entry.
 const BREAK_THE_TRAIL: &str = "ALTER TABLE audit_entries ADD CONSTRAINT broken CHECK (at < '2000-01-01') NOT VALID";
 
 async fn trail(database: &Database, id: WebhookId) -> Vec<(AuditAction, String)> {
@@ -22,7 +25,7 @@ async fn failed(database: &Database, id: WebhookId) -> domain::DeliveryId {
     let record = retrying(id, "evt-1", now());
     let record = store::outcomes::DeliveryRecord {
         state: domain::DeliveryState::Failed,
-        next_attempt_at: None,
+        retry_in: None,
         attempt: Some(attempt(domain::Outcome::Http4xx, Some(400), record.created_at)),
         ..record
     };
@@ -34,10 +37,11 @@ async fn failed(database: &Database, id: WebhookId) -> domain::DeliveryId {
 #[tokio::test]
 async fn every_change_is_written_down_and_nothing_that_changed_nothing() {
     let (database, _sql) = migrated().await;
-    let (by, pace) = (admin("acme"), ReleasePace::new(50.0));
+    let (by, rate) = (admin("acme"), ReleaseRate::new(50.0));
     let new = new_webhook("ERP Sync");
     let id = database.create_webhook(&by, &new, 9).await.unwrap().unwrap().id;
-    database.create_webhook_as(&by, id, &new, 9).await.unwrap().unwrap();
+    let again = database.create_webhook_as(&by, id, &new, 9).await.unwrap();
+    assert!(matches!(again, Creation::Existed(webhook) if webhook.id == id));
     let edit = Edit { name: Some("Ledger".to_owned()), url: Some(url("https://a.example.com/")), ..Edit::default() };
     database.edit_webhook(&by, id, &edit, Some(1)).await.unwrap();
     assert_eq!(database.edit_webhook(&by, id, &edit, Some(1)).await.unwrap(), EditOutcome::Stale);
@@ -45,7 +49,7 @@ async fn every_change_is_written_down_and_nothing_that_changed_nothing() {
         database.pause_webhook(&by, id).await.unwrap().unwrap();
     }
     for _ in 0..2 {
-        database.resume_webhook(&by, id, pace).await.unwrap().unwrap();
+        database.resume_webhook(&by, id, rate).await.unwrap().unwrap();
     }
     database.rotate_secret(&by, id, &SigningSecret::generate()).await.unwrap().unwrap();
     let delivery = failed(&database, id).await;
@@ -59,8 +63,8 @@ async fn every_change_is_written_down_and_nothing_that_changed_nothing() {
     database.delete_webhook(&by, id, Some(7)).await.unwrap();
     database.delete_webhook(&by, id, None).await.unwrap();
     let expected = [
-        (AuditAction::Created, String::new()),
-        (AuditAction::Edited, "name, URL".to_owned()),
+        (AuditAction::Created, "URL (https://erp.example.com/…)".to_owned()),
+        (AuditAction::Edited, "name, URL (https://erp.example.com/… to https://a.example.com/…)".to_owned()),
         (AuditAction::Paused, String::new()),
         (AuditAction::Resumed, String::new()),
         (AuditAction::SecretRotated, String::new()),
@@ -74,7 +78,7 @@ async fn every_change_is_written_down_and_nothing_that_changed_nothing() {
 #[tokio::test]
 async fn what_cannot_be_written_down_is_not_done() {
     let (database, sql) = migrated().await;
-    let (by, pace) = (admin("acme"), ReleasePace::new(50.0));
+    let (by, rate) = (admin("acme"), ReleaseRate::new(50.0));
     let id = webhook(&database, "acme", "ERP Sync").await;
     let paused = webhook(&database, "acme", "Ledger").await;
     database.pause_webhook(&by, paused).await.unwrap().unwrap();
@@ -86,7 +90,7 @@ async fn what_cannot_be_written_down_is_not_done() {
     assert!(database.create_webhook(&by, &new_webhook("Another"), 9).await.is_err());
     assert!(database.edit_webhook(&by, id, &edit, None).await.is_err());
     assert!(database.pause_webhook(&by, id).await.is_err());
-    assert!(database.resume_webhook(&by, paused, pace).await.is_err());
+    assert!(database.resume_webhook(&by, paused, rate).await.is_err());
     assert!(database.rotate_secret(&by, id, &SigningSecret::generate()).await.is_err());
     assert!(database.retry_delivery(&by, delivery).await.is_err());
     assert!(database.recover(&by, id, Timestamp::UNIX_EPOCH, now() + 1.hour()).await.is_err());
@@ -99,4 +103,62 @@ async fn what_cannot_be_written_down_is_not_done() {
     assert!(database.recovery_progress(&by.account, id).await.unwrap().is_none());
     sql.batch_execute("ALTER TABLE audit_entries DROP CONSTRAINT broken").await.unwrap();
     assert!(matches!(database.retry_delivery(&by, delivery).await.unwrap(), Retry::Accepted(_)), "it is still failed");
+}
+
+#[tokio::test]
+async fn the_trail_outlives_the_delivery_log_and_ends_by_a_retention_of_its_own() {
+    let (database, sql) = migrated().await;
+    let add = "INSERT INTO audit_entries (id, at, account, token_id, action)
+        SELECT gen_random_uuid(), now() - make_interval(days => d), 'acme', gen_random_uuid(), 'signed_in'
+        FROM unnest('{1,31,364,366,4000}'::int[]) d";
+    sql.batch_execute(add).await.unwrap();
+    let refused = sql.batch_execute("DELETE FROM audit_entries").await.unwrap_err();
+    assert!(refused.as_db_error().unwrap().message().contains("only added to"));
+
+    database.forget_past(1).await.unwrap().unwrap();
+    let left = async || sql.query_one("SELECT count(*) FROM audit_entries", &[]).await.unwrap().get::<_, i64>(0);
+    assert_eq!(left().await, 5, "the log's retention is not the trail's");
+    assert_eq!(database.forget_old_audit_entries(365).await.unwrap(), 2);
+    assert_eq!(left().await, 3);
+}
+
+/// All entries of an account: who, what, and details.
+async fn all(sql: &tokio_postgres::Client) -> Vec<(String, String)> {
+    let every = "SELECT action, detail FROM audit_entries WHERE account = 'acme' ORDER BY at, id";
+    let rows = sql.query(every, &[]).await.unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+#[tokio::test]
+async fn tokens_and_sessions_are_in_the_trail() {
+    let (database, sql) = migrated().await;
+    let (acme, operator) = (account("acme"), Who::Operator);
+    let new = NewToken { account: &acme, role: Role::Viewer, name: "for a test", expires_at: None };
+    let text = database.create_token(&operator, &new).await.unwrap();
+    let bearer = database.bearer(text.expose()).await.unwrap().unwrap();
+    let (first, second) =
+        (database.start_session(&bearer).await.unwrap(), database.start_session(&bearer).await.unwrap());
+    for _ in 0..2 {
+        database.sign_out(&bearer, &first).await.unwrap();
+    }
+    drop(second);
+    let filter = SessionFilter { account: Some(acme.clone()), ..SessionFilter::default() };
+    for _ in 0..2 {
+        database.end_sessions(&filter).await.unwrap();
+    }
+    let Who::Token(id) = bearer.who else { panic!() };
+    for _ in 0..2 {
+        database.revoke_token(&operator, id).await.unwrap();
+    }
+    let expected = [
+        ("token_created", format!("{id}, viewer, \"for a test\"")),
+        ("signed_in", String::new()),
+        ("signed_in", String::new()),
+        ("signed_out", String::new()),
+        ("session_revoked", format!("1 of token {id}")),
+        ("token_revoked", format!("{id}, viewer, \"for a test\"")),
+    ];
+    assert_eq!(all(&sql).await, expected.map(|(action, detail)| (action.to_owned(), detail)));
+    let by = "SELECT count(*) FILTER (WHERE token_id IS NULL AND subject IS NULL) FROM audit_entries";
+    assert_eq!(sql.query_one(by, &[]).await.unwrap().get::<_, i64>(0), 3, "what the operator did is nobody else's");
 }

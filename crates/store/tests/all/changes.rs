@@ -1,4 +1,4 @@
-//! Hearing of changes.
+//! Notifications of changed webhooks.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const KILL_LISTENERS: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_st
 struct Listener(mpsc::Receiver<Change>);
 
 impl Listener {
-    /// Listens, and has heard that it should read everything.
+    /// Listens, and has received `Everything`.
     async fn start(database: &Database) -> Self {
         let (sender, receiver) = mpsc::channel(16);
         tokio::spawn(listen(database.clone(), sender));
@@ -35,7 +35,7 @@ impl Listener {
         timeout(within, self.0.recv()).await.expect("a change is told in time").unwrap()
     }
 
-    /// Waits to be told of this webhook, and of nothing else.
+    /// Waits for a notification of this webhook, and of nothing else.
     async fn hears_of(&mut self, id: WebhookId) {
         let change = self.next(PROMISED).await;
         assert_eq!(change, Change::Webhook { webhook: id, account: account("acme") });
@@ -54,7 +54,7 @@ async fn every_change_that_matters_is_told_within_a_second() {
     let pause = "UPDATE webhooks SET paused_reason = 'user', paused_at = now()";
     sql.execute(pause, &[]).await.unwrap();
     listener.hears_of(id).await;
-    // A counter matters to nobody: the next change told is the deletion.
+    // Counters are not notified: the next notification is the deletion.
     sql.execute("UPDATE webhooks SET failed_attempts = failed_attempts + 1", &[]).await.unwrap();
     database.delete_webhook(&admin("acme"), id, None).await.unwrap();
     listener.hears_of(id).await;
@@ -64,7 +64,7 @@ async fn every_change_that_matters_is_told_within_a_second() {
 #[tokio::test]
 async fn a_killed_connection_comes_back_and_asks_to_read_everything() {
     let (database, sql) = migrated().await;
-    // Of the connections, only the listener's shall be there to be killed.
+    // Only the listener's connection shall be there to be killed.
     let mut listener = Listener::start(&database).await;
     for _ in 0..3 {
         sql.query_one(KILL_LISTENERS, &[]).await.unwrap();
@@ -96,6 +96,36 @@ async fn a_change_whose_notification_is_lost_is_found_within_a_second() {
         let begun = Instant::now();
         assert_eq!(listener.next(PROMISED).await, Change::Everything, "after {:?}", begun.elapsed());
     }
+}
+
+#[tokio::test]
+async fn steady_changes_are_each_told_and_never_all_at_once() {
+    let (database, _sql) = migrated().await;
+    let id = webhook(&database, "acme", "ERP Sync").await;
+    let mut listener = Listener::start(&database).await;
+    let by = admin("acme");
+    // Several at a time, so that there is always a number drawn whose transaction is not committed yet.
+    let until = Instant::now() + 6 * PROMISED;
+    let change = async || {
+        let mut changes = 0;
+        while Instant::now() < until {
+            let edit = Edit { name: Some(changes.to_string()), ..Edit::default() };
+            database.edit_webhook(&by, id, &edit, None).await.unwrap();
+            changes += 1;
+        }
+        changes
+    };
+    let changing = futures_util::future::join_all((0..3).map(|_| change()));
+    let hearing = async {
+        let mut told = 0;
+        while let Ok(Some(change)) = timeout(PROMISED, listener.0.recv()).await {
+            assert_eq!(change, Change::Webhook { webhook: id, account: account("acme") });
+            told += 1;
+        }
+        told
+    };
+    let (changed, told) = tokio::join!(changing, hearing);
+    assert_eq!(told, changed.iter().sum::<usize>());
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ async fn pages_run_from_the_newest_on_across_days_and_back() {
     database.record(&records, AUTO_PAUSE).await.unwrap();
     records.sort_by_key(|record| Reverse((record.created_at, record.delivery)));
     let expected: Vec<_> = records.iter().map(|record| record.delivery).collect();
-    // Prepared statements get a plan for all parameters after five uses, so small pages see both kinds.
+    // PostgreSQL considers a generic plan after five uses, so small pages use both kinds.
     for limit in [1, 7, 40, 100] {
         let (mut seen, mut filter) = (Vec::new(), Filter::default());
         loop {

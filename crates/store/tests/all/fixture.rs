@@ -13,7 +13,7 @@ use store::{Database, SecretKey, SecretKeys};
 use uuid::Uuid;
 
 /// As the settings have it.
-pub const AUTO_PAUSE: AutoPause = AutoPause { after: 10 };
+pub const AUTO_PAUSE: AutoPause = AutoPause { after: 10, within: std::time::Duration::ZERO, suspended: false };
 
 /// The URL of an empty database.
 pub async fn empty_database() -> String {
@@ -31,6 +31,7 @@ pub async fn migrated() -> (Database, tokio_postgres::Client) {
     let url = empty_database().await;
     let database = open(&url, 1);
     database.migrate().await.unwrap();
+    testkit::check_transitions(&url).await.unwrap();
     (database, connect(&url).await)
 }
 
@@ -44,12 +45,12 @@ pub fn account(name: &str) -> AccountName {
     name.parse().unwrap()
 }
 
-/// Somebody who may do everything to an account.
+/// An administrator of an account.
 pub fn admin(name: &str) -> Bearer {
     Bearer { who: Who::Token(Uuid::from_u128(1)), account: account(name), role: Role::Admin }
 }
 
-/// The present, as precise as the database keeps it.
+/// The current time, in the database's precision.
 pub fn now() -> Timestamp {
     Timestamp::from_microsecond(Timestamp::now().as_microsecond()).unwrap()
 }
@@ -87,13 +88,13 @@ pub fn retrying(webhook: WebhookId, event_id: &str, created_at: Timestamp) -> De
         step: 1,
         payload: format!(r#"{{"id":"{event_id}"}}"#).into(),
         traceparent: None,
-        next_attempt_at: Some(created_at),
+        retry_in: Some(std::time::Duration::from_secs(60)),
         error: None,
         attempt: Some(AttemptRecord {
             next: Next::RetryAt { step: 0 },
             ..attempt(Outcome::Http5xx, Some(503), created_at)
         }),
-        set_aside: None,
+        outbox: None,
     }
 }
 
@@ -102,7 +103,7 @@ pub fn delivered(record: &DeliveryRecord) -> DeliveryRecord {
     DeliveryRecord {
         state: DeliveryState::Delivered,
         attempts: record.attempts + 1,
-        next_attempt_at: None,
+        retry_in: None,
         attempt: Some(attempt(Outcome::Success, Some(200), record.created_at)),
         ..record.clone()
     }
@@ -112,6 +113,8 @@ pub fn attempt(outcome: Outcome, http_status: Option<u16>, at: Timestamp) -> Att
     AttemptRecord {
         trigger: Trigger::Event,
         at,
+        url: None,
+        deferred_for: std::time::Duration::ZERO,
         outcome,
         http_status,
         response_time_ms: 12,

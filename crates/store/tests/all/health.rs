@@ -1,17 +1,22 @@
-//! What outcomes mean for their webhook, in the transaction that records them.
+//! Consequences of outcomes for their webhook, in the transaction that records them.
 
-use domain::{HealthEffect, Next, NotificationKind, Outcome, PausedReason, Trigger, WebhookHealth, WebhookId};
+use std::time::Duration;
+
+use domain::{
+    AutoPause, HealthEffect, Next, NotificationKind, Outcome, PausedReason, Trigger, WebhookHealth, WebhookId,
+};
 use proptest::prelude::{Just, ProptestConfig, Strategy, prop_oneof, proptest};
 use store::Database;
 use store::outcomes::{AttemptRecord, DeliveryRecord, HealthChange};
+use store::webhooks::Edit;
 
-use crate::fixture::{AUTO_PAUSE, account, admin, attempt, delivered, migrated, now, retrying, webhook};
+use crate::fixture::{AUTO_PAUSE, account, admin, attempt, delivered, migrated, now, retrying, url, webhook};
 
 /// A delivery whose first attempt failed for good.
 fn failed(webhook: WebhookId, event_id: &str, trigger: Trigger, next: Next) -> DeliveryRecord {
     DeliveryRecord {
         state: domain::DeliveryState::Failed,
-        next_attempt_at: None,
+        retry_in: None,
         attempt: Some(AttemptRecord { trigger, next, ..attempt(Outcome::Http4xx, Some(404), now()) }),
         ..retrying(webhook, event_id, now())
     }
@@ -63,6 +68,27 @@ async fn what_is_told_twice_counts_once() {
 }
 
 #[tokio::test]
+async fn outcomes_at_a_former_url_count_for_nothing() {
+    let (database, _sql) = migrated().await;
+    let erp = webhook(&database, "acme", "ERP Sync").await;
+    let at = |url: &str, mut record: DeliveryRecord| {
+        record.attempt.as_mut().unwrap().url = Some(url.into());
+        record
+    };
+    let former = database.webhook(&account("acme"), erp).await.unwrap().unwrap().url;
+    let edit = Edit { url: Some(url("https://new.example/hook")), ..Edit::default() };
+    database.edit_webhook(&admin("acme"), erp, &edit, None).await.unwrap();
+    let late = failures(erp, "late", 10).into_iter().map(|failure| at(&former, failure));
+    database.record(&late.collect::<Vec<_>>(), AUTO_PAUSE).await.unwrap();
+    assert_eq!(health(&database, erp).await, WebhookHealth::default());
+
+    let failing = failures(erp, "now", 5).into_iter().map(|failure| at("https://new.example/hook", failure));
+    database.record(&failing.collect::<Vec<_>>(), AUTO_PAUSE).await.unwrap();
+    database.record(&[at(&former, delivered(&retrying(erp, "ok", now())))], AUTO_PAUSE).await.unwrap();
+    assert_eq!(health(&database, erp).await.consecutive_failures, 5);
+}
+
+#[tokio::test]
 async fn a_success_in_between_starts_again_from_zero() {
     let (database, _sql) = migrated().await;
     let erp = webhook(&database, "acme", "ERP Sync").await;
@@ -86,6 +112,26 @@ async fn successes_count_although_failures_are_written_with_them() {
     database.record(&mixed, AUTO_PAUSE).await.unwrap();
     assert_eq!(health(&database, erp).await, WebhookHealth::default());
     assert_eq!(told(&database).await, []);
+}
+
+#[tokio::test]
+async fn the_time_of_failing_starts_anew_at_a_success_of_the_same_batch() {
+    let (database, sql) = migrated().await;
+    let erp = webhook(&database, "acme", "ERP Sync").await;
+    let auto_pause = AutoPause { after: 3, within: Duration::from_secs(3600), suspended: false };
+    database.record(&failures(erp, "a", 3), auto_pause).await.unwrap();
+    assert_eq!(health(&database, erp).await.paused, None, "an hour has not passed");
+    sql.execute("UPDATE webhooks SET failing_since = now() - interval '2 hours'", &[]).await.unwrap();
+    let success = delivered(&retrying(erp, "ok", now()));
+    let [first, second, third] = failures(erp, "b", 3).try_into().unwrap();
+    database.record(&[success, first, second, third], auto_pause).await.unwrap();
+    let health_now = health(&database, erp).await;
+    assert_eq!((health_now.consecutive_failures, health_now.paused), (3, None));
+    database.record(&failures(erp, "c", 1), auto_pause).await.unwrap();
+    assert_eq!(health(&database, erp).await.paused, None, "the failures in a row began a moment ago");
+    sql.execute("UPDATE webhooks SET failing_since = now() - interval '2 hours'", &[]).await.unwrap();
+    database.record(&failures(erp, "d", 1), auto_pause).await.unwrap();
+    assert_eq!(health(&database, erp).await.paused, Some(PausedReason::RepeatedFailures));
 }
 
 #[tokio::test]
@@ -113,7 +159,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 1..12)
 }
 
-/// What the brief says, told again in the simplest way.
+/// The specified rule, in its simplest form.
 #[derive(Default)]
 struct Model {
     in_a_row: usize,
@@ -158,8 +204,8 @@ proptest! {
                         database.record(&[done], AUTO_PAUSE).await.unwrap();
                     }
                     Step::Resume => {
-                        let pace = domain::ReleasePace::new(50.0);
-                        database.resume_webhook(&admin("acme"), erp, pace).await.unwrap().unwrap();
+                        let rate = domain::ReleaseRate::new(50.0);
+                        database.resume_webhook(&admin("acme"), erp, rate).await.unwrap().unwrap();
                     }
                 }
             }

@@ -1,4 +1,6 @@
-//! Bringing the schema up.
+//! Schema migrations.
+
+use std::time::Duration;
 
 use store::{SchemaError, SchemaState};
 
@@ -43,7 +45,7 @@ async fn a_newer_schema_is_not_touched() {
 async fn a_migration_that_fails_leaves_nothing_behind() {
     let url = empty_database().await;
     let sql = connect(&url).await;
-    // In the way of a table that the first migration makes after others.
+    // Conflicts with a table that the first migration creates after others.
     sql.batch_execute("CREATE TABLE deliveries (mine text)").await.unwrap();
     let database = open(&url, 1);
     database.migrate().await.unwrap_err();
@@ -57,7 +59,7 @@ async fn a_migration_that_fails_leaves_nothing_behind() {
 #[tokio::test]
 async fn partitions_reach_a_week_ahead() {
     let (database, sql) = migrated().await;
-    let row = sql.query_one("SELECT (now() AT TIME ZONE 'UTC')::date + $1::int", &[&(store::PARTITIONS_AHEAD as i32)]);
+    let row = sql.query_one("SELECT (now() AT TIME ZONE 'UTC')::date + $1::int", &[&store::PARTITIONS_AHEAD]);
     let last: jiff::civil::Date = row.await.unwrap().get(0);
     assert_eq!(database.newest_partition().await.unwrap(), Some(last));
     let (left, right) = tokio::join!(database.create_partitions_ahead(), database.create_partitions_ahead());
@@ -72,4 +74,42 @@ async fn secrets_of_another_key_stop_the_start() {
     webhook(&database, "acme", "ERP Sync").await;
     database.wait_until_usable().await.unwrap();
     assert!(matches!(open(&url, 2).wait_until_usable().await, Err(SchemaError::KeyMissing)));
+}
+
+#[tokio::test]
+async fn a_database_in_another_encoding_is_refused_by_name() {
+    let url = empty_database().await;
+    let sql = connect(&url).await;
+    let (server, name) = url.rsplit_once('/').unwrap();
+    let latin = format!("{name}_latin1");
+    let create = format!("CREATE DATABASE {latin} ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+    sql.batch_execute(&create).await.unwrap();
+    let database = open(&format!("{server}/{latin}"), 1);
+    let error = database.migrate().await.unwrap_err().to_string();
+    assert!(error.contains("LATIN1") && error.contains("UTF8 is needed"), "{error}");
+    assert!(database.wait_until_usable().await.is_err());
+}
+
+#[tokio::test]
+async fn a_migration_that_waits_for_a_backup_stops_nobody_else() {
+    let url = empty_database().await;
+    let database = open(&url, 1);
+    database.migrate().await.unwrap();
+    let (mut backup, other) = (connect(&url).await, connect(&url).await);
+    let undo = "DELETE FROM schema_migrations WHERE version = 8;
+        ALTER TABLE deliveries DROP COLUMN deferred_since; ALTER TABLE releases DROP COLUMN throttled_at;
+        ALTER TABLE webhooks DROP COLUMN failing_since; DROP TABLE release_signals";
+    other.batch_execute(undo).await.unwrap();
+    let dump = backup.transaction().await.unwrap();
+    dump.batch_execute("LOCK TABLE deliveries IN ACCESS SHARE MODE").await.unwrap();
+    let migrating = tokio::spawn(async move { database.migrate().await });
+    let waits = async || {
+        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'deliveries'::regclass";
+        other.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) > 0
+    };
+    testkit::wait::until(Duration::from_secs(30), "the migration to wait", waits).await.unwrap();
+    let reading = other.query("SELECT FROM deliveries", &[]);
+    tokio::time::timeout(Duration::from_secs(15), reading).await.expect("others are served").unwrap();
+    dump.rollback().await.unwrap();
+    assert_eq!(migrating.await.unwrap().unwrap(), ["deferred_deliveries"]);
 }

@@ -1,8 +1,9 @@
-//! A database that is away, or not as it should be: whatever was to be written is kept and tried again.
+//! A database that is unavailable or misconfigured: records are kept and tried again.
 
 use std::time::Duration;
 
 use domain::WebhookId;
+use store::SchemaError;
 use store::changes::{Change, listen};
 use testkit::servers::PrivatePostgres;
 use testkit::wait::until;
@@ -24,10 +25,11 @@ async fn requests_that_the_database_keeps_waiting_keep_nobody_else_waiting() {
     let meanwhile = async {
         let all_in_use = async || requests.bearer("x").await.is_err();
         until(WITHIN, "no connection left for another request", all_in_use).await.unwrap();
-        timeout(Duration::from_secs(4), database.due_releases(1)).await.unwrap().unwrap()
+        let delivery = retrying(WebhookId::generate(), "evt", now()).delivery;
+        timeout(Duration::from_secs(4), database.known_delivery(delivery, None)).await.unwrap().unwrap()
     };
-    let (stuck, due) = timeout(2 * WITHIN, async { tokio::join!(stuck, meanwhile) }).await.unwrap();
-    assert_eq!(due, []);
+    let (stuck, known) = timeout(2 * WITHIN, async { tokio::join!(stuck, meanwhile) }).await.unwrap();
+    assert_eq!(known, None);
     assert!(stuck.iter().all(|answer| answer.as_ref().is_err_and(store::StoreError::is_unavailable)), "{stuck:?}");
 }
 
@@ -47,7 +49,7 @@ async fn a_stopped_server_is_unavailable_and_comes_back() {
         let error = database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap_err();
         assert!(error.is_unavailable(), "{error:?}");
         assert!(database.bearer("x").await.unwrap_err().is_unavailable());
-        assert!(database.migrate().await.unwrap_err().is_unavailable());
+        assert!(matches!(database.migrate().await, Err(SchemaError::Database(error)) if error.is_unavailable()));
     }
     assert_eq!(timeout(WITHIN, changes.recv()).await.unwrap(), Some(Change::Lost));
 
@@ -87,7 +89,7 @@ async fn an_unreachable_address_is_unavailable_without_naming_the_password() {
     let error = database.schema_state().await.unwrap_err();
     assert!(error.is_unavailable() && !format!("{error:?}").contains("hunter2"));
     let url: store::DatabaseUrl = "postgres://webhooks:hunter2@127.0.0.1:1/webhooks".parse().unwrap();
-    assert_eq!(format!("{url:?} {url}"), "127.0.0.1/webhooks 127.0.0.1/webhooks");
+    assert!(!format!("{url:?} {url}").contains("hunter2"));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Writing what became of deliveries.
+//! Committing outcomes.
 
 use domain::{DeliveryId, DeliveryState, Outcome, Trigger, WebhookId};
 use jiff::{Timestamp, ToSpan};
@@ -24,15 +24,19 @@ async fn a_batch_is_written_and_a_repeat_is_the_same_rows() {
     }
     let first = &batch[0];
     let known = database.known_delivery(first.delivery, Some(first.created_at)).await.unwrap();
+    let known = known.unwrap();
+    let due_in = known.due_in.unwrap().as_secs_f64();
+    assert!((1.0..=60.0).contains(&due_in), "{due_in}");
     let expected = Known {
         state: DeliveryState::Retrying,
         attempts: 1,
         step: 1,
         created_at: first.created_at,
-        next_attempt_at: first.next_attempt_at,
+        due_in: known.due_in,
     };
-    assert_eq!(known, Some(expected));
-    assert_eq!(database.known_delivery(first.delivery, None).await.unwrap(), Some(expected));
+    assert_eq!(known, expected);
+    let anywhere = database.known_delivery(first.delivery, None).await.unwrap();
+    assert_eq!(anywhere, Some(Known { due_in: anywhere.and_then(|known| known.due_in), ..expected }));
     let another_day = first.created_at - 24.hours();
     assert_eq!(database.known_delivery(first.delivery, Some(another_day)).await.unwrap(), None);
     assert_eq!(database.known_delivery(DeliveryId::from_bytes([9; 16]), None).await.unwrap(), None);
@@ -43,7 +47,7 @@ async fn a_batch_is_written_and_a_repeat_is_the_same_rows() {
 async fn a_delivery_moves_on_and_never_back() {
     let (database, _sql) = migrated().await;
     let first = retrying(webhook(), "evt", now());
-    let held = DeliveryRecord { state: DeliveryState::Held, next_attempt_at: None, attempt: None, ..first.clone() };
+    let held = DeliveryRecord { state: DeliveryState::Held, retry_in: None, attempt: None, ..first.clone() };
     let done = delivered(&first);
     let late = DeliveryRecord {
         state: DeliveryState::Failed,
@@ -110,7 +114,7 @@ async fn the_payload_is_kept_byte_for_byte() {
         let record =
             DeliveryRecord { payload: payload.clone().into(), ..retrying(webhook(), &number.to_string(), now()) };
         database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
-        // A repeat may not replace it.
+        // A duplicate may not replace it.
         let other = DeliveryRecord { payload: "another".into(), ..record.clone() };
         database.record(&[other], AUTO_PAUSE).await.unwrap();
         let detail = database.delivery(&account("acme"), record.delivery).await.unwrap().unwrap();
@@ -148,7 +152,7 @@ async fn a_record_that_can_never_be_written_is_refused_and_takes_its_batch_along
     let good = retrying(webhook(), "good", now());
     let poison = DeliveryRecord { event_id: "nul \0 inside".to_owned(), ..retrying(webhook(), "poison", now()) };
     let twice = [good.clone(), good.clone()];
-    let unheard_of = DeliveryRecord { next_attempt_at: None, ..good.clone() };
+    let unheard_of = DeliveryRecord { retry_in: None, ..good.clone() };
     for batch in [&[good.clone(), poison][..], &twice[..], &[unheard_of]] {
         let refused = database.record(batch, AUTO_PAUSE).await.unwrap_err();
         assert!(matches!(refused, StoreError::Refused(_)) && !refused.is_unavailable(), "{refused:?}");
@@ -164,7 +168,7 @@ async fn a_delivery_without_an_attempt_says_why() {
     let record = DeliveryRecord {
         state: DeliveryState::Failed,
         attempts: 0,
-        next_attempt_at: None,
+        retry_in: None,
         error: Some("the webhook was deleted".to_owned()),
         attempt: None,
         ..retrying(webhook(), "evt", now())

@@ -1,31 +1,32 @@
-//! Holding, releasing, retrying by hand and recovering.
+//! Holding, releasing, manual retries and recoveries.
 
 use std::sync::Mutex;
 use std::time::Duration;
 
-use domain::{DeliveryId, DeliveryState, Next, Outcome, ReleasePace, Trigger, WebhookId};
+use domain::{Deferral, DeferralCause, DeliveryId, DeliveryState, Next, Outcome, ReleaseRate, Trigger, WebhookId};
 use jiff::{Timestamp, ToSpan};
 use store::Database;
-use store::outcomes::{AttemptRecord, DeliveryRecord, SetAside};
-use store::recover::{Recovery, Retry};
+use store::outcomes::{AttemptRecord, DeliveryRecord, OutboxEntry};
+use store::recover::{Count, Recovery, Retry};
 use store::release::{Release, Released};
+use store::webhooks::Edit;
 
-use crate::fixture::{AUTO_PAUSE, account, admin, attempt, delivered, migrated, now, retrying, webhook};
+use crate::fixture::{AUTO_PAUSE, account, admin, attempt, delivered, migrated, now, retrying, url, webhook};
 
 const FAST: f64 = 1000.0;
 
-fn pace() -> ReleasePace {
-    ReleasePace::new(FAST)
+fn rate() -> ReleaseRate {
+    ReleaseRate::new(FAST)
 }
 
-fn set_aside(webhook: WebhookId, event_id: &str, at: Timestamp, state: DeliveryState) -> DeliveryRecord {
+fn outbox(webhook: WebhookId, event_id: &str, at: Timestamp, state: DeliveryState) -> DeliveryRecord {
     DeliveryRecord {
         state,
         attempts: 0,
         step: 0,
-        next_attempt_at: None,
+        retry_in: None,
         attempt: None,
-        set_aside: Some(SetAside { trigger: Trigger::Resume, returned: false }),
+        outbox: Some(OutboxEntry { trigger: Trigger::Resume, returned: false, deferral: None }),
         ..retrying(webhook, event_id, at)
     }
 }
@@ -35,18 +36,17 @@ fn failed(webhook: WebhookId, event_id: &str, at: Timestamp) -> DeliveryRecord {
         state: DeliveryState::Failed,
         attempts: 4,
         step: 3,
-        next_attempt_at: None,
+        retry_in: None,
         attempt: Some(AttemptRecord { next: Next::Failed, ..attempt(Outcome::Http5xx, Some(500), at) }),
         ..retrying(webhook, event_id, at)
     }
 }
 
-/// Holds `count` deliveries, one second apart, told in the wrong order and twice.
+/// Holds `count` deliveries, one second apart, recorded in the wrong order and twice.
 async fn hold(database: &Database, webhook: WebhookId, count: i64) -> Vec<DeliveryId> {
     let begin = now();
-    let mut records: Vec<_> = (0..count)
-        .map(|n| set_aside(webhook, &format!("e{n}"), begin + n.milliseconds(), DeliveryState::Held))
-        .collect();
+    let mut records: Vec<_> =
+        (0..count).map(|n| outbox(webhook, &format!("e{n}"), begin + n.milliseconds(), DeliveryState::Held)).collect();
     let in_order = records.iter().map(|record| record.delivery).collect();
     records.reverse();
     for _ in 0..2 {
@@ -63,7 +63,7 @@ async fn state(database: &Database, delivery: DeliveryId) -> DeliveryState {
     database.known_delivery(delivery, None).await.unwrap().unwrap().state
 }
 
-/// Releases until the webhook's turns are over, and returns what was published, in its order.
+/// Releases until the webhook's release is finished, and returns what was published, in its order.
 async fn release_all(database: &Database, sql: &tokio_postgres::Client, webhook: WebhookId) -> Vec<Released> {
     let published = Mutex::new(Vec::new());
     let publish = async |released: Vec<Released>| {
@@ -72,7 +72,7 @@ async fn release_all(database: &Database, sql: &tokio_postgres::Client, webhook:
     };
     let turns = "SELECT count(*) FROM releases WHERE webhook_id = $1";
     let over = async || {
-        database.release(webhook, pace(), publish).await.unwrap();
+        database.release(webhook, rate(), publish).await.unwrap();
         sql.query_one(turns, &[&webhook.0]).await.unwrap().get::<_, i64>(0) == 0
     };
     testkit::wait::until(Duration::from_secs(60), "the end of the release", over).await.unwrap();
@@ -88,7 +88,7 @@ async fn what_is_held_is_counted_once_and_released_in_the_order_of_its_creation(
     assert_eq!(held(&database, erp).await, 250);
     assert_eq!(release_all(&database, &sql, erp).await, [], "it is paused");
 
-    database.resume_webhook(&admin("acme"), erp, pace()).await.unwrap().unwrap();
+    database.resume_webhook(&admin("acme"), erp, rate()).await.unwrap().unwrap();
     let released = release_all(&database, &sql, erp).await;
     assert_eq!(released.iter().map(|released| released.delivery).collect::<Vec<_>>(), in_order);
     assert!(released.iter().all(|it| it.trigger == Trigger::Resume && it.attempts == 0 && !it.payload.is_empty()));
@@ -98,12 +98,69 @@ async fn what_is_held_is_counted_once_and_released_in_the_order_of_its_creation(
 }
 
 #[tokio::test]
+async fn one_turn_reads_few_large_payloads_and_any_number_of_small_ones() {
+    let (database, sql) = migrated().await;
+    for (name, bytes, least, most) in [("large", 1024 * 1024, 1, 8), ("small", 100, 40, 100)] {
+        let id = webhook(&database, "acme", name).await;
+        let begin = now();
+        let records: Vec<_> = (0..40)
+            .map(|n| DeliveryRecord {
+                payload: vec![b'x'; bytes].into(),
+                ..outbox(id, &format!("{name}{n}"), begin + n.milliseconds(), DeliveryState::Held)
+            })
+            .collect();
+        database.record(&records, AUTO_PAUSE).await.unwrap();
+        database.release_forgotten().await.unwrap();
+        sql.execute("UPDATE releases SET per_second = 1000, next_at = now() - interval '1 second'", &[]).await.unwrap();
+        let turn = database.release(id, rate(), async |_| true).await.unwrap();
+        let Release::Released(count) = turn else { panic!("{turn:?}") };
+        assert!((least..=most).contains(&count), "{count} of {name}");
+        let rest = release_all(&database, &sql, id).await;
+        assert_eq!(count + rest.len(), 40, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_that_ended_while_it_waited_is_not_counted_as_held() {
+    let (database, sql) = migrated().await;
+    let erp = webhook(&database, "acme", "ERP Sync").await;
+    let records: Vec<_> = (0..3).map(|n| outbox(erp, &format!("e{n}"), now(), DeliveryState::Queued)).collect();
+    database.record(&records, AUTO_PAUSE).await.unwrap();
+    sql.execute("UPDATE deliveries SET state = 'delivered' WHERE event_id = 'e1'", &[]).await.unwrap();
+    database.pause_webhook(&admin("acme"), erp).await.unwrap().unwrap();
+    // As when a sender spilled them while the webhook's release ended.
+    sql.execute("DELETE FROM releases", &[]).await.unwrap();
+    assert_eq!(database.release_forgotten().await.unwrap(), 1);
+    assert_eq!(release_all(&database, &sql, erp).await, []);
+    assert_eq!(held(&database, erp).await, 2);
+    assert_eq!(database.release_forgotten().await.unwrap(), 0, "all are held");
+}
+
+#[tokio::test]
+async fn another_url_is_not_kept_waiting_for_the_former_receiver() {
+    let (database, sql) = migrated().await;
+    let erp = webhook(&database, "acme", "ERP Sync").await;
+    hold(&database, erp, 1).await;
+    database.release_forgotten().await.unwrap();
+    let signal = "INSERT INTO release_signals (webhook_id, kind, wait_until)
+        VALUES ($1, 'throttled', now() + interval '1 hour')";
+    sql.execute(signal, &[&erp.0]).await.unwrap();
+    sql.execute("UPDATE releases SET next_at = now() + interval '1 hour'", &[]).await.unwrap();
+    let renamed = Edit { name: Some("ERP".to_owned()), ..Edit::default() };
+    database.edit_webhook(&admin("acme"), erp, &renamed, None).await.unwrap();
+    assert_eq!(database.due_releases(10).await.unwrap(), [], "its receiver asked to wait");
+    let moved = Edit { url: Some(url("https://elsewhere.example/hook")), ..Edit::default() };
+    database.edit_webhook(&admin("acme"), erp, &moved, None).await.unwrap();
+    assert_eq!(database.release(erp, rate(), async |_| true).await.unwrap(), Release::Released(1));
+}
+
+#[tokio::test]
 async fn what_the_broker_does_not_confirm_stays_held() {
     let (database, sql) = migrated().await;
     let erp = webhook(&database, "acme", "ERP Sync").await;
     let in_order = hold(&database, erp, 3).await;
     database.release_forgotten().await.unwrap();
-    let release = database.release(erp, pace(), async |_| false).await.unwrap();
+    let release = database.release(erp, rate(), async |_| false).await.unwrap();
     assert_eq!(release, Release::NotPublished);
     assert_eq!((held(&database, erp).await, state(&database, in_order[0]).await), (3, DeliveryState::Held));
     assert_eq!(release_all(&database, &sql, erp).await.len(), 3);
@@ -117,21 +174,23 @@ async fn one_process_at_a_time_is_at_a_webhook() {
     database.release_forgotten().await.unwrap();
     let other = database.clone();
     let publish = async |released: Vec<Released>| {
-        let second = other.release(erp, pace(), async |_| panic!("nothing is left to it")).await.unwrap();
+        let second = other.release(erp, rate(), async |_| panic!("nothing is left to it")).await.unwrap();
         assert_eq!(second, Release::NotNow);
         !released.is_empty()
     };
-    assert!(matches!(database.release(erp, pace(), publish).await.unwrap(), Release::Released(1..)));
+    assert!(matches!(database.release(erp, rate(), publish).await.unwrap(), Release::Released(1..)));
 }
 
 #[tokio::test]
 async fn a_delivery_put_aside_again_while_it_is_being_released_waits_again() {
     let (database, sql) = migrated().await;
     let erp = webhook(&database, "acme", "ERP Sync").await;
-    let record = set_aside(erp, "e", now(), DeliveryState::Queued);
+    let record = outbox(erp, "e", now(), DeliveryState::Queued);
     database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
-    let again =
-        DeliveryRecord { set_aside: Some(SetAside { trigger: Trigger::Resume, returned: true }), ..record.clone() };
+    let again = DeliveryRecord {
+        outbox: Some(OutboxEntry { trigger: Trigger::Resume, returned: true, deferral: None }),
+        ..record.clone()
+    };
     let (sender, aside) = (database.clone(), std::sync::Arc::new(Mutex::new(None)));
     let task = std::sync::Arc::clone(&aside);
     let publish = async move |_: Vec<Released>| {
@@ -139,7 +198,7 @@ async fn a_delivery_put_aside_again_while_it_is_being_released_waits_again() {
         *task.lock().unwrap() = Some(tokio::spawn(record));
         true
     };
-    assert_eq!(database.release(erp, pace(), publish).await.unwrap(), Release::Released(1));
+    assert_eq!(database.release(erp, rate(), publish).await.unwrap(), Release::Released(1));
     let aside = aside.lock().unwrap().take().unwrap();
     aside.await.unwrap().unwrap();
     assert_eq!(state(&database, record.delivery).await, DeliveryState::Queued);
@@ -151,28 +210,28 @@ async fn what_came_back_slows_its_webhook_down_once() {
     let (database, sql) = migrated().await;
     let erp = webhook(&database, "acme", "ERP Sync").await;
     let returned = |nth: i64| DeliveryRecord {
-        set_aside: Some(SetAside { trigger: Trigger::Resume, returned: true }),
-        ..set_aside(erp, &format!("e{nth}"), now(), DeliveryState::Queued)
+        outbox: Some(OutboxEntry { trigger: Trigger::Resume, returned: true, deferral: None }),
+        ..outbox(erp, &format!("e{nth}"), now(), DeliveryState::Queued)
     };
     let records: Vec<_> = (0..5).map(returned).collect();
     database.record(&records, AUTO_PAUSE).await.unwrap();
     sql.execute("UPDATE releases SET per_second = 2", &[]).await.unwrap();
     let pace_after_a_turn = async || {
         sql.execute("UPDATE releases SET next_at = now()", &[]).await.unwrap();
-        assert_eq!(database.release(erp, pace(), async |_| true).await.unwrap(), Release::Released(1));
+        assert_eq!(database.release(erp, rate(), async |_| true).await.unwrap(), Release::Released(1));
         sql.query_one("SELECT per_second FROM releases", &[]).await.unwrap().get::<_, f64>(0)
     };
     assert_eq!([pace_after_a_turn().await, pace_after_a_turn().await], [1.0, 2.0]);
 }
 
-/// Statements that are prepared while a list is empty are run when it is full.
+/// Statements that were prepared while the outbox was empty run when it is full.
 #[tokio::test]
 async fn whoever_puts_aside_and_releases_reads_no_list_from_one_end_to_the_other() {
     let (database, sql) = migrated().await;
     let erp = webhook(&database, "acme", "ERP Sync").await;
     let spill = async |first: i64, count: i64| {
         let at = |nth: i64| now().saturating_sub(1.hour()).unwrap().saturating_add(nth.milliseconds()).unwrap();
-        let record = |nth: i64| set_aside(erp, &format!("e{nth}"), at(nth), DeliveryState::Queued);
+        let record = |nth: i64| outbox(erp, &format!("e{nth}"), at(nth), DeliveryState::Queued);
         let records: Vec<_> = (first..first + count).map(record).collect();
         database.record(&records, AUTO_PAUSE).await.unwrap();
     };
@@ -187,7 +246,7 @@ async fn whoever_puts_aside_and_releases_reads_no_list_from_one_end_to_the_other
     }
     assert_eq!(release_all(&database, &sql, erp).await.len(), 2020);
 
-    // What a connection counted is known at the latest when it ends.
+    // A connection reports its statistics at the latest when it ends.
     drop(database);
     let read = "SELECT sum(n_tup_del) FILTER (WHERE relname = 'waiting_deliveries')::int8, sum(seq_tup_read)::int8
         FROM pg_stat_user_tables WHERE relname IN ('waiting_deliveries', 'releases')";
@@ -201,7 +260,7 @@ async fn whoever_puts_aside_and_releases_reads_no_list_from_one_end_to_the_other
 async fn what_waits_when_a_webhook_is_paused_or_deleted_is_held_or_fails() {
     let (database, sql) = migrated().await;
     let erp = webhook(&database, "acme", "ERP Sync").await;
-    let record = set_aside(erp, "e", now(), DeliveryState::Queued);
+    let record = outbox(erp, "e", now(), DeliveryState::Queued);
     database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
     assert_eq!(held(&database, erp).await, 0);
     database.pause_webhook(&admin("acme"), erp).await.unwrap();
@@ -247,8 +306,35 @@ async fn a_retry_by_hand_waits_for_the_resume_of_a_paused_webhook() {
     database.pause_webhook(&acme, erp).await.unwrap();
     assert!(matches!(database.retry_delivery(&acme, record.delivery).await.unwrap(), Retry::Accepted(_)));
     assert_eq!((release_all(&database, &sql, erp).await, held(&database, erp).await), (vec![], 1));
-    database.resume_webhook(&acme, erp, pace()).await.unwrap();
+    database.resume_webhook(&acme, erp, rate()).await.unwrap();
     assert_eq!(release_all(&database, &sql, erp).await[0].trigger, Trigger::Manual);
+}
+
+/// So many and no more.
+fn counted(count: i64) -> Count {
+    Count { count, more: false }
+}
+
+/// One tenant's log may be large, and a count of it must not keep a connection for long.
+#[tokio::test]
+async fn counting_what_could_be_recovered_ends_at_ten_thousand() {
+    let (database, sql) = migrated().await;
+    let (erp, acme, begin) = (webhook(&database, "acme", "ERP Sync").await, admin("acme"), now());
+    let record = failed(erp, "e0", begin);
+    database.record(&[record], domain::AutoPause::default()).await.unwrap();
+    let more = "INSERT INTO deliveries SELECT (json_populate_record(d, json_build_object('id', gen_random_uuid()))).*
+        FROM deliveries d, generate_series(1, 10000)";
+    assert_eq!(sql.execute(more, &[]).await.unwrap(), 10_000);
+    let (since, until) = (begin - 1.hour(), begin + 1.hour());
+    let many = Count { count: 10_000, more: true };
+    assert_eq!(database.recoverable(&acme.account, erp, since, until).await.unwrap(), many);
+    assert_eq!(many.to_string(), "more than 10000");
+    assert_eq!(database.recover(&acme, erp, since, until).await.unwrap(), Recovery::Accepted(many));
+    let mut marked = 0;
+    while let Some(step) = database.mark_recovered(rate()).await.unwrap() {
+        marked += step;
+    }
+    assert_eq!(marked, 10_001, "all of them are sent again");
 }
 
 #[tokio::test]
@@ -258,28 +344,31 @@ async fn a_recovery_sends_what_failed_within_its_time_with_a_fresh_ladder() {
     let records: Vec<_> =
         (0..2500).map(|n| failed(erp, &format!("e{n}"), begin + i64::from(n).milliseconds())).collect();
     for batch in records.chunks(500) {
-        database.record(batch, domain::AutoPause { after: 0 }).await.unwrap();
+        database
+            .record(batch, domain::AutoPause { after: 0, within: std::time::Duration::ZERO, suspended: false })
+            .await
+            .unwrap();
     }
     let (since, until) = (begin + 100.milliseconds(), begin + 2_400.milliseconds());
-    assert_eq!(database.recoverable(&acme.account, erp, since, until).await.unwrap(), 2_300);
-    assert_eq!(database.recoverable(&account("globex"), erp, since, until).await.unwrap(), 0);
+    assert_eq!(database.recoverable(&acme.account, erp, since, until).await.unwrap(), counted(2_300));
+    assert_eq!(database.recoverable(&account("globex"), erp, since, until).await.unwrap(), counted(0));
     assert_eq!(database.recover(&admin("globex"), erp, since, until).await.unwrap(), Recovery::NotFound);
-    assert_eq!(database.recover(&acme, erp, since, until).await.unwrap(), Recovery::Accepted(2_300));
+    assert_eq!(database.recover(&acme, erp, since, until).await.unwrap(), Recovery::Accepted(counted(2_300)));
     assert_eq!(database.recover(&acme, erp, since, until).await.unwrap(), Recovery::UnderWay);
     let mut marked = 0;
-    while let Some(step) = database.mark_recovered(pace()).await.unwrap() {
+    while let Some(step) = database.mark_recovered(rate()).await.unwrap() {
         marked += step;
     }
     assert_eq!((marked, database.finish_recoveries().await.unwrap()), (2_300, 0));
     assert_eq!(database.recovery_progress(&acme.account, erp).await.unwrap().unwrap().waiting, 2_300);
-    // The first of them succeeds: the release gets faster only then.
+    // The first of them succeeds: only then the release rate grows.
     sql.execute("UPDATE webhooks SET failed_attempts = 0", &[]).await.unwrap();
     let released = release_all(&database, &sql, erp).await;
     assert_eq!(released.len(), 2_300);
     assert!(released.iter().all(|it| (it.trigger, it.step, it.attempts) == (Trigger::Resume, 0, 4)));
     assert_eq!(database.finish_recoveries().await.unwrap(), 1);
     assert_eq!(database.recovery_progress(&acme.account, erp).await.unwrap(), None);
-    assert_eq!(database.recoverable(&acme.account, erp, begin, until + 1.hour()).await.unwrap(), 200);
+    assert_eq!(database.recoverable(&acme.account, erp, begin, until + 1.hour()).await.unwrap(), counted(200));
 }
 
 #[tokio::test]
@@ -294,4 +383,92 @@ async fn a_delivery_lost_on_its_way_to_a_sender_goes_back_to_the_relay() {
     sql.execute("UPDATE deliveries SET updated_at = now() - interval '11 minutes'", &[]).await.unwrap();
     assert_eq!(database.requeue_lost(ten_minutes, 10).await.unwrap(), 2);
     assert_eq!(release_all(&database, &sql, erp).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_retry_that_people_asked_for_stays_theirs_when_it_is_lost_on_its_way() {
+    let (database, sql) = migrated().await;
+    let erp = webhook(&database, "acme", "ERP Sync").await;
+    let by_hand = failed(erp, "by hand", now());
+    database.record(std::slice::from_ref(&by_hand), AUTO_PAUSE).await.unwrap();
+    hold(&database, erp, 1).await;
+    database.release_forgotten().await.unwrap();
+    assert!(matches!(database.retry_delivery(&admin("acme"), by_hand.delivery).await.unwrap(), Retry::Accepted(_)));
+    let triggers = |released: Vec<Released>| {
+        let mut triggers: Vec<_> = released.iter().map(|it| (it.event_id.clone(), it.trigger)).collect();
+        triggers.sort();
+        triggers
+    };
+    let first = triggers(release_all(&database, &sql, erp).await);
+    assert_eq!(first, [("by hand".to_owned(), Trigger::Manual), ("e0".to_owned(), Trigger::Resume)]);
+    for _ in 0..2 {
+        let long_ago = "UPDATE deliveries SET updated_at = now() - interval '1 day'";
+        sql.execute(long_ago, &[]).await.unwrap();
+        assert_eq!(database.requeue_lost(jiff::SignedDuration::from_mins(10), 10).await.unwrap(), 2);
+        assert_eq!(triggers(release_all(&database, &sql, erp).await), first);
+    }
+}
+
+/// A deferral of the delivery by 429, now; `deferred_for` as its job had it.
+fn deferred(record: &DeliveryRecord, deferred_for: Duration) -> DeliveryRecord {
+    let deferral = Deferral::new(DeferralCause::Throttled, Some(Duration::from_secs(1)));
+    let attempt =
+        AttemptRecord { next: Next::Deferred(deferral), deferred_for, ..attempt(Outcome::Http4xx, Some(429), now()) };
+    DeliveryRecord {
+        state: DeliveryState::Queued,
+        attempts: record.attempts + 1,
+        retry_in: None,
+        attempt: Some(attempt),
+        outbox: Some(OutboxEntry { trigger: Trigger::Resume, returned: false, deferral: Some(deferral) }),
+        ..record.clone()
+    }
+}
+
+#[tokio::test]
+async fn time_without_senders_or_relay_is_not_time_in_which_a_delivery_is_deferred() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let (database, sql) = migrated().await;
+    let erp = webhook(&database, "acme", "ERP Sync").await;
+    let release = async |late: &str| {
+        sql.execute("DELETE FROM release_signals", &[]).await.unwrap();
+        let due = format!("UPDATE releases SET next_at = now() - interval '{late}'");
+        sql.execute(&due, &[]).await.unwrap();
+        release_all(&database, &sql, erp).await.remove(0).deferred_for.as_secs() / 3600
+    };
+    let passed = async |hours: i32| {
+        let passed = "UPDATE deliveries SET deferred_since = deferred_since - make_interval(hours => $1)";
+        sql.execute(passed, &[&hours]).await.unwrap();
+    };
+    let first = deferred(&retrying(erp, "e", now()), Duration::ZERO);
+    database.record(std::slice::from_ref(&first), AUTO_PAUSE).await.unwrap();
+    passed(5).await;
+    assert_eq!(release("1 second").await, 5, "it waited, and the relay ran");
+
+    // Its job lay in the queue for 20 hours without a sender.
+    passed(20).await;
+    let second = deferred(&first, 5 * HOUR);
+    database.record(std::slice::from_ref(&second), AUTO_PAUSE).await.unwrap();
+    assert_eq!(release("1 second").await, 5);
+
+    // And in the outbox for 30 hours without a relay.
+    let third = deferred(&second, 5 * HOUR);
+    database.record(std::slice::from_ref(&third), AUTO_PAUSE).await.unwrap();
+    passed(30).await;
+    assert_eq!(release("30 hours").await, 0);
+}
+
+#[tokio::test]
+async fn an_account_has_as_many_turns_as_another_however_many_webhooks_it_has() {
+    let (database, sql) = migrated().await;
+    for number in 0..50 {
+        let busy = webhook(&database, "acme", &format!("busy {number}")).await;
+        let record = outbox(busy, &format!("e{number}"), now(), DeliveryState::Queued);
+        database.record(&[record], AUTO_PAUSE).await.unwrap();
+    }
+    sql.execute("UPDATE releases SET next_at = now() - interval '1 minute'", &[]).await.unwrap();
+    let other = webhook(&database, "beta", "one").await;
+    let record = DeliveryRecord { account: account("beta"), ..outbox(other, "e", now(), DeliveryState::Queued) };
+    database.record(&[record], AUTO_PAUSE).await.unwrap();
+    assert!(database.due_releases(2).await.unwrap().contains(&other));
+    assert_eq!(database.due_releases(100).await.unwrap().len(), 51);
 }

@@ -1,4 +1,4 @@
-//! Forgetting what is past, while everything else goes on.
+//! Retention, while deliveries are being written.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use domain::{DeliveryState, Trigger, WebhookId};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-use store::outcomes::{DeliveryRecord, SetAside};
+use store::outcomes::{DeliveryRecord, OutboxEntry};
 use store::{Database, Forgotten};
 use tokio_postgres::Client;
 
 use crate::fixture::{AUTO_PAUSE, account, connect, empty_database, migrated, now, open, retrying, webhook};
 
 const KEPT: u16 = 30;
-/// Whoever waits so long for a write was locked out.
+/// A longer write was blocked by a lock.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
 
 fn ago(days: i64) -> Timestamp {
@@ -51,13 +51,13 @@ async fn a_day_older_than_the_retention_goes_and_a_younger_one_stays() {
     let webhook = webhook(&database, "acme", "ERP Sync").await;
     let (old, young) = (logged(&database, webhook, 31).await, logged(&database, webhook, 29).await);
 
-    let forgotten = database.forget_past(now(), KEPT).await.unwrap();
+    let forgotten = database.forget_past(KEPT).await.unwrap();
     // The row is the attempt's count.
     assert_eq!(forgotten, Some(Forgotten { days: vec![day(31)], rows: 1 }));
     assert!(!is_logged(&database, &old).await && is_logged(&database, &young).await);
     assert_eq!((tables(&sql, 31).await, tables(&sql, 29).await), (0, 2));
     assert_eq!(database.partition_range().await.unwrap().unwrap().0, day(29));
-    assert_eq!(database.forget_past(now(), KEPT).await.unwrap(), Some(Forgotten::default()));
+    assert_eq!(database.forget_past(KEPT).await.unwrap(), Some(Forgotten::default()));
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn looking_changes_nothing() {
     let records = [logged(&database, webhook, 40).await, logged(&database, webhook, 31).await];
     logged(&database, webhook, 29).await;
 
-    assert_eq!(database.past_days(now(), KEPT).await.unwrap(), [day(40), day(31)]);
+    assert_eq!(database.past_days(KEPT).await.unwrap(), [day(40), day(31)]);
     for record in &records {
         assert!(is_logged(&database, record).await);
     }
@@ -84,17 +84,17 @@ async fn one_place_at_a_time() {
         logged(&database, webhook, days_ago).await;
     }
     let places: Vec<_> = (0..4).map(|_| open(&url, 1)).collect();
-    let all = futures_util::future::join_all(places.iter().map(|place| place.forget_past(now(), KEPT))).await;
+    let all = futures_util::future::join_all(places.iter().map(|place| place.forget_past(KEPT))).await;
     let mut days: Vec<Date> = all.into_iter().filter_map(Result::unwrap).flat_map(|forgotten| forgotten.days).collect();
     days.sort();
     assert_eq!(days, [day(35), day(34), day(33), day(32), day(31)]);
 
     let other = connect(&url).await;
     other.batch_execute("SELECT pg_advisory_lock(hashtext('easycrm webhooks retention'))").await.unwrap();
-    assert_eq!(database.forget_past(now(), KEPT).await.unwrap(), None);
+    assert_eq!(database.forget_past(KEPT).await.unwrap(), None);
 }
 
-/// Writes into the log until told to stop; returns how often.
+/// Writes into the log until stopped; returns how often.
 async fn write(database: &Database, webhook: WebhookId, stop: &AtomicBool) -> usize {
     let mut written = 0;
     while !stop.load(Ordering::Relaxed) {
@@ -106,11 +106,11 @@ async fn write(database: &Database, webhook: WebhookId, stop: &AtomicBool) -> us
     written
 }
 
-/// Forgets, and writes all the while.
+/// Applies the retention while writing.
 async fn forget_while_writing(database: &Database, webhook: WebhookId) -> Result<Option<Forgotten>, store::StoreError> {
     let stop = AtomicBool::new(false);
     let forget = async {
-        let forgotten = database.forget_past(now(), KEPT).await;
+        let forgotten = database.forget_past(KEPT).await;
         stop.store(true, Ordering::Relaxed);
         forgotten
     };
@@ -134,7 +134,7 @@ async fn writes_go_on_while_somebody_reads_the_log_for_long_and_the_interrupted_
         assert!(error.is_unavailable(), "{error:?}");
         assert_eq!(count(&sql, "pg_inherits WHERE inhdetachpending").await, 1);
     }
-    // Invisible already, and nothing but that day.
+    // Only that day is invisible already.
     assert!(!is_logged(&database, &old[0]).await && is_logged(&database, &old[1]).await);
     assert_eq!(tables(&sql, 32).await, 2);
 
@@ -168,7 +168,7 @@ async fn a_day_that_somebody_detached_to_keep_is_kept() {
     logged(&database, webhook, 31).await;
     let suffix = day(31).strftime("%Y%m%d");
     sql.batch_execute(&format!("ALTER TABLE deliveries DETACH PARTITION deliveries_{suffix}")).await.unwrap();
-    database.forget_past(now(), KEPT).await.unwrap().unwrap();
+    database.forget_past(KEPT).await.unwrap().unwrap();
     assert_eq!(count(&sql, &format!("deliveries_{suffix}")).await, 1);
 }
 
@@ -181,19 +181,19 @@ async fn what_is_held_goes_with_its_day() {
             state: DeliveryState::Held,
             attempts: 0,
             step: 0,
-            next_attempt_at: None,
+            retry_in: None,
             attempt: None,
-            set_aside: Some(SetAside { trigger: Trigger::Resume, returned: false }),
+            outbox: Some(OutboxEntry { trigger: Trigger::Resume, returned: false, deferral: None }),
             ..retrying(webhook, &format!("{days_ago} days"), ago(days_ago))
         };
         database.record(&[held], AUTO_PAUSE).await.unwrap();
     }
-    let forgotten = database.forget_past(now(), KEPT).await.unwrap().unwrap();
+    let forgotten = database.forget_past(KEPT).await.unwrap().unwrap();
     assert_eq!(forgotten, Forgotten { days: vec![day(31)], rows: 1 });
     assert_eq!(database.webhook(&account("acme"), webhook).await.unwrap().unwrap().held, 2);
 }
 
-/// Two rows of each small table: one past, one not.
+/// Two rows of each small table: one expired, one not.
 const SMALL: &str = "
     INSERT INTO notifications (id, account, webhook_id, kind, message, created_at)
         SELECT gen_random_uuid(), 'acme', gen_random_uuid(), 'webhook.failing', 'm', at FROM ages;
@@ -201,9 +201,7 @@ const SMALL: &str = "
     INSERT INTO recoveries (id, account, webhook_id, since, until, found, reached_at, finished_at)
         SELECT gen_random_uuid(), 'acme', gen_random_uuid(), at, at, 0, at, at FROM ages;
     INSERT INTO recoveries (id, account, webhook_id, since, until, found, reached_at, requested_at)
-        SELECT gen_random_uuid(), 'acme', gen_random_uuid(), at, at, 0, at, at FROM ages;
-    INSERT INTO audit_entries (id, at, account, webhook_id, token_id, action)
-        SELECT gen_random_uuid(), at, 'acme', gen_random_uuid(), gen_random_uuid(), 'edited' FROM ages";
+        SELECT gen_random_uuid(), 'acme', gen_random_uuid(), at, at, 0, at, at FROM ages";
 
 #[tokio::test]
 async fn past_rows_of_small_tables_go() {
@@ -214,10 +212,9 @@ async fn past_rows_of_small_tables_go() {
     .await
     .unwrap();
     sql.batch_execute(SMALL).await.unwrap();
-    sql.batch_execute("DELETE FROM audit_entries").await.unwrap_err();
 
-    assert_eq!(database.forget_past(now(), KEPT).await.unwrap().unwrap().rows, 4);
-    for (table, left) in [("notifications", 1), ("attempt_counts", 1), ("recoveries", 3), ("audit_entries", 1)] {
+    assert_eq!(database.forget_past(KEPT).await.unwrap().unwrap().rows, 3);
+    for (table, left) in [("notifications", 1), ("attempt_counts", 1), ("recoveries", 3)] {
         assert_eq!(count(&sql, table).await, left, "{table}");
     }
 }

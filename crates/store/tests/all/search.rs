@@ -1,4 +1,4 @@
-//! The list of webhooks, narrowed down.
+//! The filtered list of webhooks.
 
 use domain::{EventType, WebhookStatus};
 use store::webhooks::WebhookFilter;
@@ -40,11 +40,16 @@ async fn texts_and_types_narrow_the_list_of_one_account() {
         let found = database.find_webhooks(&account("acme"), &filter, 100).await.unwrap();
         found.into_iter().map(|webhook| webhook.name).collect()
     };
-    let text = |text: &str| WebhookFilter { text: Some(text.to_owned()), ..WebhookFilter::default() };
+    let text = |text: &str| WebhookFilter { text: Some(text.to_owned()), whole_url: true, ..WebhookFilter::default() };
     assert_eq!(names(text("erp s")).await, ["ERP Sync"]);
     assert_eq!(names(text("%")).await, ["50% of _all_"]);
     assert_eq!(names(text("ünï")).await, ["Ünïcode"]);
     assert_eq!(names(text("ERP.example.com/HOOK")).await.len(), 3);
+    let by_viewer = |text: &str| WebhookFilter { text: Some(text.to_owned()), ..WebhookFilter::default() };
+    assert_eq!(names(by_viewer("ERP.example")).await.len(), 3, "the host is no secret");
+    for hidden in ["hook", "/hook", "example.com/h"] {
+        assert!(names(by_viewer(hidden)).await.is_empty(), "{hidden}");
+    }
     let of_type = |name| WebhookFilter { event_type: EventType::parse(name), ..WebhookFilter::default() };
     assert_eq!(names(of_type("deal.won")).await.len(), 3);
     assert_eq!(names(of_type("deal.lost")).await, Vec::<String>::new());

@@ -1,8 +1,9 @@
 //! Secrets at rest.
 
 use domain::SigningSecret;
-use store::StoreError;
+use rustls::RootCertStore;
 use store::webhooks::NewWebhook;
+use store::{Database, Rekeyed, SecretKey, SecretKeys, StoreError};
 
 use crate::fixture::{account, admin, empty_database, migrated, new_webhook, open};
 
@@ -39,6 +40,71 @@ async fn a_secret_works_in_its_own_row_only() {
         assert!(matches!(database.current_secret(&acme, id).await, Err(StoreError::Secret)));
         assert!(matches!(database.target(id).await, Err(StoreError::Secret)));
     }
+}
+
+/// Another tenant's secret, moved to the attacker's webhook with write access to the database.
+#[tokio::test]
+async fn a_row_moved_to_another_webhook_or_account_does_not_decrypt() {
+    let (database, sql) = migrated().await;
+    let theirs = database.create_webhook(&admin("globex"), &new_webhook("Theirs"), 1).await.unwrap().unwrap().id;
+    let mine = database.create_webhook(&admin("acme"), &new_webhook("Mine"), 1).await.unwrap().unwrap().id;
+    sql.execute("DELETE FROM webhook_secrets WHERE webhook_id = $1", &[&mine.0]).await.unwrap();
+    let moved = sql.execute("UPDATE webhook_secrets SET webhook_id = $1", &[&mine.0]).await.unwrap();
+    assert_eq!(moved, 1);
+    assert!(matches!(database.current_secret(&account("acme"), mine).await, Err(StoreError::Secret)));
+
+    sql.execute("UPDATE webhook_secrets SET webhook_id = $1", &[&theirs.0]).await.unwrap();
+    assert!(database.current_secret(&account("globex"), theirs).await.unwrap().is_some(), "back where it belongs");
+    sql.execute("UPDATE webhooks SET account = 'acme' WHERE id = $1", &[&theirs.0]).await.unwrap();
+    assert!(matches!(database.current_secret(&account("acme"), theirs).await, Err(StoreError::Secret)));
+    assert!(matches!(database.target(theirs).await, Err(StoreError::Secret)));
+}
+
+/// The store with the first of these keys as the current one, and the others as former ones.
+fn with_keys(url: &str, keys: &[u8]) -> Database {
+    let mut keys = keys.iter().map(|key| SecretKey::new(&[*key; 32]));
+    let keys = SecretKeys::new(keys.next().unwrap(), keys.collect());
+    Database::new(&url.parse().unwrap(), 4, RootCertStore::empty(), keys)
+}
+
+#[tokio::test]
+async fn a_key_is_retired_by_encrypting_its_secrets_again_while_everything_runs() {
+    let url = empty_database().await;
+    let before = with_keys(&url, &[1, 2]);
+    before.migrate().await.unwrap();
+    let mut ids = Vec::new();
+    for number in 0..450 {
+        let id = before.create_webhook(&admin("acme"), &new_webhook("ERP Sync"), 1_000).await.unwrap().unwrap().id;
+        let expected = before.target(id).await.unwrap().unwrap().secrets[0].expose().to_owned();
+        // A few of them sign with a replaced secret, too.
+        if number % 100 == 0 {
+            before.rotate_secret(&admin("acme"), id, &SigningSecret::generate()).await.unwrap().unwrap();
+        }
+        ids.push((id, expected));
+    }
+    let after = with_keys(&url, &[2, 1]);
+    let running = tokio::spawn({
+        let (before, ids) = (before.clone(), ids.clone());
+        async move {
+            for (id, expected) in ids {
+                let target = before.target(id).await.unwrap().unwrap();
+                assert!(target.secrets.iter().any(|secret| secret.expose() == expected));
+            }
+        }
+    });
+    assert_eq!(after.rekey_secrets().await.unwrap(), Rekeyed { changed: 455, current: 0, unreadable: 0 });
+    running.await.unwrap();
+    assert_eq!(after.rekey_secrets().await.unwrap(), Rekeyed { changed: 0, current: 455, unreadable: 0 });
+
+    let alone = with_keys(&url, &[2]);
+    assert!(alone.has_all_keys().await.unwrap(), "it starts without the former key");
+    for (id, expected) in &ids {
+        let target = alone.target(*id).await.unwrap().unwrap();
+        assert!(target.secrets.iter().any(|secret| secret.expose() == *expected));
+    }
+    assert!(!with_keys(&url, &[1]).has_all_keys().await.unwrap(), "and the former key opens nothing any more");
+    let without = with_keys(&url, &[3]).rekey_secrets().await.unwrap();
+    assert_eq!(without, Rekeyed { changed: 0, current: 0, unreadable: 455 });
 }
 
 #[tokio::test]

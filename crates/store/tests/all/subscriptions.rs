@@ -1,4 +1,4 @@
-//! What fanout and senders read.
+//! Webhooks as fanout and senders read them.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The Test button: forms that wait for a sender, and tests in the log.
+//! Test deliveries: forms that wait for a sender, and entries in the log.
 
 use bytes::Bytes;
 use domain::{DeliveryState, EventType, Outcome, SigningSecret, Trigger, WebhookId};
@@ -95,7 +95,7 @@ async fn a_waiting_secret_is_encrypted_for_its_own_row() {
     for id in [own, other] {
         assert!(matches!(database.take_test_request(&account("acme"), id).await, Err(StoreError::Secret)));
     }
-    // One that waits while the key is replaced keeps nobody from starting.
+    // A form that waits while the key is replaced must not prevent a start.
     add(&database, &third).await;
     assert!(open(&database_url, 2).has_all_keys().await.unwrap());
 }
@@ -136,7 +136,7 @@ async fn tests_are_in_the_log_and_count_for_nothing() {
         assert_eq!(rows, 0, "{table}");
     }
     let (begin, end) = (Timestamp::UNIX_EPOCH, last.at.checked_add(SignedDuration::from_secs(1)).unwrap());
-    assert_eq!(database.recoverable(&acme, id, begin, end).await.unwrap(), 0);
+    assert_eq!(database.recoverable(&acme, id, begin, end).await.unwrap().count, 0);
     assert!(matches!(database.retry_delivery(&admin("acme"), last.delivery).await.unwrap(), Retry::NotFailed));
     assert_eq!(database.deliveries(&acme, id, &Filter::default(), 100).await.unwrap().len(), 12);
     let detail = database.delivery(&acme, last.delivery).await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! Adding, listing, editing and deleting webhooks.
+//! Creating, listing, editing and deleting webhooks.
 
 use domain::{EventType, EventTypeSet, WebhookStatus};
 use store::webhooks::{Edit, EditOutcome};

@@ -23,7 +23,7 @@ struct Arguments {
 enum Command {
     /// Install the servers' packages where they are missing
     Install {
-        /// And what tests in a browser need
+        /// And what tests need beside: a browser, a pooler, a clock that is wrong
         #[arg(long)]
         browser: bool,
     },
@@ -72,7 +72,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 fn install(browser: bool) -> Result<(), ServerError> {
     let tell = |said: &str| println!("{said}");
     stack::install::install(tell)?;
-    if browser { stack::install::install_browser(tell) } else { Ok(()) }
+    if browser {
+        stack::install::install_tools(tell)?;
+        stack::install::install_browser(tell)?;
+    }
+    Ok(())
 }
 
 impl Which {

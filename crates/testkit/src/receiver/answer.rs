@@ -1,4 +1,4 @@
-//! What the receiver does with one request.
+//! The receiver's response to one request.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::gzip_bomb::gzip_bomb;
 
-/// What the receiver does with one request. Start from one of the constructors, then refine.
+/// The receiver's response to one request. Start from one of the constructors, then refine.
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub(super) reply: Reply,
@@ -15,7 +15,7 @@ pub struct Answer {
     pub(super) ending: Ending,
 }
 
-/// What is said.
+/// The content of the response.
 #[derive(Debug, Clone)]
 pub(super) enum Reply {
     /// Nothing at all.
@@ -28,7 +28,7 @@ pub(super) enum Reply {
     Endless,
 }
 
-/// How fast a response is said.
+/// How fast a response is sent.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Pace {
     /// At once.

@@ -10,10 +10,10 @@ use rustls::{RootCertStore, ServerConfig};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use super::{Receiver, Recording, Shared};
+use super::shared::{Recording, Shared};
 use crate::certificates::{ServerIdentity, TestCa};
 
-/// What is fixed when a [`Receiver`] starts.
+/// What is fixed when a [`Receiver`](super::Receiver) starts.
 #[derive(Debug)]
 pub struct ReceiverBuilder {
     address: SocketAddr,
@@ -57,7 +57,7 @@ impl ReceiverBuilder {
         self
     }
 
-    /// Closes a connection politely, as servers do, when no request came over it for so long. Never, unless set.
+    /// Closes a connection gracefully, as servers do, when it was idle for this long. Never, unless set.
     #[must_use]
     pub fn keep_alive(mut self, longest: Duration) -> Self {
         self.keep_alive = longest;
@@ -71,17 +71,13 @@ impl ReceiverBuilder {
         self
     }
 
-    /// Starts the receiver; it answers 200 to everything until told otherwise.
-    ///
-    /// # Errors
-    /// When the address cannot be bound or the certificate is unusable.
-    pub async fn start(self) -> anyhow::Result<Receiver> {
+    /// The socket, its address, and what the connections will share.
+    pub(super) async fn prepare(self) -> anyhow::Result<(TcpListener, SocketAddr, Shared)> {
         let listener =
             TcpListener::bind(self.address).await.with_context(|| format!("cannot listen on {}", self.address))?;
         let address = listener.local_addr()?;
         let (keep_alive, recording) = (self.keep_alive, self.recording);
-        let shared = Shared::new(self.acceptor()?, keep_alive, recording);
-        Ok(Receiver::run(listener, address, shared))
+        Ok((listener, address, Shared::new(self.acceptor()?, keep_alive, recording)))
     }
 
     fn acceptor(self) -> anyhow::Result<TlsAcceptor> {

@@ -6,16 +6,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use rustls::HandshakeKind;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
 use super::answer::Ending;
+use super::lock::lock;
+use super::received::ReceivedRequest;
 use super::request_reader::{Head, RequestReader};
-use super::{OnConnect, ReceivedRequest, Recording, Shared, lock};
+use super::shared::{OnConnect, Recording, Shared};
 
-/// Serves one connection as the receiver is told to at this moment.
+/// Serves one connection by the receiver's current settings.
 pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, number: usize) {
     let _open = OpenGuard::new(&shared.open);
     let on_connect = lock(&shared.on_connect).clone();
@@ -37,6 +40,9 @@ async fn say(mut stream: TcpStream, bytes: &[u8]) -> io::Result<()> {
 async fn serve_requests(shared: &Shared, stream: TcpStream, number: usize) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut stream = shared.tls.accept(stream).await?;
+    if stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed) {
+        shared.resumed.fetch_add(1, Ordering::AcqRel);
+    }
     let mut reader = RequestReader::new(shared.recording == Recording::Full);
     while let Ok(head) = timeout(shared.keep_alive, reader.head(&mut stream)).await {
         let Some(head) = head? else { break };

@@ -1,4 +1,4 @@
-//! What the receiver remembers.
+//! The receiver's record of requests.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use http::{HeaderMap, Method};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::lock;
+use super::lock::lock;
 
 /// One request as it arrived.
 #[derive(Debug, Clone)]

@@ -19,7 +19,7 @@ pub(super) struct Head {
     pub(super) body_length: usize,
 }
 
-/// What was read from a connection and not yet used.
+/// Bytes read from a connection and not yet used.
 pub(super) struct RequestReader {
     buffer: BytesMut,
     wants_headers: bool,

@@ -39,7 +39,7 @@ impl SilentPort {
         Ok(Self { address, _listener: listener, _waiting: waiting })
     }
 
-    /// Where nobody answers.
+    /// A port without a responding server.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

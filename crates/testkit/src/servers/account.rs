@@ -27,13 +27,13 @@ pub(super) enum Account {
 }
 
 impl Account {
-    /// The caller, unless that is root.
-    pub(super) fn unprivileged() -> Result<Self, ServerError> {
+    /// The caller, unless that is root; then a user of the system below `root`.
+    pub(super) fn unprivileged(root: &Path) -> Result<Self, ServerError> {
         if !is_root() {
             return Ok(Self::Caller);
         }
-        let passwd = Path::new("/etc/passwd");
-        let entries = fs::read_to_string(passwd).at(passwd)?;
+        let passwd = root.join("etc/passwd");
+        let entries = fs::read_to_string(&passwd).at(&passwd)?;
         ["postgres", "nobody"].iter().find_map(|name| find_user(&entries, name)).ok_or(ServerError::Program {
             program: "PostgreSQL".into(),
             detail: "it does not run as root, and there is neither a user postgres nor nobody".into(),
@@ -51,7 +51,7 @@ impl Account {
                 setpriv
             }
         };
-        command.env_clear().env("PATH", super::packages::SYSTEM_PATH).env("LC_ALL", "C.UTF-8");
+        command.env_clear().env("PATH", super::system::SYSTEM_PATH).env("LC_ALL", "C.UTF-8");
         command
     }
 

@@ -14,6 +14,11 @@ pub(super) async fn connect(url: &str) -> Result<Client, ServerError> {
     Ok(client)
 }
 
+/// Runs statements without parameters in a database.
+pub(crate) async fn execute(url: &str, statements: &str) -> Result<(), ServerError> {
+    Ok(connect(url).await?.batch_execute(statements).await?)
+}
+
 /// Creates an empty database of a fresh name on the server of `url` and returns its URL.
 pub(crate) async fn create_database(url: &str) -> Result<String, ServerError> {
     let name = format!("test_{}", Uuid::now_v7().simple());

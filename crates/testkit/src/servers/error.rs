@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::packages::INSTALL_COMMAND;
+use super::system::{BROWSER_PACKAGES, INSTALL_COMMAND};
 use crate::http::HttpError;
 use crate::wait::TimedOut;
 
-/// Why a private server could not be started, asked or stopped.
+/// Why a private server could not be started, queried or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// A file or directory of the server could not be used.
@@ -19,16 +19,37 @@ pub enum ServerError {
         source: std::io::Error,
     },
     /// The server's programs are nowhere on this machine.
-    #[error("{what} is not installed; `make dev` installs it, or ask an administrator to run: {INSTALL_COMMAND}")]
+    #[error(
+        "{what} is not installed; `make dev` or `make test` installs it, or ask an administrator to run: {INSTALL_COMMAND}"
+    )]
     NotInstalled {
         /// `PostgreSQL` or `RabbitMQ`.
         what: &'static str,
+    },
+    /// The tree that the servers shall come from cannot be used.
+    #[error(
+        "the servers of {} cannot be used: {reason} (tests/newer-servers makes such a tree, as root)",
+        directory.display()
+    )]
+    Tree {
+        /// The tree.
+        directory: PathBuf,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// The tree lacks a server.
+    #[error("there is no {what} in {}; tests/newer-servers makes a tree that has it", directory.display())]
+    NotInTree {
+        /// `PostgreSQL` or `RabbitMQ`.
+        what: &'static str,
+        /// The tree.
+        directory: PathBuf,
     },
     /// The browser, or one of its fonts, is nowhere on this machine.
     #[error(
         "the browser of the tests is not installed; `make test` installs it, or ask an administrator to run: apt-get \
          install -y --no-install-recommends {} (on Ubuntu: Google Chrome and the fonts)",
-        super::packages::BROWSER_PACKAGES.join(" ")
+        BROWSER_PACKAGES.join(" ")
     )]
     NoBrowser,
     /// A program of the server could not be run, or failed.
@@ -78,6 +99,14 @@ pub enum ServerError {
         status: u16,
         /// The answer's body.
         body: String,
+    },
+    /// The nodes of a cluster are not all as they should be.
+    #[error("waited in vain for {what}: {lacking}")]
+    Cluster {
+        /// What they should be.
+        what: &'static str,
+        /// What is lacking.
+        lacking: String,
     },
     /// A condition did not come true in time.
     #[error(transparent)]

@@ -141,13 +141,23 @@ impl Instance {
 
     /// Sends SIGTERM to the program that this process started and waits for its end.
     pub(crate) async fn terminate(&mut self, within: Duration) -> Result<ExitStatus, ServerError> {
-        // A child that has ended keeps its number until it is waited for, so this reaches nobody else.
+        // A finished child keeps its process id until it is awaited, so this cannot reach another process.
         if let Some(pid) = self.pid().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)) {
             let _ = kill_process(pid, Signal::TERM);
         }
         let ended = wait::until_some(within, format!("{} to end", self.name), async || self.exit_status()).await?;
         self.kill_nine()?;
         Ok(ended)
+    }
+
+    /// SIGSTOP to every process of it: it neither answers nor ends, and its connections stay open.
+    pub fn freeze(&self) {
+        self.family.freeze();
+    }
+
+    /// SIGCONT, after [`freeze`](Self::freeze).
+    pub fn thaw(&self) {
+        self.family.thaw();
     }
 
     /// SIGKILL to every process of it, wherever it was forked to; returns when none is left.
@@ -173,7 +183,7 @@ impl Drop for Instance {
         if !self.lifetime.ends_with_owner() {
             return;
         }
-        // Nobody is left to report to; the guard and `make stop` remain as second and third try.
+        // There is no way to report it; the guard and `make stop` remain as second and third attempt.
         let killed = self.kill_nine();
         if killed.is_ok() && self.lifetime == Lifetime::Temporary {
             let _ = storage::remove(&self.directory);

@@ -12,7 +12,7 @@ use super::process::Family;
 /// A shell script, because it must outlive the test process that started it and no binary is sure to be built then.
 const GUARD: &str = include_str!("guard.sh");
 
-/// When a private server ends, if nobody stops it before.
+/// When a private server ends, unless it is stopped before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lifetime {
     /// Never: it stands until `make stop`.
@@ -106,7 +106,7 @@ mod tests {
 
         let user = Lease::hold(&lease).unwrap();
         drop(starter);
-        // The guard cannot have the lock while somebody uses the server, however long that takes.
+        // The guard cannot take the lock while the server is in use, however long that lasts.
         assert!(open_lock(&lease).unwrap().try_lock().is_err());
         assert!(family.is_alive());
 

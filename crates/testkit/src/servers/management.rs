@@ -2,25 +2,32 @@
 //!
 //! `rabbitmqctl` could do the same, for one or two seconds of computing per call.
 
+use std::time::Duration;
+
+use http::Method;
 use lapin::uri::AMQPUri;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use url::Url;
-use uuid::Uuid;
 
-use super::{ServerError, Vhost};
+use super::ServerError;
 use crate::http::{Client, Response};
 
-/// A broker's management interface, and its AMQP address.
+/// How long a node of several may take; then the next one is asked.
+pub(super) const NEXT_NODE_AFTER: Duration = Duration::from_secs(5);
+
+/// A broker's management interface, and its AMQP address; of a cluster those of all its nodes.
 #[derive(Clone)]
 pub(crate) struct Management {
-    client: Client,
-    user: String,
-    amqp: Url,
+    /// Whichever answers first is believed.
+    clients: Vec<Client>,
+    pub(super) user: String,
+    pub(super) amqp: Vec<Url>,
 }
 
 impl std::fmt::Debug for Management {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_tuple("Management").field(&self.client.base()).finish()
+        formatter.debug_list().entries(self.clients.iter().map(Client::base)).finish()
     }
 }
 
@@ -34,7 +41,18 @@ impl Management {
         // They are those of the AMQP URL; the client takes none in its address.
         let _ = (management.set_username(""), management.set_password(None));
         let client = Client::new(management).with_basic(&userinfo.username, &userinfo.password);
-        Ok(Self { client, user: userinfo.username, amqp })
+        Ok(Self { clients: vec![client], user: userinfo.username, amqp: vec![amqp] })
+    }
+
+    /// The interfaces of the nodes of one cluster, as one that works while any node does.
+    pub(super) fn of_cluster(nodes: impl IntoIterator<Item = Self>) -> Self {
+        let (mut clients, mut amqp, mut user) = (Vec::new(), Vec::new(), String::new());
+        for node in nodes {
+            clients.extend(node.clients);
+            amqp.extend(node.amqp);
+            user = node.user;
+        }
+        Self { clients, user, amqp }
     }
 
     /// The name of the node that answers.
@@ -52,31 +70,47 @@ impl Management {
         }
     }
 
-    /// Creates a virtual host of a fresh name, which the broker's user may use in full.
-    pub(crate) async fn create_vhost(&self) -> Result<Vhost, ServerError> {
-        let name = format!("test-{}", Uuid::now_v7().simple());
-        self.put(&format!("/api/vhosts/{name}"), &json!({})).await?;
-        let everything = json!({"configure": ".*", "write": ".*", "read": ".*"});
-        self.put(&format!("/api/permissions/{name}/{}", encode(&self.user)), &everything).await?;
-        let mut url = self.amqp.clone();
-        url.set_path(&name);
-        Ok(Vhost::new(self.clone(), name, url.into()))
+    /// Creates a user, or changes it, who may do this in a virtual host: regular expressions of names for configure, write
+    /// and read.
+    pub(super) async fn permit(
+        &self,
+        vhost: &str,
+        user: &str,
+        password: &str,
+        [configure, write, read]: [&str; 3],
+    ) -> Result<(), ServerError> {
+        self.put(&format!("/api/users/{user}"), &json!({"password": password, "tags": ""})).await?;
+        let permissions = json!({"configure": configure, "write": write, "read": read});
+        self.put(&format!("/api/permissions/{vhost}/{user}"), &permissions).await
     }
 
     pub(super) async fn get(&self, path: &str) -> Result<Value, ServerError> {
-        let answer = self.client.get(path).await?;
-        let answer = succeeded(&format!("GET {path}"), answer)?;
+        let answer = self.ask(Method::GET, path, None).await?;
         answer.json().map_err(|_| refused(&format!("GET {path}"), &answer))
     }
 
     pub(super) async fn delete(&self, path: &str) -> Result<(), ServerError> {
-        let answer = self.client.delete(path).await?;
-        succeeded(&format!("DELETE {path}"), answer).map(drop)
+        self.ask(Method::DELETE, path, None).await.map(drop)
     }
 
-    async fn put(&self, path: &str, body: &Value) -> Result<(), ServerError> {
-        let answer = self.client.put(path, body).await?;
-        succeeded(&format!("PUT {path}"), answer).map(drop)
+    pub(super) async fn post(&self, path: &str) -> Result<(), ServerError> {
+        self.ask(Method::POST, path, Some(&json!({}))).await.map(drop)
+    }
+
+    pub(super) async fn put(&self, path: &str, body: &Value) -> Result<(), ServerError> {
+        self.ask(Method::PUT, path, Some(body)).await.map(drop)
+    }
+
+    /// Asks one node after the other until one answers.
+    async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Response, ServerError> {
+        let request = format!("{method} {path}");
+        let (last, others) = self.clients.split_last().expect("a broker has a node");
+        for node in others {
+            if let Ok(Ok(answer)) = timeout(NEXT_NODE_AFTER, node.call(method.clone(), path, body)).await {
+                return succeeded(&request, answer);
+            }
+        }
+        succeeded(&request, last.call(method, path, body).await?)
     }
 }
 

@@ -1,4 +1,5 @@
-//! Finds the programs of servers and browser: installed by the system's packages, or unpacked below `.dev/packages/`.
+//! Finds the programs of servers and browser: installed by the system's packages, unpacked below `.dev/packages/`, or in a
+//! tree that the environment names.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -7,11 +8,14 @@ use std::process::Command;
 
 use super::ServerError;
 use super::account::Account;
+use super::system::SYSTEM_PATH;
+use super::tree::Tree;
 
-/// The Debian packages the servers come from.
-pub(crate) const APT_PACKAGES: [&str; 2] = ["postgresql", "rabbitmq-server"];
-/// The Debian packages that tests in a browser need: a browser, and the fonts of the pages.
-pub(crate) const BROWSER_PACKAGES: [&str; 3] = ["chromium-headless-shell", "fonts-inter", "fonts-dejavu-core"];
+/// The Debian packages that some tests need beside the servers: a pooler to stand before the database, and a clock that is
+/// wrong.
+pub(crate) const TOOL_PACKAGES: [&str; 2] = ["pgbouncer", "faketime"];
+/// Where the library of the second is, below `/usr/lib/<architecture>`.
+const FAKETIME: &str = "faketime/libfaketimeMT.so.1";
 /// What can be used as the browser: the first one is Chromium without anything of a desktop. The last is for Ubuntu, where
 /// Chromium is no package.
 const BROWSERS: [(&str, &str); 3] = [
@@ -19,12 +23,8 @@ const BROWSERS: [(&str, &str); 3] = [
     ("usr/lib/chromium", "chromium"),
     ("opt/google/chrome", "chrome"),
 ];
-/// What the fonts' packages bring, below a directory of fonts.
+/// The font files of the packages, below a directory of fonts.
 const FONTS: [&str; 2] = ["opentype/inter", "truetype/dejavu/DejaVuSansMono.ttf"];
-/// What an administrator would run; names [`APT_PACKAGES`].
-pub(super) const INSTALL_COMMAND: &str = "apt-get install -y --no-install-recommends postgresql rabbitmq-server";
-/// Where programs of the system are; a server's environment has nothing else from its caller.
-pub(super) const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The programs of one server, or of the browser.
 #[derive(Debug, Clone)]
@@ -32,19 +32,33 @@ pub(crate) struct Programs {
     /// `/`, or the tree that packages were unpacked to.
     root: PathBuf,
     directory: PathBuf,
+    /// The tree that is their root directory, unless that is this machine's own.
+    tree: Option<Tree>,
 }
 
 impl Programs {
-    /// The system's PostgreSQL, or failing that the unpacked one.
+    /// The PostgreSQL of the tree that is named, else the system's, or failing that the unpacked one.
     pub(crate) fn postgres() -> Result<Self, ServerError> {
-        Self::find(newest_postgres).ok_or(ServerError::NotInstalled { what: "PostgreSQL" })
+        Self::find("PostgreSQL", newest_postgres)
     }
 
-    /// The system's RabbitMQ, or failing that the unpacked one.
+    /// The RabbitMQ of the tree that is named, else the system's, or failing that the unpacked one.
     pub(crate) fn rabbit() -> Result<Self, ServerError> {
         // Not /usr/sbin/rabbitmq-server: that is a wrapper which switches to the system's own node.
-        let rabbit = |root: &Path| Some(root.join("usr/lib/rabbitmq/bin")).filter(|at| at.join("rabbitmqctl").exists());
-        Self::find(rabbit).ok_or(ServerError::NotInstalled { what: "RabbitMQ" })
+        Self::find("RabbitMQ", |root| {
+            Some(root.join("usr/lib/rabbitmq/bin")).filter(|at| at.join("rabbitmqctl").exists())
+        })
+    }
+
+    /// Erlang's port mapper, `epmd`, of the same place.
+    pub(super) fn port_mapper() -> Result<Self, ServerError> {
+        Self::find("RabbitMQ", |root| Some(root.join("usr/bin")).filter(|at| at.join("epmd").exists()))
+    }
+
+    /// The system's PgBouncer, or failing that the unpacked one.
+    pub(crate) fn pgbouncer() -> Result<Self, ServerError> {
+        let below = |root: &Path| Some(root.join("usr/sbin")).filter(|at| at.join("pgbouncer").exists());
+        Self::find_in(&unpacked_tools_directory(), below).ok_or(ServerError::NotInstalled { what: "PgBouncer" })
     }
 
     /// The system's browser, or failing that the unpacked one; and the program's name.
@@ -58,16 +72,30 @@ impl Programs {
         found.filter(|_| has_fonts).ok_or(ServerError::NoBrowser)
     }
 
-    fn find(directory_below: impl Fn(&Path) -> Option<PathBuf>) -> Option<Self> {
-        Self::find_in(&unpacked_directory(), directory_below)
+    fn find(what: &'static str, directory_below: impl Fn(&Path) -> Option<PathBuf>) -> Result<Self, ServerError> {
+        let Some(tree) = Tree::named()? else {
+            return Self::find_in(&unpacked_directory(), directory_below).ok_or(ServerError::NotInstalled { what });
+        };
+        let lacking = || ServerError::NotInTree { what, directory: tree.directory().to_owned() };
+        let directory = directory_below(tree.directory()).ok_or_else(lacking)?;
+        Ok(Self { root: tree.directory().to_owned(), directory, tree: Some(tree) })
     }
 
     fn find_in(unpacked: &Path, directory_below: impl Fn(&Path) -> Option<PathBuf>) -> Option<Self> {
-        roots(unpacked).find_map(|root| Some(Self { directory: directory_below(&root)?, root }))
+        roots(unpacked).find_map(|root| Some(Self { directory: directory_below(&root)?, root, tree: None }))
+    }
+
+    /// Who runs those that do not run as root.
+    pub(super) fn unprivileged_account(&self) -> Result<Account, ServerError> {
+        Account::unprivileged(self.tree.as_ref().map_or(Path::new("/"), Tree::directory))
     }
 
     /// A program, to be run as `account` in an environment of its own.
     pub(super) fn command(&self, account: Account, program: &str) -> Command {
+        if let Some(tree) = &self.tree {
+            let within = self.directory.strip_prefix(&self.root).expect("the programs lie in their tree");
+            return tree.command(account, &Path::new("/").join(within).join(program));
+        }
         let mut command = account.command(self.directory.join(program));
         self.lead_to_root(&mut command);
         command
@@ -81,7 +109,7 @@ impl Programs {
         command
     }
 
-    /// Lets a program find what was unpacked with it.
+    /// Lets a program find the files that were unpacked with it.
     fn lead_to_root(&self, command: &mut Command) {
         if self.root != Path::new("/") {
             let in_root = |path: &str| self.root.join(path);
@@ -112,9 +140,24 @@ pub(crate) fn unpacked_directory() -> PathBuf {
     crate::checkout::dev_directory().join("packages")
 }
 
-/// The same for what tests in a browser need: whoever only runs the demo does not download it.
+/// The same for browser tests: the demo alone does not download it.
 pub(crate) fn unpacked_browser_directory() -> PathBuf {
     crate::checkout::dev_directory().join("browser")
+}
+
+/// The same for what some tests need beside the servers.
+pub(crate) fn unpacked_tools_directory() -> PathBuf {
+    crate::checkout::dev_directory().join("tools-packages")
+}
+
+/// The library that, preloaded, makes a program's clock wrong (libfaketime).
+///
+/// # Errors
+/// It is not installed.
+pub fn faketime_library() -> Result<PathBuf, ServerError> {
+    let library = format!("usr/lib/{}-linux-gnu/{FAKETIME}", std::env::consts::ARCH);
+    let found = roots(&unpacked_tools_directory()).map(|root| root.join(&library)).find(|path| path.exists());
+    found.ok_or(ServerError::NotInstalled { what: "libfaketime" })
 }
 
 /// Debian allows several major versions beside each other.

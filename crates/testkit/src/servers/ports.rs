@@ -18,7 +18,7 @@ const SMALLEST: u16 = 1000;
 /// whatever other tests have started meanwhile.
 static RESERVED: Mutex<Vec<File>> = Mutex::new(Vec::new());
 
-/// Finds `N` different ports of 127.0.0.1 that nobody listens on now, and that no other process of ours has found.
+/// Finds `N` different ports of 127.0.0.1 without a listener, which no other process of ours has reserved.
 pub fn free_ports<const N: usize>() -> [u16; N] {
     let range = candidates(ephemeral_range());
     let mut found = BTreeSet::new();
@@ -33,7 +33,7 @@ pub fn free_ports<const N: usize>() -> [u16; N] {
     std::array::from_fn(|_| ports.next().expect("as many as were asked for were found"))
 }
 
-/// False when a process of ours has found it before. Where no file can be locked, nothing is reserved.
+/// False when a process of ours has reserved it before. Where no file can be locked, nothing is reserved.
 fn reserve(port: u16) -> bool {
     let directory = std::env::temp_dir().join("easycrm-webhooks-ports");
     let opened = fs::create_dir_all(&directory).and_then(|()| File::create(directory.join(port.to_string())));

@@ -14,6 +14,7 @@ use super::lifetime::Lifetime;
 use super::packages::Programs;
 use super::process::MARK_ARGUMENT;
 use super::{ServerError, database, ports, record, storage};
+use crate::certificates::ServerIdentity;
 use crate::wait;
 
 /// The database role, owner of everything on the server.
@@ -68,7 +69,7 @@ impl PrivatePostgres {
     /// Starts the server of `instance`, or finds it running.
     pub(crate) async fn open(instance: Instance, durability: Durability) -> Result<Self, ServerError> {
         let programs = Programs::postgres()?;
-        let account = Account::unprivileged()?;
+        let account = programs.unprivileged_account()?;
         let data = storage::open(instance.directory(), account)?;
         let record = match record::load(instance.directory()) {
             Some(record) => record,
@@ -173,6 +174,23 @@ impl PrivatePostgres {
     /// Creates the database `name` where missing and returns its URL.
     pub(crate) async fn ensure_database(&self, name: &str) -> Result<String, ServerError> {
         database::ensure_database(&self.url, name).await
+    }
+
+    /// Accepts TLS from now on, with this certificate; connections without TLS as before.
+    ///
+    /// # Errors
+    /// The server is down.
+    pub async fn serve_tls(&self, identity: &ServerIdentity) -> Result<(), ServerError> {
+        let cluster = self.data.join("cluster");
+        for (name, pem) in [("server.crt", identity.chain_pem()), ("server.key", identity.key_pem())] {
+            let file = cluster.join(name);
+            record::write_private(&file, pem.as_bytes())?;
+            self.account.own(&file)?;
+        }
+        let server = database::connect(&self.url).await?;
+        server.batch_execute("ALTER SYSTEM SET ssl = on").await?;
+        server.batch_execute("SELECT pg_reload_conf()").await?;
+        Ok(())
     }
 
     /// Ends it in order; its connections are closed, committed data stay.

@@ -61,7 +61,7 @@ impl Process {
         if self.is_alive()
             && let Some(pid) = Pid::from_raw(self.pid)
         {
-            // Failing means that it has ended meanwhile; whoever waits for that looks again.
+            // A failure means that it has ended meanwhile; the waiting caller checks again.
             let _ = kill_process(pid, signal);
         }
     }
@@ -142,7 +142,7 @@ impl Family {
     /// Sends each member the signal that its name calls for, and waits until those are gone.
     fn ask_to_end(&self, signal_of: impl Fn(&str) -> Option<Signal>) {
         let members = self.members();
-        // Of PostgreSQL only the first process is asked: to its children the signal means something else.
+        // Of PostgreSQL only the first process gets the signal: for its children it has another meaning.
         let is_child =
             |process: &Process| members.iter().any(|other| other.pid == process.parent && other.name == process.name);
         for process in members.iter().filter(|process| !is_child(process)) {
@@ -154,6 +154,16 @@ impl Family {
         while Instant::now() < deadline && self.members().iter().any(|process| signal_of(&process.name).is_some()) {
             thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Stops every member but the guard, which must be able to end the others.
+    pub(super) fn freeze(&self) {
+        self.members().iter().filter(|process| process.name != "sh").for_each(|process| process.signal(Signal::STOP));
+    }
+
+    /// Resumes every member.
+    pub(super) fn thaw(&self) {
+        self.members().iter().for_each(|process| process.signal(Signal::CONT));
     }
 
     /// SIGKILL to every member at once, again until none is left.

@@ -60,17 +60,27 @@ impl PrivateRabbit {
 
     /// Starts the node of `instance`, or finds it running.
     pub(crate) async fn open(instance: Instance) -> Result<Self, ServerError> {
-        let programs = Programs::rabbit()?;
-        let data = storage::open(instance.directory(), Account::Caller)?;
         let record = record::load(instance.directory()).unwrap_or_else(Record::create);
-        let (url, management) = addresses(&record)?;
-        let mut node = Self { instance, programs, data, record, url, management };
+        let mut node = Self::of(instance, record)?;
         if node.instance.is_running() && answers(&node.management, &node.record.node, &node.url).await.is_ok() {
             node.instance.adopt();
         } else {
             node.launch(true).await?;
         }
         Ok(node)
+    }
+
+    /// Starts a new node of this record for one test.
+    pub(super) async fn temporary_of(record: Record) -> Result<Self, ServerError> {
+        let mut node = Self::of(Instance::temporary("rabbitmq")?, record)?;
+        node.launch(true).await?;
+        Ok(node)
+    }
+
+    fn of(instance: Instance, record: Record) -> Result<Self, ServerError> {
+        let data = storage::open(instance.directory(), Account::Caller)?;
+        let (url, management) = addresses(&record)?;
+        Ok(Self { instance, programs: Programs::rabbit()?, data, record, url, management })
     }
 
     /// Starts the processes; `may_move` allows other ports when the recorded ones have been lost.
@@ -94,25 +104,34 @@ impl PrivateRabbit {
     /// After a failed start: whether another program holds one of the ports.
     fn lost_a_port(&mut self) -> Result<bool, ServerError> {
         self.instance.kill_nine()?;
-        Ok(self.record.ports.taken().is_some())
+        Ok(self.record.taken_port().is_some())
     }
 
     /// Makes sure that the ports are free: by waiting a little, or by moving to others.
     async fn settle_ports(&mut self, may_move: bool) -> Result<(), ServerError> {
-        let Some(port) = self.record.ports.taken() else { return Ok(()) };
+        let Some(port) = self.record.taken_port() else { return Ok(()) };
         if may_move {
             self.record.ports = Ports::choose();
             (self.url, self.management) = addresses(&self.record)?;
             return Ok(());
         }
-        let ports = self.record.ports;
-        let freed = wait::until(Duration::from_secs(10), "the ports", async || ports.taken().is_none()).await;
+        let record = &self.record;
+        let freed = wait::until(Duration::from_secs(10), "the ports", async || record.taken_port().is_none()).await;
         freed.map_err(|_| ServerError::PortTaken(port))
     }
 
     /// `amqp://…/%2f` of the default virtual host.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Its name among the nodes of its cluster.
+    pub fn name(&self) -> &str {
+        &self.record.node
+    }
+
+    pub(super) fn management(&self) -> &Management {
+        &self.management
     }
 
     /// `http://user:password@host:port` of the management interface.
@@ -175,11 +194,24 @@ impl PrivateRabbit {
         self.control(&["close_all_connections", "closed by a test"]).await
     }
 
-    /// Runs `rabbitmqctl`, which costs a second or two of computing: an Erlang node of its own.
+    /// Makes the node ready to be stopped, as an operator does before an upgrade: it hands its queues to other nodes, closes
+    /// its connections and takes no more, until it has been started again.
+    ///
+    /// # Errors
+    /// The node is down.
+    pub async fn drain(&self) -> Result<(), ServerError> {
+        self.run("rabbitmq-upgrade", &["drain"]).await
+    }
+
     async fn control(&self, arguments: &[&str]) -> Result<(), ServerError> {
-        let mut command = rabbit_files::command(&self.programs, "rabbitmqctl", &self.data, &self.record);
+        self.run("rabbitmqctl", arguments).await
+    }
+
+    /// Runs a tool of RabbitMQ, which costs a second or two of computing: an Erlang node of its own.
+    async fn run(&self, program: &str, arguments: &[&str]) -> Result<(), ServerError> {
+        let mut command = rabbit_files::command(&self.programs, program, &self.data, &self.record);
         command.arg("--quiet").args(arguments);
-        let failed = |detail: String| ServerError::Program { program: "rabbitmqctl".into(), detail };
+        let failed = |detail: String| ServerError::Program { program: program.to_owned(), detail };
         let ran = spawn_blocking(move || command.output()).await.expect("running a program does not panic");
         let output = ran.map_err(|error| failed(error.to_string()))?;
         if output.status.success() { Ok(()) } else { Err(failed(String::from_utf8_lossy(&output.stderr).into_owned())) }
@@ -228,7 +260,7 @@ async fn answers(management: &Management, node: &str, url: &str) -> Result<(), S
         connection.close(200, "answered".into()).await?;
         Ok::<String, ServerError>(name)
     };
-    // Boxed because connecting makes a large future, which every caller's would contain.
+    // Boxed because connecting is a large future, which would be part of every caller's.
     match Box::pin(ask).await {
         Ok(name) if name == node => Ok(()),
         Ok(name) => Err(format!("another node answers, {name}")),

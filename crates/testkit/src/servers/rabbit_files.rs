@@ -14,12 +14,24 @@ use super::{ServerError, ports, record};
 /// The management user, administrator of the node.
 pub(super) const USER: &str = "webhooks";
 
-/// What a node must know again at its next start. The node's name is part of the paths of its data.
+/// State that a node needs at its next start. The node's name is part of the paths of its data.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) node: String,
     pub(super) password: String,
     pub(super) ports: Ports,
+    /// Of a node that is one of several.
+    #[serde(default)]
+    pub(super) cluster: Option<Membership>,
+}
+
+/// What the nodes of a cluster have in common, beside the password.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Membership {
+    /// The port of the port mapper, which none of the nodes may start: it would die with that one.
+    pub(super) port_mapper: u16,
+    /// The nodes that were there before this one, which it joins at its first start.
+    pub(super) joins: Vec<String>,
 }
 
 /// All ports of a node, each on the loopback.
@@ -37,13 +49,6 @@ impl Ports {
         let [amqp, management, prometheus, distribution, port_mapper] = ports::free_ports();
         Self { amqp, management, prometheus, distribution, port_mapper }
     }
-
-    /// The first port that somebody listens on.
-    pub(super) fn taken(&self) -> Option<u16> {
-        [self.amqp, self.management, self.prometheus, self.distribution, self.port_mapper]
-            .into_iter()
-            .find(|port| !ports::is_free(*port))
-    }
 }
 
 impl Record {
@@ -53,14 +58,32 @@ impl Record {
             node: format!("webhooks-{:08x}@localhost", random[0] as u32),
             password: format!("{:016x}{:016x}", random[1], random[2]),
             ports: Ports::choose(),
+            cluster: None,
         }
+    }
+
+    /// A node that is to join `others`, or is the first of a cluster.
+    pub(super) fn create_member(port_mapper: u16, password: &str, others: &[String]) -> Self {
+        let cluster = Some(Membership { port_mapper, joins: others.to_vec() });
+        Self { password: password.to_owned(), cluster, ..Self::create() }
+    }
+
+    /// The first of its own ports that somebody listens on.
+    pub(super) fn taken_port(&self) -> Option<u16> {
+        let Ports { amqp, management, prometheus, distribution, port_mapper } = self.ports;
+        let port_mapper = self.cluster.is_none().then_some(port_mapper);
+        [amqp, management, prometheus, distribution].into_iter().chain(port_mapper).find(|port| !ports::is_free(*port))
+    }
+
+    fn port_mapper(&self) -> u16 {
+        self.cluster.as_ref().map_or(self.ports.port_mapper, |cluster| cluster.port_mapper)
     }
 }
 
 /// Writes the node's configuration for its present ports.
 pub(super) fn write(data: &Path, record: &Record) -> Result<(), ServerError> {
     let Record { password, ports: Ports { amqp, management, prometheus, .. }, .. } = record;
-    let configuration = format!(
+    let mut configuration = format!(
         "listeners.tcp.1 = 127.0.0.1:{amqp}\n\
          management.tcp.ip = 127.0.0.1\n\
          management.tcp.port = {management}\n\
@@ -73,6 +96,11 @@ pub(super) fn write(data: &Path, record: &Record) -> Result<(), ServerError> {
          log.console.use_colors = off\n\
          log.file = false\n"
     );
+    if let Some(cluster) = &record.cluster {
+        configuration += &membership(cluster, &record.node);
+        // The password between nodes.
+        record::write_private(&data.join(".erlang.cookie"), password.as_bytes())?;
+    }
     record::write_private(&data.join("rabbitmq.conf"), configuration.as_bytes())?;
     // Queue totals every second instead of every five, in milliseconds; rabbitmq.conf has no key for it.
     record::write_private(&data.join("advanced.config"), b"[{rabbit, [{quorum_tick_interval, 1000}]}].\n")?;
@@ -82,13 +110,23 @@ pub(super) fn write(data: &Path, record: &Record) -> Result<(), ServerError> {
     fs::create_dir_all(&additional).at(&additional)
 }
 
+/// The settings of a node of a cluster: whom it joins when it starts for the first time.
+fn membership(cluster: &Membership, node: &str) -> String {
+    // Without others it is to begin alone, and at once.
+    let listed = cluster.joins.iter().map(String::as_str).chain((!cluster.joins.is_empty()).then_some(node));
+    let lines = listed
+        .enumerate()
+        .map(|(number, node)| format!("cluster_formation.classic_config.nodes.{} = {node}\n", number + 1));
+    lines.collect()
+}
+
 /// A program of RabbitMQ for this node: every file it would look for below `/etc` or `/var` is named, so that nothing of
 /// the system's own node is read or written.
 pub(super) fn command(programs: &Programs, program: &str, data: &Path, record: &Record) -> Command {
     let mut command = programs.command(Account::Caller, program);
     command
         .current_dir(data)
-        // Erlang keeps the cookie, the password between nodes, in the home directory.
+        // Erlang keeps the cookie in the home directory.
         .env("HOME", data)
         .env("RABBITMQ_NODENAME", &record.node)
         .env("RABBITMQ_CONFIG_FILE", data.join("rabbitmq.conf"))
@@ -99,7 +137,7 @@ pub(super) fn command(programs: &Programs, program: &str, data: &Path, record: &
         .env("RABBITMQ_MNESIA_BASE", data.join("mnesia"))
         .env("RABBITMQ_LOG_BASE", data.join("log"))
         .env("RABBITMQ_DIST_PORT", record.ports.distribution.to_string())
-        .env("ERL_EPMD_PORT", record.ports.port_mapper.to_string())
+        .env("ERL_EPMD_PORT", record.port_mapper().to_string())
         .env("ERL_EPMD_ADDRESS", "127.0.0.1")
         .env("ERL_CRASH_DUMP", data.join("erl_crash.dump"))
         .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}");

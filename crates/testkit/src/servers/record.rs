@@ -1,4 +1,4 @@
-//! What a server must know again at its next start: its ports, password and name, in `<directory>/server.json`.
+//! State that a server needs at its next start: its ports, password and name, in `<directory>/server.json`.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;

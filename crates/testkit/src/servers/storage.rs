@@ -32,7 +32,7 @@ pub(super) fn open(directory: &Path, account: Account) -> Result<PathBuf, Server
     if let Ok(existing) = place.canonicalize() {
         return Ok(existing);
     }
-    // What is left here is a link to a directory that has been cleared away.
+    // A link to a directory that has been removed.
     let _ = fs::remove_file(&place);
     DirBuilder::new().mode(0o700).create(&place).at(&place)?;
     account.own(&place)?;

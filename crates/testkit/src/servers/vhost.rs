@@ -6,10 +6,13 @@ use lapin::options::{BasicGetOptions, QueueDeclareOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection, ConnectionProperties, ErrorKind, Queue};
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+use url::Url;
+use uuid::Uuid;
 
 use super::ServerError;
-use super::management::{Management, encode};
+use super::management::{Management, NEXT_NODE_AFTER, encode};
 use crate::wait;
 
 /// How long the management interface may take to notice a connection.
@@ -20,17 +23,36 @@ const NOTICE_DEADLINE: Duration = Duration::from_secs(20);
 pub struct Vhost {
     management: Management,
     name: String,
-    url: String,
+    /// One for each node of the broker.
+    urls: Vec<String>,
+}
+
+impl Management {
+    /// Creates a virtual host of a fresh name, which the broker's user may use in full.
+    pub(crate) async fn create_vhost(&self) -> Result<Vhost, ServerError> {
+        let name = format!("test-{}", Uuid::now_v7().simple());
+        self.put(&format!("/api/vhosts/{name}"), &json!({})).await?;
+        let everything = json!({"configure": ".*", "write": ".*", "read": ".*"});
+        self.put(&format!("/api/permissions/{name}/{}", encode(&self.user)), &everything).await?;
+        let in_vhost = |node: &Url| {
+            let mut url = node.clone();
+            url.set_path(&name);
+            url.into()
+        };
+        let urls = self.amqp.iter().map(in_vhost).collect();
+        Ok(Vhost { management: self.clone(), name, urls })
+    }
 }
 
 impl Vhost {
-    pub(super) fn new(management: Management, name: String, url: String) -> Self {
-        Self { management, name, url }
+    /// `amqp://…/<name>`, of a cluster at its first node.
+    pub fn url(&self) -> &str {
+        &self.urls[0]
     }
 
-    /// `amqp://…/<name>`.
-    pub fn url(&self) -> &str {
-        &self.url
+    /// The same at each node of the broker.
+    pub fn urls(&self) -> &[String] {
+        &self.urls
     }
 
     /// Its name.
@@ -106,6 +128,66 @@ impl Vhost {
         Ok(names.len())
     }
 
+    /// Waits until the broker lists a connection here that the client called by this name, and makes the broker close it.
+    ///
+    /// # Errors
+    /// There never is one.
+    pub async fn close_connections_named(&self, client_name: &str) -> Result<(), ServerError> {
+        let path = format!("/api/vhosts/{}/connections", self.name);
+        let is_it = |listed: &&Value| listed["client_properties"]["connection_name"] == client_name;
+        let listed = wait::until_some(NOTICE_DEADLINE, format!("a connection of {client_name}"), async || {
+            let listed = self.management.get(&path).await.ok()?;
+            listed.as_array()?.iter().find(is_it).and_then(connection_name)
+        });
+        match self.management.delete(&format!("/api/connections/{}", encode(&listed.await?))).await {
+            // It has gone by itself.
+            Err(ServerError::Management { status: 404, .. }) => Ok(()),
+            closed => closed,
+        }
+    }
+
+    /// Permits to a user of this virtual host alone what these regular expressions of names say, for configure, write and
+    /// read; returns the URL by which that user connects. It is the same user each time.
+    ///
+    /// # Errors
+    /// The broker is down.
+    pub async fn permit(&self, configure: &str, write: &str, read: &str) -> Result<String, ServerError> {
+        self.permit_as("secret", configure, write, read).await
+    }
+
+    /// The same with this password, which replaces the user's former one.
+    ///
+    /// # Errors
+    /// The broker is down.
+    pub async fn permit_as(
+        &self,
+        password: &str,
+        configure: &str,
+        write: &str,
+        read: &str,
+    ) -> Result<String, ServerError> {
+        self.management.permit(&self.name, &self.name, password, [configure, write, read]).await?;
+        let mut url = Url::parse(self.url()).expect("it was made from parts");
+        url.set_username(&self.name).and_then(|()| url.set_password(Some(password))).expect("the URL has a host");
+        Ok(url.into())
+    }
+
+    /// Deletes an exchange with its bindings.
+    ///
+    /// # Errors
+    /// The broker is down or has no such exchange.
+    pub async fn delete_exchange(&self, name: &str) -> Result<(), ServerError> {
+        self.management.delete(&format!("/api/exchanges/{}/{}", self.name, encode(name))).await
+    }
+
+    /// Deletes a queue in which nothing waits.
+    ///
+    /// # Errors
+    /// The broker is down, or has no such queue, or something waits in it.
+    pub async fn delete_empty_queue(&self, name: &str) -> Result<(), ServerError> {
+        self.management.delete(&format!("/api/queues/{}/{}?if-empty=true", self.name, encode(name))).await
+    }
+
     /// Deletes it with everything in it; its connections are closed.
     ///
     /// # Errors
@@ -115,9 +197,13 @@ impl Vhost {
     }
 
     async fn connect(&self) -> Result<(Connection, Channel), ServerError> {
-        let connection = Box::pin(Connection::connect(&self.url, ConnectionProperties::default())).await?;
-        let channel = connection.create_channel().await?;
-        Ok((connection, channel))
+        let (last, others) = self.urls.split_last().expect("a broker has a node");
+        for node in others {
+            if let Ok(Ok(connected)) = timeout(NEXT_NODE_AFTER, connect(node)).await {
+                return Ok(connected);
+            }
+        }
+        Ok(connect(last).await?)
     }
 
     /// Asks for a queue without creating it (passive declare).
@@ -132,6 +218,12 @@ impl Vhost {
         connection.close(200, "looked".into()).await?;
         Ok(found)
     }
+}
+
+async fn connect(url: &str) -> Result<(Connection, Channel), lapin::Error> {
+    let connection = Box::pin(Connection::connect(url, ConnectionProperties::default())).await?;
+    let channel = connection.create_channel().await?;
+    Ok((connection, channel))
 }
 
 fn connection_name(listed: &Value) -> Option<String> {

@@ -8,7 +8,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use url::Url;
 
-use super::Stack;
 use crate::servers::{Management, ServerError, random_bytes, write_private};
 
 const AMQP_URL: &str = "WEBHOOKS_AMQP__URL";
@@ -19,7 +18,7 @@ const MANAGEMENT_URL: &str = "RABBITMQ_MANAGEMENT_URL";
 /// The port of the management interface when the environment gives a broker and nothing else.
 const MANAGEMENT_PORT: u16 = 15672;
 
-/// Servers that the environment gives; a variable that is empty counts as unset.
+/// Servers as variables name them; one that is empty counts as unset.
 #[derive(Default)]
 pub(super) struct Given {
     pub(super) amqp_url: Option<String>,
@@ -61,13 +60,13 @@ pub(super) fn secrets_key(directory: &Path, given: Option<String>) -> String {
 }
 
 /// Writes `<directory>/env`, readable by its owner only, for a shell to source.
-pub(super) fn write(directory: &Path, stack: &Stack) -> Result<(), ServerError> {
+pub(super) fn write(directory: &Path, servers: &Given) -> Result<(), ServerError> {
     let mut text = String::from("# Load into a shell with: set -a; . .dev/env; set +a\n");
     let variables = [
-        (AMQP_URL, Some(stack.amqp_url())),
-        (DATABASE_URL, Some(stack.database_url())),
-        (SECRETS_KEY, Some(stack.secrets_key())),
-        (MANAGEMENT_URL, stack.management_url()),
+        (AMQP_URL, &servers.amqp_url),
+        (DATABASE_URL, &servers.database_url),
+        (SECRETS_KEY, &servers.secrets_key),
+        (MANAGEMENT_URL, &servers.management_url),
     ];
     for (name, value) in variables {
         if let Some(value) = value {

@@ -3,15 +3,16 @@
 //! Root installs them with `apt-get`; their system services are neither started nor enabled. Everybody else gets them
 //! downloaded and unpacked below `.dev/`, which needs no rights and changes nothing outside the checkout.
 
+mod run;
 mod system;
 mod unpacked;
 
 use std::path::Path;
-use std::process::Command;
 
 use super::environment::Given;
 use crate::servers::{
-    APT_PACKAGES, BROWSER_PACKAGES, Programs, ServerError, is_root, unpacked_browser_directory, unpacked_directory,
+    APT_PACKAGES, BROWSER_PACKAGES, Programs, ServerError, TOOL_PACKAGES, faketime_library, is_root, name_of_tree,
+    unpacked_browser_directory, unpacked_directory, unpacked_tools_directory,
 };
 
 /// Makes sure that the programs of both servers are there; `tell` hears what is done, in sentences for people.
@@ -42,15 +43,31 @@ pub fn install_browser(tell: impl FnMut(&str)) -> Result<(), ServerError> {
     Programs::browser().map(drop)
 }
 
-fn install_missing(given: &Given, tell: impl FnMut(&str)) -> Result<(), ServerError> {
-    if missing(given).is_none() {
+/// Makes sure that what some tests need beside the servers is there; `tell` hears what is done.
+///
+/// # Errors
+/// See [`install`].
+pub fn install_tools(tell: impl FnMut(&str)) -> Result<(), ServerError> {
+    let missing = || Programs::pgbouncer().map(drop).and_then(|()| faketime_library().map(drop));
+    if missing().is_ok() {
         return Ok(());
+    }
+    get("PgBouncer and libfaketime for tests", &TOOL_PACKAGES, &unpacked_tools_directory(), tell)?;
+    missing()
+}
+
+fn install_missing(given: &Given, tell: impl FnMut(&str)) -> Result<(), ServerError> {
+    match missing(given) {
+        None => return Ok(()),
+        // Missing packages are not installed into another tree.
+        Some(error) if name_of_tree().is_some() => return Err(error),
+        Some(_) => {}
     }
     get("PostgreSQL and RabbitMQ", &APT_PACKAGES, &unpacked_directory(), tell)?;
     missing(given).map_or(Ok(()), Err)
 }
 
-/// Installs packages as root; as anybody else unpacks them below `directory`.
+/// Installs packages as root; unpacks them below `directory` as any other user.
 fn get(what: &str, packages: &[&str], directory: &Path, mut tell: impl FnMut(&str)) -> Result<(), ServerError> {
     if is_root() {
         tell(&format!("Installing {what} with apt-get; this takes a minute or two."));
@@ -69,16 +86,4 @@ fn missing(given: &Given) -> Option<ServerError> {
     let postgres = given.database_url.is_none().then(|| Programs::postgres().err());
     let rabbit = given.amqp_url.is_none().then(|| Programs::rabbit().err());
     postgres.flatten().or(rabbit.flatten())
-}
-
-/// Runs a program to its end; its output is shown only when it fails.
-fn run(command: &mut Command) -> Result<(), ServerError> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let failed = |detail: String| ServerError::Program { program: program.clone(), detail };
-    let output = command.output().map_err(|error| failed(error.to_string()))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = [output.stdout, output.stderr].concat();
-    Err(failed(format!("{}\n{}", output.status, String::from_utf8_lossy(&said).trim())))
 }

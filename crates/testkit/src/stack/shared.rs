@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 
 use super::Stack;
 use crate::checkout::dev_directory;
-use crate::servers::{Durability, Lifetime, ServerError};
+use crate::servers::{Durability, Lifetime, ServerError, name_of_tree};
 
 /// Longer than the time between two test binaries of a run, compiling included on a slow machine.
 const IDLE: Duration = Duration::from_secs(600);
@@ -25,9 +25,9 @@ pub async fn shared_stack() -> &'static Stack {
     }
 }
 
-/// Where the pair of the checkout whose `.dev/` this is keeps its data.
+/// Where the pair of the checkout whose `.dev/` this is keeps its data: apart for each tree that servers come from.
 pub fn tests_directory(dev_directory: &Path) -> PathBuf {
-    dev_directory.join("test")
+    dev_directory.join(name_of_tree().map_or_else(|| "test".to_owned(), |tree| format!("test-{tree}")))
 }
 
 /// Starts the pair of the checkout whose `.dev/` this is, or finds it running.

@@ -54,7 +54,7 @@ async fn dropped_it_takes_children_and_files_along() {
     assert_eq!(marked_processes(&directory), 0);
 }
 
-/// The process that plays the owner in [`a_killed_owner_takes_everything_along`].
+/// The process that acts as the owner in [`a_killed_owner_takes_everything_along`].
 const OWNER: &str = "TESTKIT_TEST_OWNER";
 
 #[tokio::test]

@@ -11,7 +11,7 @@ async fn up(directory: &Path) -> Stack {
     Stack::up_private(directory, Lifetime::Owner, Durability::ProcessDeath).await.unwrap()
 }
 
-/// What a shell knows after sourcing `<directory>/env`.
+/// The variables of a shell after sourcing `<directory>/env`.
 fn sourced(directory: &Path, variable: &str) -> String {
     let script = format!(". \"$1\"; printf %s \"${variable}\"");
     let output = Command::new("sh").args(["-euc", &script, "sh"]).arg(directory.join("env")).output().unwrap();
@@ -46,7 +46,7 @@ async fn a_stack_comes_up_once_and_goes_down_for_good() {
     remove_data(&there);
 }
 
-/// Removes what a stack keeps outside its directory when its path does not suit the servers.
+/// Removes the files that a stack keeps outside its directory when its path does not suit the servers.
 fn remove_data(directory: &Path) {
     for server in ["postgres", "rabbitmq"] {
         fs::remove_dir_all(directory.join(server).join("data").canonicalize().unwrap()).unwrap();

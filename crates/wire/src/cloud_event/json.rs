@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Attributes, CrmEvent, MAX_DEPTH, Rejection, RejectionReason};
+use super::attributes::{Attributes, CrmEvent};
+use super::rejection::{MAX_DEPTH, Rejection, RejectionReason};
 use crate::nesting;
 
-/// The attributes we know; others are ignored. A repeated known attribute is an error of serde's, on purpose: which of
-/// the two counts would be a guess.
+/// The attributes we use; others are ignored. serde rejects a duplicate known attribute, on purpose: choosing one of
+/// the two would be a guess.
 #[derive(Deserialize)]
 struct Envelope<'a> {
     #[serde(borrow, default)]
@@ -37,6 +38,7 @@ struct Envelope<'a> {
 pub(super) fn decode(body: &[u8]) -> Result<CrmEvent<'_>, Rejection> {
     let text = std::str::from_utf8(body)
         .map_err(|e| Rejection::new(RejectionReason::NotUtf8, format!("not UTF-8 at byte {}", e.valid_up_to())))?;
+    let text = without_mark(text);
     let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|e| rejection(&e))?;
     if nesting::depth(text) > MAX_DEPTH {
         let detail = format!("nested deeper than {MAX_DEPTH} levels");
@@ -59,7 +61,12 @@ pub(super) fn decode(body: &[u8]) -> Result<CrmEvent<'_>, Rejection> {
     .check(Cow::Borrowed(data))
 }
 
-/// serde's own words may quote the offending value, so only the place is passed on.
+/// JSON text without the byte-order mark that some producers write; a reader may ignore it (RFC 8259, section 8.1).
+pub(super) fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
+/// serde's message may quote the offending value, so only the position is passed on.
 fn rejection(error: &serde_json::Error) -> Rejection {
     let (reason, what) = match error.classify() {
         serde_json::error::Category::Data => (

@@ -6,7 +6,9 @@ use std::collections::HashMap;
 use prost::Message;
 use serde_json::value::RawValue;
 
-use super::{Attributes, CrmEvent, MAX_DEPTH, Rejection, RejectionReason};
+use super::attributes::{Attributes, CrmEvent};
+use super::json;
+use super::rejection::{MAX_DEPTH, Rejection, RejectionReason};
 use crate::nesting;
 use crate::schema::cloudevents::CloudEvent;
 use crate::schema::cloudevents::cloud_event::cloud_event_attribute_value::Attr;
@@ -38,10 +40,11 @@ pub(super) fn decode(body: &[u8]) -> Result<CrmEvent<'static>, Rejection> {
 }
 
 fn json_text(text: String) -> Result<String, Rejection> {
-    let raw: &RawValue = serde_json::from_str(&text)
+    let text = json::without_mark(&text);
+    let raw: &RawValue = serde_json::from_str(text)
         .map_err(|_| Rejection::new(RejectionReason::Malformed, "`text_data` is not one JSON document"))?;
     // The message itself counts as one level, as the envelope of the JSON format does.
-    if nesting::depth(&text) + 1 > MAX_DEPTH {
+    if nesting::depth(text) + 1 > MAX_DEPTH {
         let detail = format!("nested deeper than {MAX_DEPTH} levels");
         return Err(Rejection::new(RejectionReason::TooDeep, detail));
     }

@@ -1,9 +1,11 @@
-//! The event cases: what passes untouched, what is refused, and by which reason.
+//! Event cases: which pass unchanged, which are rejected, and for which reason.
 
 use std::collections::HashMap;
 
+use domain::AccountName;
 use prost::Message;
 
+use super::rejection::MAX_DEPTH;
 use super::*;
 use crate::schema::cloudevents::CloudEvent;
 use crate::schema::cloudevents::cloud_event::cloud_event_attribute_value::Attr;
@@ -28,7 +30,8 @@ fn what_is_no_json_is_malformed() {
     let cases = [
         String::new(),
         "  \n".into(),
-        format!("\u{feff}{whole}"),
+        format!("\u{feff}\u{feff}{whole}"),
+        format!("{whole}\u{feff}"),
         whole[..whole.len() - 1].into(),
         format!("{whole}x"),
         format!("{whole}{whole}"),
@@ -122,6 +125,68 @@ fn data_passes_untouched() {
     }
     let without = event(|text| text.replace(r#","data":{"a":1}"#, ""));
     assert_eq!(decode(None, None, without.as_bytes()).unwrap().data, "null");
+}
+
+#[test]
+fn a_byte_order_mark_in_front_is_ignored() {
+    let body = format!("\u{feff}{}", with_data("{ \"a\" : \"\u{feff}\" }"));
+    assert_eq!(decode(None, None, body.as_bytes()).unwrap().data, "{ \"a\" : \"\u{feff}\" }");
+    let event = CloudEvent { data: Some(Data::TextData("\u{feff}[1 ]".into())), ..protobuf_event() };
+    assert_eq!(decode(Some("application/cloudevents+protobuf"), None, &event.encode_to_vec()).unwrap().data, "[1 ]");
+}
+
+fn time_of(time: &str) -> Result<String, RejectionReason> {
+    let body = event(|text| text.replacen('{', &format!(r#"{{"time":"{time}","#), 1));
+    let decoded = decode(None, None, body.as_bytes()).map_err(|rejection| rejection.reason)?;
+    Ok(decoded.time.unwrap().into_owned())
+}
+
+#[test]
+fn a_time_in_rfc_3339_passes_as_it_came() {
+    for time in [
+        "2026-03-29T02:30:00Z",
+        "2026-03-29t02:30:00z",
+        "2026-03-29T02:30:00.5+01:00",
+        "2026-03-29T02:30:00.123456789-09:30",
+        "2016-12-31T23:59:60Z",
+        "0001-01-01T00:00:00-00:00",
+    ] {
+        assert_eq!(time_of(time).as_deref(), Ok(time));
+    }
+}
+
+#[test]
+fn a_time_in_another_form_becomes_rfc_3339_in_utc() {
+    for (time, expected) in [
+        ("2026-03-29 02:30:00+01:00", "2026-03-29T01:30:00Z"),
+        ("2026-03-29T02:30:00+02:00[Europe/Berlin]", "2026-03-29T00:30:00Z"),
+        ("2026-03-29T02:30:00,5Z", "2026-03-29T02:30:00.5Z"),
+        ("2026-03-29T02:30:00+0100", "2026-03-29T01:30:00Z"),
+        ("2026-03-29T02:30:00-03", "2026-03-29T05:30:00Z"),
+        ("2026-03-29T02:30Z", "2026-03-29T02:30:00Z"),
+        ("20260329T023000Z", "2026-03-29T02:30:00Z"),
+        ("+002026-03-29T02:30:00Z", "2026-03-29T02:30:00Z"),
+    ] {
+        assert_eq!(time_of(time).as_deref(), Ok(expected), "{time}");
+    }
+}
+
+#[test]
+fn a_time_that_is_no_instant_is_refused() {
+    for time in [
+        "2026-03-29T02:30:00",
+        "2026-03-29 02:30:00",
+        "2026-03-29T02:30:00[Europe/Berlin]",
+        "2026-03-29",
+        "1774747800",
+        "Sun, 29 Mar 2026 02:30:00 GMT",
+        "/Date(1774747800000)/",
+        "-000001-03-29T02:30:00Z",
+        "2026-02-30T02:30:00Z",
+        "",
+    ] {
+        assert_eq!(time_of(time), Err(RejectionReason::InvalidAttribute), "{time}");
+    }
 }
 
 #[test]

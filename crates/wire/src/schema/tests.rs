@@ -7,7 +7,7 @@ fn root() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto-schemas")
 }
 
-/// Every field and enum value as one line: what must stay for an older reader to understand.
+/// Every field and enum value as one line: the parts that an older reader relies on.
 fn current() -> BTreeSet<String> {
     let files =
         ["delivery_job", "notification", "test_request"].map(|name| format!("easycrm/webhooks/v1/{name}.proto"));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use console::{NoAnswer, Tester};
+use admin::{NoTestResult, TestSender};
 use domain::{EventType, Outcome};
 use futures_util::future::BoxFuture;
 use wire::{TestAttempt, TestRequest};
@@ -14,14 +14,14 @@ use crate::api::{ACCOUNT, Api, account};
 /// A sender that always gets this status.
 struct Answers(u16);
 
-impl Tester for Answers {
-    fn test(&self, _: TestRequest) -> BoxFuture<'_, Result<TestAttempt, NoAnswer>> {
+impl TestSender for Answers {
+    fn send_test(&self, _: TestRequest) -> BoxFuture<'_, Result<TestAttempt, NoTestResult>> {
         let outcome = Outcome::from_status(self.0);
         let attempt = TestAttempt { outcome, http_status: Some(self.0), response_time_ms: 182, error: None };
         Box::pin(async move { Ok(attempt) })
     }
 
-    fn patience(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         Duration::ZERO
     }
 }
@@ -124,7 +124,7 @@ async fn an_edit_is_saved_unless_somebody_was_faster() {
     let page = browser.page(&webhook).await;
     assert!(page.contains("<code>deal.lost</code>") && !page.contains("<code>deal.won</code>"));
     assert!(
-        page.contains("<strong>Edited</strong> (<bdi>name, events</bdi>) with the token <bdi>a test</bdi>"),
+        page.contains("<strong>Edited</strong> (<bdi>name, events</bdi>) by <bdi>the token a test</bdi>"),
         "{page}"
     );
 

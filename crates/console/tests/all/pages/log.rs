@@ -90,8 +90,8 @@ async fn every_state_has_its_word() {
         .zip(states)
         .map(|(number, state)| {
             let record = log.delivered(state.as_str(), number);
-            let next_attempt_at = (state == DeliveryState::Retrying).then(|| now() + 1.minute());
-            DeliveryRecord { state, next_attempt_at, ..record }
+            let retry_in = (state == DeliveryState::Retrying).then(|| std::time::Duration::from_secs(60));
+            DeliveryRecord { state, retry_in, ..record }
         })
         .collect();
     log.record(&records).await;

@@ -1,6 +1,8 @@
 //! Signing in and out, and when sessions end.
 
+use jiff::{Timestamp, ToSpan};
 use store::tokens::Role;
+use web::AuthFailure;
 
 use super::browser::{Browser, LIST, location};
 use crate::api::{ACCOUNT, Api};
@@ -95,9 +97,10 @@ async fn sessions_end_by_themselves_and_with_their_token() {
     location(&browser.get(LIST).await);
 
     let browser = Browser::admin(&api).await;
+    api.database.forget_ended_sessions(pages::SESSION_LIMITS).await.unwrap();
     assert_eq!(sql.query_one("SELECT count(*) FROM console_sessions", &[]).await.unwrap().get::<_, i64>(0), 1);
     for token in api.database.tokens().await.unwrap() {
-        api.database.revoke_token(token.id).await.unwrap();
+        api.database.revoke_token(&store::bearer::Who::Operator, token.id).await.unwrap();
     }
     location(&browser.get(LIST).await);
 }
@@ -129,4 +132,43 @@ async fn signing_in_leads_nowhere_else() {
     let answer = browser.post_fields("/apps/crm/sign-in", &[("token", &token), ("next", &next)]).await;
     assert_eq!(location(&answer), next);
     assert!(browser.page(&root).await.contains("action=\"/apps/crm/sign-out\""));
+}
+
+#[tokio::test]
+async fn a_session_ends_when_its_token_expires() {
+    let api = Api::start().await;
+    let token = api.token_until(ACCOUNT, Role::Admin, Some(Timestamp::now() + 1.hour())).await;
+    let mut browser = Browser::new(&api);
+    assert_eq!(location(&browser.sign_in(&token).await), LIST);
+    browser.page(LIST).await;
+    api.sql().await.batch_execute("UPDATE api_tokens SET expires_at = now()").await.unwrap();
+    location(&browser.get(LIST).await);
+    assert_eq!(browser.sign_in(&token).await.status, 422);
+    assert_eq!(api.anonymous().with_bearer(&token).get("/api/v1/webhooks").await.unwrap().status, 401);
+    assert_eq!(api.refusals(), [AuthFailure::ExpiredToken, AuthFailure::ExpiredToken]);
+}
+
+#[tokio::test]
+async fn a_known_token_does_not_start_sessions_without_end() {
+    let api = Api::start_limited(5).await;
+    let token = api.token(ACCOUNT, Role::Viewer).await;
+    let mut statuses = Vec::new();
+    for _ in 0..7 {
+        statuses.push(Browser::new(&api).sign_in(&token).await.status.as_u16());
+    }
+    assert_eq!(statuses, [303, 303, 303, 303, 303, 429, 429]);
+    let count = "SELECT count(*) FROM console_sessions";
+    assert_eq!(api.sql().await.query_one(count, &[]).await.unwrap().get::<_, i64>(0), 5);
+}
+
+#[tokio::test]
+async fn nobody_sends_a_large_form_to_sign_in() {
+    let api = Api::start().await;
+    let mut browser = Browser::new(&api);
+    let (fits, large) = ("a".repeat(64 * 1024 - "token=".len()), "a".repeat(64 * 1024));
+    assert_eq!(browser.sign_in(&fits).await.status, 422);
+    for path in ["/sign-in", "/sign-in?next=x"] {
+        let refused = browser.post_fields(path, &[("token", &large)]).await;
+        assert_eq!(refused.status, 413, "{}", refused.text());
+    }
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use console::ConsoleSettings;
 use domain::sso::{IdentityProvider, KeySet};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
+use pages::PageSettings;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use serde_json::{Value, json};
@@ -35,10 +35,10 @@ impl Crm {
         json!({"keys": [{"kty": "EC", "crv": "P-256", "kid": "crm-1", "use": "sig", "x": x, "y": y}]}).to_string()
     }
 
-    fn console(&self) -> ConsoleSettings {
+    fn console(&self) -> PageSettings {
         let keys = KeySet::from_jwks(self.jwks().as_bytes()).unwrap();
         let provider = IdentityProvider { keys, issuer: ISSUER.to_owned(), audience: "webhooks".to_owned() };
-        ConsoleSettings { identity_provider: Some(Arc::new(provider)), ..console() }
+        PageSettings { identity_provider: Some(Arc::new(provider)), ..console() }
     }
 
     async fn api(&self) -> Api {
@@ -230,7 +230,7 @@ async fn in_a_frame_of_the_crm() {
     let crm = Crm::new();
     let frame_ancestors = vec![ISSUER.parse().unwrap(), "https://beta.example.com:8443".parse().unwrap()];
     let public_url = "https://hooks.example.com".parse().unwrap();
-    let settings = ConsoleSettings { frame_ancestors, public_url, ..crm.console() };
+    let settings = PageSettings { frame_ancestors, public_url, ..crm.console() };
     let api = Api::start_console("", settings.clone()).await;
     let mut browser = framed(&api);
     let answer = browser.post_fields("/sso", &[("token", &crm.ticket(&claims()))]).await;
@@ -263,7 +263,7 @@ async fn in_a_frame_of_the_crm() {
     let own = browser.post_fields(&format!("{LIST}/notifications/read-all"), &[("form_token", &form_token)]).await;
     assert_eq!(own.status, 303);
 
-    let unframed = Api::start_console("", ConsoleSettings { frame_ancestors: Vec::new(), ..settings }).await;
+    let unframed = Api::start_console("", PageSettings { frame_ancestors: Vec::new(), ..settings }).await;
     let answer = framed(&unframed).post_fields("/sso", &[("token", &crm.ticket(&claims()))]).await;
     let cookie = answer.headers["set-cookie"].to_str().unwrap();
     assert!(cookie.ends_with("; HttpOnly; SameSite=Lax; Secure"), "{cookie}");
@@ -276,4 +276,41 @@ async fn without_a_crm_there_is_nothing_to_sign_in_with() {
     let answer = framed(&api).post_fields("/sso", &[("token", &Crm::new().ticket(&claims()))]).await;
     assert_eq!(answer.status, 404);
     assert!(!Browser::new(&api).page("/sign-in").await.contains("your CRM"));
+}
+
+#[tokio::test]
+async fn a_session_ends_with_single_sign_on_and_with_the_key_that_vouched() {
+    let crm = Crm::new();
+    let api = crm.api().await;
+    let browser = signed_in(&api, &crm, &claims()).await;
+    browser.page(LIST).await;
+    let cookie = browser.cookie().unwrap().to_owned();
+    let restarted = async |console: PageSettings| {
+        let again = Api::start_on(&api.database_url, console).await;
+        let answer = Browser::with_cookie(&again, &cookie).get(LIST).await;
+        answer.status.as_u16()
+    };
+    assert_eq!(restarted(crm.console()).await, 200);
+    assert_eq!(restarted(console()).await, 303, "switched off");
+    assert_eq!(restarted(Crm::new().console()).await, 303, "another key, of the same name");
+    let provider = IdentityProvider {
+        keys: KeySet::from_jwks(crm.jwks().as_bytes()).unwrap(),
+        issuer: "https://other.example.com".to_owned(),
+        audience: "webhooks".to_owned(),
+    };
+    assert_eq!(restarted(PageSettings { identity_provider: Some(Arc::new(provider)), ..console() }).await, 303);
+    assert_eq!(restarted(crm.console()).await, 200, "nothing was removed");
+}
+
+#[tokio::test]
+async fn the_newest_ticket_says_what_a_person_may_do() {
+    let crm = Crm::new();
+    let api = crm.api().await;
+    let admin = signed_in(&api, &crm, &with("role", "admin")).await;
+    admin.page(&format!("{LIST}/new")).await;
+    let viewer = signed_in(&api, &crm, &with("role", "viewer")).await;
+    assert_eq!(location(&admin.get(LIST).await), "/sign-in?next=%2Fsettings%2Fintegrations%2Fwebhooks");
+    assert!(viewer.page(LIST).await.contains("read only"));
+    let refused = framed(&api).post_fields("/sso", &[("token", "nonsense")]).await;
+    assert_eq!((refused.status.as_u16(), api.refusals()), (403, vec![web::AuthFailure::Ticket]));
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::browser::Browser;
 use crate::api::Api;
 
-#[path = "../../../samples/verify.rs"]
+#[path = "../../../../pages/samples/verify.rs"]
 mod sample;
 
 const BODY: &[u8] = b"{\"type\":\"deal.won\",\"data\":{\"name\":\"\xc3\xa9\"}}";
@@ -58,7 +58,7 @@ import sys
 secret, id, stamp, signatures, body = sys.argv[1:]
 headers = {'webhook-id': id, 'webhook-timestamp': stamp, 'webhook-signature': signatures}
 print(verify(secret, headers, body.encode()))";
-    let program = format!("{}{CALL}", include_str!("../../../samples/verify.py"));
+    let program = format!("{}{CALL}", include_str!("../../../../pages/samples/verify.py"));
     for (number, (secret, request, body, expected)) in cases().into_iter().enumerate() {
         let body = std::str::from_utf8(body).unwrap();
         let output = Command::new("python3")
@@ -68,6 +68,23 @@ print(verify(secret, headers, body.encode()))";
         let expected = if expected { "True\n" } else { "False\n" };
         assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{number}: {output:?}");
     }
+}
+
+/// What comes from strangers, or through a proxy that drops headers, is not genuine; it is no error either.
+#[test]
+fn python_refuses_what_is_no_signed_request() {
+    const CALL: &str = "
+now = str(int(time.time()))
+whole = {'webhook-id': 'msg_1', 'webhook-timestamp': now, 'webhook-signature': 'v1,AAAA'}
+cases = [{}, {'webhook-timestamp': now}]
+cases += [{k: v for k, v in whole.items() if k != name} for name in whole]
+cases += [{**whole, name: text} for name in whole for text in [None, '', 'é', '\\udcff', '9' * 400, '-1', '1e9', '²']]
+for case in cases:
+    assert verify('a secret of our own making', case, b'{}') is False, case
+print(len(cases))";
+    let program = format!("{}{CALL}", include_str!("../../../../pages/samples/verify.py"));
+    let output = Command::new("python3").args(["-c", &program]).output().expect("python3 is there");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "29\n", "{output:?}");
 }
 
 #[tokio::test]

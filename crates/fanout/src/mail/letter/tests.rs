@@ -1,4 +1,4 @@
-use domain::AccountName;
+use domain::{AccountName, WebhookId};
 use runtime::{Program, Settings};
 use store::notifications::Notification;
 use uuid::Uuid;
@@ -34,10 +34,11 @@ fn mail(kind: NotificationKind, name: &str) -> Mail {
         read_at: None,
     };
     let url = "https://erp.example.com:8443/hook?key=CANARY".to_owned();
-    Mail { notification, webhook: Some(MailedWebhook { name: name.to_owned(), url, held: 42 }), tries: 1 }
+    let webhook = Some(MailedWebhook { name: name.to_owned(), url, held: 42 });
+    Mail { notification, webhook, earlier: Vec::new(), others: 0, tries: 1 }
 }
 
-/// As it is sent, but for the soft line breaks of RFC 2045 section 6.7.
+/// The sent text without the soft line breaks of RFC 2045 section 6.7.
 fn written(mail: &Mail) -> String {
     String::from_utf8(letters().write(mail).unwrap().formatted()).unwrap().replace("=\r\n", "")
 }
@@ -54,6 +55,7 @@ fn a_mail_says_what_happened_to_which_webhook_and_what_to_do() {
         "Auto-Submitted: auto-generated\r\n",
         "Content-Type: text/plain; charset=utf-8\r\n",
         "\r\n\r\nWebhook 'ERP Sync' has been paused due to repeated failures.\r\n",
+        "Account:          acme\r\n",
         "ERP Sync\r\n",
         "erp.example.com\r\n",
         "42\r\n",
@@ -64,6 +66,17 @@ fn a_mail_says_what_happened_to_which_webhook_and_what_to_do() {
         assert!(mail.contains(expected), "{expected:?} is missing in {mail}");
     }
     assert!(!mail.contains("CANARY") && !mail.contains("8443"), "{mail}");
+}
+
+#[test]
+fn one_mail_an_hour_counts_what_it_leaves_out() {
+    let earlier = vec![(NotificationKind::Failing, 6), (NotificationKind::Recovered, 5)];
+    let mail = |others| Mail { earlier: earlier.clone(), others, ..mail(NotificationKind::Failing, "ERP Sync") };
+    let text = written(&mail(0)).replace("=C3=97", "×");
+    assert!(text.contains("Since the last mail about it, before this: failing 6 ×, recovered 5 ×."), "{text}");
+    assert!(!text.contains("other webhook"));
+    assert!(written(&mail(1)).contains("Another webhook of the account acme changed"));
+    assert!(written(&mail(7)).contains("7 other webhooks of the account acme changed"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A mail server as far as RFC 5321 asks for to take a mail, and AUTH PLAIN of RFC 4954.
+//! A mail server with the subset of RFC 5321 that is needed to accept a mail, and AUTH PLAIN of RFC 4954.
 
 use std::sync::{Arc, Mutex};
 
@@ -15,11 +15,11 @@ trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-/// A mail as it was taken.
+/// A received mail.
 #[derive(Clone, Debug, Default)]
 pub struct Letter {
     pub recipients: Vec<String>,
-    /// What AUTH PLAIN said.
+    /// Credentials of AUTH PLAIN.
     pub login: Option<String>,
     /// Headers and body.
     pub text: String,
@@ -69,7 +69,7 @@ impl PlayedServer {
         (listener, Self { address, taken: Arc::default() })
     }
 
-    /// Where nobody listens.
+    /// An address without a listener.
     pub async fn free_address() -> String {
         let [port] = testkit::servers::free_ports();
         format!("127.0.0.1:{port}")
@@ -80,7 +80,7 @@ impl PlayedServer {
     }
 }
 
-/// Ends when the client does.
+/// Ends with the client's connection.
 async fn converse(stream: impl Stream, taken: Arc<Mutex<Vec<Letter>>>) -> Option<()> {
     let mut stream = BufReader::new(stream);
     let mut letter = Letter::default();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use broker::{BrokerUrl, Connector, Publisher, Telemetry, Topology};
-use domain::{NotificationKind, ReleasePace};
+use domain::{NotificationKind, ReleaseRate};
 use lapin::options::{BasicGetOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use runtime::{Metrics, Program, Readiness, Settings};
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::*;
+use crate::lanes::Lanes;
 use crate::metrics::FanoutMetrics;
 
 const WITHIN: Duration = Duration::from_secs(60);
@@ -69,14 +70,23 @@ impl Scene {
         Connector::new(self.amqp_url.parse::<BrokerUrl>().unwrap(), "test")
     }
 
-    /// Starts a relay of its own, as another process has one.
+    /// Starts another relay, as in another process.
     fn relay(&self) -> Arc<FanoutMetrics> {
         let metrics = Metrics::new();
         let telemetry = Arc::new(Telemetry::new(&metrics, &Readiness::new()));
-        let publisher = Publisher::start(self.connector(), telemetry, self.stop.clone());
+        let topology = Topology::new(&self.settings().retry);
+        let publisher = Publisher::start(self.connector(), topology, telemetry, self.stop.clone());
         let metrics = Arc::new(FanoutMetrics::new(&metrics));
-        let (database, pace) = (self.database(), ReleasePace::START);
-        let relay = Relay { database, publisher, pace, metrics: Arc::clone(&metrics), stop: self.stop.clone() };
+        let (database, rate) = (self.database(), ReleaseRate::START);
+        let relay = Relay {
+            database,
+            publisher,
+            rate,
+            lanes: Lanes::default(),
+            metrics: Arc::clone(&metrics),
+            largest_event: 1,
+            stop: self.stop.clone(),
+        };
         tokio::spawn(relay.notifications());
         metrics
     }
@@ -102,7 +112,7 @@ impl Scene {
         (connection, channel)
     }
 
-    /// What the CRM got.
+    /// The notifications that the CRM received.
     async fn told(&self) -> Vec<wire::Notification> {
         let (_connection, channel) = self.connect().await;
         let mut told = Vec::new();
@@ -144,8 +154,8 @@ async fn what_happens_while_the_broker_is_away_is_published_once_when_it_is_back
     scene.relay();
     scene.notify(3).await;
     scene.all_published().await;
-    // Taken before the kill. After it a queue that was declared seconds before may have forgotten what was in it, and
-    // also that it was taken.
+    // Consumed before the kill. After it a recently declared queue may have lost its messages, and also that they were
+    // consumed.
     let before = scene.told().await;
 
     broker.kill_nine().await.unwrap();

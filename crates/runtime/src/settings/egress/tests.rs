@@ -12,7 +12,16 @@ fn authority() -> rcgen::Certificate {
 
 fn settings(extra_roots: Vec<CertificateDer<'static>>) -> EgressSettings {
     let timeout = Duration::from_secs(1);
-    EgressSettings { timeout, connect_timeout: timeout, allow_networks: Vec::new(), extra_roots, proxy: None }
+    EgressSettings {
+        timeout,
+        connect_timeout: timeout,
+        allow_networks: Vec::new(),
+        deny_networks: Vec::new(),
+        nat64_prefixes: Vec::new(),
+        name_servers: Vec::new(),
+        extra_roots,
+        proxy: None,
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub struct SmtpServer {
     pub port: u16,
     /// How the connection is protected.
     pub tls: SmtpTls,
-    /// Whom to be; `None` when the server asks nobody.
+    /// `None` when the server requires no authentication.
     pub credentials: Option<SmtpCredentials>,
 }
 
@@ -80,7 +80,7 @@ pub(super) fn parse(text: &str) -> Result<SmtpServer, String> {
     Ok(SmtpServer { url: connection_url::without_white_space(text)?, host, port, tls, credentials })
 }
 
-/// The URL library knows no rules for the hosts of this scheme: an IPv4 address is a name to it.
+/// The URL library has no rules for the hosts of this scheme: it treats an IPv4 address as a name.
 fn plain_host(url: &Url) -> Option<String> {
     match url.host()? {
         Host::Ipv6(address) => Some(address.to_string()),

@@ -1,7 +1,8 @@
-//! Secrets: given in place, or in a file that the setting's twin names (`WEBHOOKS_AMQP__URL_FILE`).
+//! Secrets: given directly, or in a file named by the setting with the suffix `_FILE` (`WEBHOOKS_AMQP__URL_FILE`).
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
@@ -9,17 +10,17 @@ use super::super::effective::{HIDDEN, Shown};
 use super::super::given::{Content, variable};
 use super::Reader;
 
-/// More than any secret has; a larger file is another one than was meant.
+/// Larger than any secret; a larger file must be a mistake.
 const MAX_FILE_BYTES: u64 = 64 * 1024;
 
-/// A secret's text as it was given, and where, in words.
+/// A secret's text and its origin in words.
 struct Found {
     content: Content,
     origin: String,
 }
 
 impl Reader {
-    /// A secret that must be given. `None` is a problem that has been noted. `show` gives what people may see of it.
+    /// A required secret. `None` is a problem that has been noted. `show` gives its printable form.
     pub(in super::super) fn required_secret<T>(
         &mut self,
         key: &'static str,
@@ -33,7 +34,7 @@ impl Reader {
         value
     }
 
-    /// A secret that may be absent.
+    /// An optional secret.
     pub(in super::super) fn optional_secret<T>(
         &mut self,
         key: &'static str,
@@ -74,7 +75,7 @@ impl Reader {
         self.accept(key, texts.iter().map(|text| parse(text)).collect()).unwrap_or_default()
     }
 
-    /// The setting itself or its twin's file, whichever was given; of two, the one from the later source.
+    /// The setting itself or its file, whichever was given; of two, the one from the later source.
     fn find(&mut self, key: &'static str) -> Option<Found> {
         let twin = twin(key);
         let (place, file) = (self.nonempty(key), self.nonempty(&twin));
@@ -91,7 +92,17 @@ impl Reader {
         }
     }
 
-    /// What was given for a key; an empty list, as the sample file has it, is nothing.
+    /// The file that a secret is read from, if any.
+    pub(in super::super) fn secret_file(&mut self, key: &'static str) -> Option<PathBuf> {
+        let twin = twin(key);
+        let in_place = self.nonempty(key).is_some() && self.given.origin(key) > self.given.origin(&twin);
+        match self.nonempty(&twin) {
+            Some(Content::One(path)) if !in_place => Some(path.into()),
+            _ => None,
+        }
+    }
+
+    /// The raw value of a key; an empty list, as in the sample file, counts as unset.
     fn nonempty(&mut self, key: &str) -> Option<Content> {
         self.content(key).filter(|content| !matches!(content, Content::Many(texts) if texts.is_empty()))
     }
@@ -101,7 +112,7 @@ impl Reader {
             self.refuse(key, "must be read from a single file");
             return None;
         };
-        let text = read_file(&path).map_err(|error| format!("cannot be read from the file {path:?}: {error}"));
+        let text = read_secret_file(&path).map_err(|error| format!("cannot be read from the file {path:?}: {error}"));
         let text = self.accept(key, text)?;
         Some(Found { content: Content::One(text), origin: format!("file {path:?}") })
     }
@@ -117,7 +128,7 @@ fn split(text: &str) -> Vec<String> {
 }
 
 /// The file's text without the newline that editors put at its end.
-fn read_file(path: &str) -> io::Result<String> {
+pub(in super::super) fn read_secret_file(path: &str) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_string(&mut text)?;
     if text.len() as u64 > MAX_FILE_BYTES {

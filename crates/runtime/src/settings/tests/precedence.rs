@@ -17,10 +17,12 @@ fn what_is_not_given_has_its_default() {
     assert_eq!(settings.auto_pause.after, 10);
     assert_eq!(settings.retention.days, 30);
     assert_eq!((settings.sender.concurrency, settings.sender.per_webhook_concurrency), (512, 64));
+    assert_eq!(settings.sender.database_patience, Duration::from_secs(60));
     assert_eq!(settings.egress.timeout, Duration::from_secs(15));
     assert_eq!(settings.egress.connect_timeout, Duration::from_secs(5));
     assert!(settings.egress.allow_networks.is_empty() && settings.egress.proxy.is_none());
     assert!(!settings.egress.address_policy().allows_local_names());
+    assert_eq!(settings.egress.address_policy(), domain::AddressPolicy::public_only());
     assert_eq!(settings.events.max_bytes, 262_144);
     assert_eq!(settings.shutdown.grace, Duration::from_secs(25));
     assert!(settings.secrets.previous_keys.is_empty());
@@ -60,6 +62,9 @@ fn every_setting_can_be_a_variable() {
         ("WEBHOOKS_AUTO_PAUSE__AFTER", "0"),
         ("WEBHOOKS_RETENTION__DAYS", "7"),
         ("WEBHOOKS_EGRESS__ALLOW_NETWORKS", "127.0.0.0/8,::1, 10.1.2.3/16"),
+        ("WEBHOOKS_EGRESS__DENY_NETWORKS", "10.1.9.0/24"),
+        ("WEBHOOKS_EGRESS__NAT64_PREFIXES", "64:ff9b::/96,2001:db8:64::/96"),
+        ("WEBHOOKS_EGRESS__NAME_SERVERS", "10.0.0.53, 10.0.0.54:5353,::1"),
         ("WEBHOOKS_EGRESS__PROXY", "http://proxy:3128"),
         ("WEBHOOKS_EVENTS__MAX_BYTES", "1024"),
         ("WEBHOOKS_SHUTDOWN__GRACE", "1m"),
@@ -77,12 +82,37 @@ fn every_setting_can_be_a_variable() {
     assert_eq!(settings.retention.days, 7);
     let networks: Vec<_> = settings.egress.allow_networks.iter().map(ToString::to_string).collect();
     assert_eq!(networks, ["127.0.0.0/8", "::1/128", "10.1.0.0/16"]);
-    assert!(settings.egress.address_policy().allows_local_names());
+    let policy = settings.egress.address_policy();
+    assert!(policy.allows_local_names());
+    for (address, permitted) in
+        [("10.1.8.1", true), ("10.1.9.1", false), ("2001:db8:64::10.1.8.1", true), ("2001:db8:64::10.1.9.1", false)]
+    {
+        assert_eq!(policy.permits(address.parse().unwrap()), permitted, "{address}");
+    }
+    let name_servers: Vec<_> = settings.egress.name_servers.iter().map(ToString::to_string).collect();
+    assert_eq!(name_servers, ["10.0.0.53:53", "10.0.0.54:5353", "[::1]:53"]);
     assert_eq!(settings.egress.proxy.unwrap().to_string(), "http://proxy:3128");
     assert_eq!(settings.events.max_bytes, 1024);
     assert_eq!(settings.shutdown.grace, Duration::from_secs(60));
     assert_eq!(settings.log.format, LogFormat::Text);
     assert_eq!(settings.log.levels, "debug,hyper=off");
+}
+
+#[test]
+fn a_network_of_all_addresses_is_allowed_with_a_warning() {
+    let warnings = |networks| {
+        let settings = load(&[("WEBHOOKS_EGRESS__ALLOW_NETWORKS", networks)]).unwrap();
+        let warnings: Vec<_> = settings.warnings().iter().map(ToString::to_string).collect();
+        for warning in &warnings {
+            assert!(settings.redacted().starts_with(&format!("# Warning: {warning}\n")), "{}", settings.redacted());
+        }
+        warnings
+    };
+    let everything =
+        "WEBHOOKS_EGRESS__ALLOW_NETWORKS holds 0.0.0.0/0: every account may have its events sent to any address";
+    assert_eq!(warnings("0.0.0.0/0"), [everything]);
+    assert_eq!(warnings("10.0.0.0/8,::/0").len(), 1);
+    assert!(warnings("10.0.0.0/8,fd00::/8").is_empty());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A secret's text appears nowhere: not in what is printed, not in `Debug`, not in what is said about mistakes.
+//! A secret's text appears nowhere: not in printed settings, not in `Debug`, not in errors.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What cannot be used, and the words it is refused with.
+//! Invalid settings and their error messages.
 
 use super::*;
 
@@ -60,6 +60,10 @@ fn each_bad_value_is_refused_by_its_variable_and_with_a_reason() {
         ("EGRESS__CONNECT_TIMEOUT", "16s", "is 16s, longer than the 15s of egress.timeout"),
         ("EGRESS__ALLOW_NETWORKS", "10.0.0.0/33", "must be networks such as 10.0.0.0/8"),
         ("EGRESS__ALLOW_NETWORKS", "localhost", "must be networks such as 10.0.0.0/8"),
+        ("EGRESS__DENY_NETWORKS", "everything", "must be networks such as 10.0.0.0/8"),
+        ("EGRESS__NAT64_PREFIXES", "64:ff9b::/97", "must be prefixes of NAT64 translators; \"64:ff9b::/97\" is not an"),
+        ("EGRESS__NAT64_PREFIXES", "10.0.0.0/8", "must be prefixes of NAT64 translators"),
+        ("EGRESS__NAME_SERVERS", "ns.example.com", "must be addresses of name servers such as 10.0.0.53"),
         ("EGRESS__CA_FILE", "/no/such/file", "names \"/no/such/file\", which cannot be read"),
         ("EGRESS__CA_FILE", "/dev/null", "which holds no certificate"),
         ("EGRESS__PROXY", "https://proxy:3128", "the proxy itself is spoken to over http"),

@@ -6,7 +6,7 @@ use super::*;
 
 const SAMPLE: &str = include_str!("../../../../../deploy/config.example.toml");
 
-/// What is in force, by section and key.
+/// The effective settings, by section and key.
 fn shown(settings: &Settings) -> BTreeMap<(String, String), String> {
     let mut section = String::new();
     let mut values = BTreeMap::new();
@@ -35,7 +35,7 @@ fn keys(text: &str) -> BTreeSet<(String, String)> {
     keys
 }
 
-/// The sample with those settings in force that are commented out: `#key = …`, without a space.
+/// The sample with the commented-out settings enabled: `#key = …`, without a space.
 fn complete() -> String {
     let uncomment = |line: &'static str| match line.strip_prefix('#') {
         Some(setting) if setting.starts_with(|first: char| first.is_ascii_lowercase()) => setting,

@@ -1,4 +1,4 @@
-//! Who may vouch for people, from files.
+//! Issuers of SSO tokens, from files.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

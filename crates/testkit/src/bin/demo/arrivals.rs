@@ -37,7 +37,7 @@ impl<'a> Arrivals<'a> {
         }
     }
 
-    /// How many have been told of.
+    /// Number of reported requests.
     pub fn count(&self) -> usize {
         self.seen.len()
     }

@@ -1,4 +1,4 @@
-//! What the demo says, and what it hears from the keyboard.
+//! Output and keyboard input of the demo.
 
 use std::io::{BufRead as _, IsTerminal as _};
 
@@ -15,7 +15,7 @@ pub fn step(what: &str) {
     println!("- {what}");
 }
 
-/// How to go on by hand.
+/// Prints how to continue by hand.
 pub async fn explain(api: &Api, programs: &Programs) {
     println!();
     if api.has_page(CONSOLE).await {

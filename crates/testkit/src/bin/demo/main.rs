@@ -131,12 +131,12 @@ async fn stay(stack: &Stack, programs: &mut Programs, arrivals: &mut Arrivals<'_
     }
 }
 
-/// Somebody asked the demo to end; not a failure.
+/// The demo was interrupted; not a failure.
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted")]
 struct Interrupted;
 
-/// Does the work, or drops it at Ctrl-C or SIGTERM; what it has started ends with it.
+/// Runs the work, or drops it at Ctrl-C or SIGTERM; everything it started ends with it.
 async fn interruptible<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let mut terminated = signal(SignalKind::terminate())?;
     tokio::select! {

@@ -5,14 +5,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use super::run;
+use super::run::run;
 use crate::servers::ServerError;
 
 /// What `invoke-rc.d` and `deb-systemd-invoke` ask before a package's script may start a service: 101 forbids
 /// (invoke-rc.d(8), "policy-rc.d").
 const POLICY: &str = "/usr/sbin/policy-rc.d";
-/// What the packages would start at the next boot.
-const SERVICES: [&str; 2] = ["postgresql", "rabbitmq-server"];
+/// Services that the packages would start at the next boot.
+const SERVICES: [&str; 3] = ["postgresql", "rabbitmq-server", "pgbouncer"];
 
 pub(super) fn install(packages: &[&str]) -> Result<(), ServerError> {
     let brought: Vec<&str> = SERVICES.into_iter().filter(|service| !is_known(service)).collect();
@@ -29,12 +29,12 @@ pub(super) fn install(packages: &[&str]) -> Result<(), ServerError> {
 
 fn apt_get() -> Command {
     let mut command = Command::new("apt-get");
-    // Another installation may be under way, for example the unattended one after a boot.
+    // Another installation may be in progress, for example the unattended one after a boot.
     command.args(["-o", "DPkg::Lock::Timeout=300"]).env("DEBIAN_FRONTEND", "noninteractive");
     command
 }
 
-/// Whether the service was there before us; then its state is not ours to change.
+/// Whether the service existed before; then its state must not be changed.
 fn is_known(service: &str) -> bool {
     Path::new("/etc/init.d").join(service).exists()
 }

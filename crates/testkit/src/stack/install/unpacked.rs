@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::run;
+use super::run::run;
 use crate::servers::{ServerError, open_plain_directory};
 
 pub(super) fn install(packages: &[&str], directory: &Path) -> Result<(), ServerError> {

@@ -1,0 +1,53 @@
+//! A field as it came, and the checks that several forms share.
+
+use domain::{AddressPolicy, EndpointUrl, SigningSecret};
+
+use crate::field_error::FieldError;
+
+/// A field as it came.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Input<T> {
+    /// It was not sent.
+    #[default]
+    Missing,
+    /// It was sent, but not as a value of its kind; that is among the form's errors already.
+    Malformed,
+    /// It was sent.
+    Given(T),
+}
+
+impl<T: Default> Input<T> {
+    /// For a field that must be filled in: its check then says so.
+    pub(crate) fn or_empty(self) -> Self {
+        if matches!(self, Self::Missing) { Self::Given(T::default()) } else { self }
+    }
+}
+
+/// Checks a field that was given, and adds what is wrong with it to `errors`.
+pub(crate) fn check<T, U>(
+    input: Input<T>,
+    checked: impl FnOnce(T) -> Result<U, Vec<FieldError>>,
+    errors: &mut Vec<FieldError>,
+) -> Option<U> {
+    let Input::Given(value) = input else { return None };
+    checked(value).map_err(|found| errors.extend(found)).ok()
+}
+
+/// The endpoint URL of a form.
+pub(crate) fn check_url(text: &str, policy: &AddressPolicy) -> Result<EndpointUrl, Vec<FieldError>> {
+    EndpointUrl::parse(text, policy).map_err(|error| vec![FieldError::new("/url", error.code(), error.to_string())])
+}
+
+/// The signing secret of a form.
+pub(crate) fn check_secret(text: &str) -> Result<SigningSecret, Vec<FieldError>> {
+    SigningSecret::parse(text).map_err(|error| vec![FieldError::new("/secret", error.code(), error.to_string())])
+}
+
+/// A webhook's new secret: the one given, or a generated one when the field was left out; `None` for one that is no
+/// secret.
+pub(crate) fn new_secret(input: Input<String>, errors: &mut Vec<FieldError>) -> Option<SigningSecret> {
+    match input {
+        Input::Missing => Some(SigningSecret::generate()),
+        given => check(given, |text| check_secret(&text), errors),
+    }
+}

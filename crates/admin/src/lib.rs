@@ -1,0 +1,27 @@
+//! What administrators do to webhooks and deliveries, as use cases that API and pages share.
+//!
+//! A use case checks what was filled in, stores it and logs it; `store` writes the audit entry in the same transaction.
+//! Nothing here knows HTTP: input comes as forms of [`Input`] fields, refusals are an [`AdminError`]. Mere reading needs
+//! no use case: `store` is asked directly.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod deliveries;
+mod error;
+mod field_error;
+mod input;
+mod secrets;
+mod service;
+mod shown_url;
+mod test_delivery;
+mod webhook_form;
+mod webhooks;
+
+pub use deliveries::RecoverRange;
+pub use error::AdminError;
+pub use field_error::FieldError;
+pub use input::Input;
+pub use secrets::{Rotation, SecretForm};
+pub use service::Admin;
+pub use shown_url::shown_url;
+pub use test_delivery::{NoTestResult, TestForm, TestResult, TestSender, TestSending};
+pub use webhook_form::{MAX_EVENT_TYPE_ENTRIES, MAX_NAME_CHARACTERS, WebhookForm};

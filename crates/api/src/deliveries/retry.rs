@@ -1,0 +1,39 @@
+//! `POST /deliveries/{id}/retry`: one attempt of a failed delivery, now. A body is not looked at.
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use domain::DeliveryId;
+use web::PathId;
+
+use super::TAG;
+use super::representation::DeliveryRepresentation;
+use crate::caller::RequireAdmin;
+use crate::idempotency::{Answer, Answered, RepeatableRequest};
+use crate::openapi::schema::reference;
+use crate::operation::Operation;
+use crate::problem::{Kind, Problem};
+use crate::state::ApiState;
+
+pub(crate) fn operation() -> Operation {
+    Operation::post("/api/v1/deliveries/{id}/retry", handler)
+        .for_admins(TAG, "retryDelivery", "Retry a failed delivery: one attempt, now")
+        .about("While its webhook is paused it is held. Test deliveries cannot be retried.")
+        .id("DeliveryId")
+        .idempotent_by_key()
+        .answer(202, "The delivery", reference("Delivery"))
+        .problems(&[Kind::NotFailed])
+}
+
+async fn handler(
+    RequireAdmin(caller): RequireAdmin,
+    PathId(id): PathId<DeliveryId>,
+    State(state): State<ApiState>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let request = RepeatableRequest::without_body(&request)?;
+    let work = async |_| {
+        let delivery = state.admin.retry_delivery(&caller, id).await?;
+        Ok(Answer::accepted(&DeliveryRepresentation::from(delivery)))
+    };
+    request.carry_out_once(&state.admin.database, &caller, work, Answered::accepted).await
+}

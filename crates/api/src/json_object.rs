@@ -1,0 +1,164 @@
+//! The object in a request's body, read strictly.
+//!
+//! A usual JSON reader would take the last of two equal keys, skip what it does not know and stop at the first mistake.
+//! Here each member stays the text it was until a field asks for it, and every mistake is kept with its place.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt;
+
+use admin::{FieldError, Input};
+use serde::Deserializer;
+use serde::de::{MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::problem::Problem;
+
+/// A name longer than this is not repeated in a pointer.
+const MAX_POINTER_NAME_BYTES: usize = 64;
+
+/// A JSON object whose members are taken one by one. Not `Debug`: one of them may be a secret.
+pub(crate) struct JsonObject<'a> {
+    members: BTreeMap<String, &'a RawValue>,
+    errors: Vec<FieldError>,
+}
+
+impl<'a> JsonObject<'a> {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// 400 with line and column when it is not JSON, 422 when it is, but no object.
+    pub(crate) fn parse(body: &'a [u8]) -> Result<Self, Problem> {
+        let text = std::str::from_utf8(body).map_err(|error| {
+            Problem::invalid_json(format!("The body is not UTF-8 from byte {} on", error.valid_up_to() + 1))
+        })?;
+        let whole: &RawValue = serde_json::from_str(text)
+            .map_err(|error| Problem::invalid_json(format!("The body is not JSON: {error}")))?;
+        let object = serde_json::Deserializer::from_str(whole.get()).deserialize_map(ObjectVisitor);
+        object.map_err(|_| {
+            Problem::validation_failed(vec![FieldError::new("", "wrong_type", "The body must be a JSON object")])
+        })
+    }
+
+    /// Forgets a member that is `null`, where that means the same as none.
+    pub(crate) fn drop_null(&mut self, name: &str) {
+        if self.members.get(name).is_some_and(|value| is_null(value)) {
+            self.members.remove(name);
+        }
+    }
+
+    /// Takes a text. `null` is an empty one.
+    pub(crate) fn text(&mut self, name: &str) -> Input<String> {
+        let Some(value) = self.members.remove(name) else { return Input::Missing };
+        if is_null(value) {
+            return Input::Given(String::new());
+        }
+        match text(value, &pointer(name)) {
+            Ok(text) => Input::Given(text),
+            Err(error) => self.malformed(error),
+        }
+    }
+
+    /// Takes `true` or `false`.
+    pub(crate) fn boolean(&mut self, name: &str) -> Input<bool> {
+        let Some(value) = self.members.remove(name) else { return Input::Missing };
+        match value.get() {
+            "true" => Input::Given(true),
+            "false" => Input::Given(false),
+            _ => self.malformed(FieldError::new(pointer(name), "wrong_type", "Must be true or false")),
+        }
+    }
+
+    /// Takes a list of at most `most` texts. `null` is an empty one.
+    pub(crate) fn texts(&mut self, name: &str, most: usize) -> Input<Vec<String>> {
+        let Some(value) = self.members.remove(name) else { return Input::Missing };
+        if is_null(value) {
+            return Input::Given(Vec::new());
+        }
+        let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(value.get()) else {
+            return self.malformed(FieldError::new(pointer(name), "wrong_type", "Must be a list of texts"));
+        };
+        if items.len() > most {
+            let detail = format!("Must be a list of at most {most} texts");
+            return self.malformed(FieldError::new(pointer(name), "too_long", detail));
+        }
+        let (mut texts, mut malformed) = (Vec::with_capacity(items.len()), false);
+        for (index, item) in items.into_iter().enumerate() {
+            match text(item, &format!("{}/{index}", pointer(name))) {
+                Ok(text) => texts.push(text),
+                Err(error) => {
+                    self.errors.push(error);
+                    malformed = true;
+                }
+            }
+        }
+        if malformed { Input::Malformed } else { Input::Given(texts) }
+    }
+
+    fn malformed<T>(&mut self, error: FieldError) -> Input<T> {
+        self.errors.push(error);
+        Input::Malformed
+    }
+
+    /// Everything that was wrong; members that nobody took are unknown.
+    pub(crate) fn into_errors(mut self) -> Vec<FieldError> {
+        let unknown = self.members.keys().map(|name| FieldError::new(pointer(name), "unknown_field", "Unknown field"));
+        self.errors.extend(unknown);
+        self.errors
+    }
+}
+
+fn is_null(value: &RawValue) -> bool {
+    value.get() == "null"
+}
+
+/// Syntax has been checked, so that a text which cannot be decoded has half of a surrogate pair in it.
+fn text(value: &RawValue, pointer: &str) -> Result<String, FieldError> {
+    if !value.get().starts_with('"') {
+        return Err(FieldError::new(pointer, "wrong_type", "Must be a text"));
+    }
+    serde_json::from_str(value.get())
+        .map_err(|_| FieldError::new(pointer, "forbidden_character", "Must not contain half of a surrogate pair"))
+}
+
+/// RFC 6901 §3, for a member of the body.
+fn pointer(name: &str) -> String {
+    if name.len() > MAX_POINTER_NAME_BYTES {
+        return String::new();
+    }
+    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
+struct ObjectVisitor;
+
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = JsonObject<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonObject<'de>, A::Error> {
+        let mut object = JsonObject { members: BTreeMap::new(), errors: Vec::new() };
+        while let Some(key) = map.next_key::<&RawValue>()? {
+            let value = map.next_value()?;
+            match object.members.entry(member_name(key).into_owned()) {
+                Entry::Vacant(entry) => drop(entry.insert(value)),
+                Entry::Occupied(entry) => {
+                    let detail = "The field is given more than once";
+                    object.errors.push(FieldError::new(pointer(entry.key()), "duplicate_field", detail));
+                }
+            }
+        }
+        Ok(object)
+    }
+}
+
+/// A name that cannot be decoded is left as it stands, and so is no field's.
+fn member_name(key: &RawValue) -> Cow<'_, str> {
+    serde_json::from_str::<String>(key.get()).map_or(Cow::Borrowed(key.get()), Cow::Owned)
+}
+
+#[cfg(test)]
+mod tests;

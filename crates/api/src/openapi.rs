@@ -1,0 +1,81 @@
+//! The description of this API in `OpenAPI` 3.1, for programs that write clients.
+//!
+//! Operations bring their own descriptions and bodies, resources the schemas of what they answer; enumerations and
+//! problems come from the code they describe. `openapi.json` beside this crate's sources is the result; tests compare the
+//! two, call every operation, and hold real answers against the schemas.
+
+mod events;
+pub(crate) mod problems;
+pub(crate) mod schema;
+mod values;
+
+use serde_json::{Map, Value, json};
+
+use crate::operation::Operation;
+use crate::{deliveries, event_types, notifications, webhooks};
+
+/// Before every path of the API; left out in the description, which names it as the server.
+const ROOT: &str = "/api/v1";
+
+const ABOUT: &str = "Webhooks of an account: which events are sent to which endpoint, and the deliveries that resulted. \
+The token fixes the account; objects of other accounts are not found. Times are RFC 3339 in UTC. Fields and query \
+parameters that are not described are refused. Responses may gain fields.";
+
+/// The description of these operations below a base path.
+pub(crate) fn description(base_path: &str, operations: Vec<Operation>) -> Value {
+    let (mut paths, mut schemas) = (Map::new(), Map::new());
+    for operation in operations {
+        let path = operation.path().trim_start_matches(ROOT).to_owned();
+        let method = operation.method().as_str().to_lowercase();
+        let (description, body) = operation.into_description();
+        paths.entry(path).or_insert_with(|| json!({}))[method] = description;
+        schemas.extend(body.map(|(name, schema)| (name.to_owned(), schema)));
+    }
+    let shared = [
+        values::schemas(),
+        problems::schemas(),
+        events::schemas(),
+        webhooks::representation::schemas(),
+        webhooks::test_result::schemas(),
+        webhooks::stats::schemas(),
+        webhooks::audit::schemas(),
+        webhooks::recovery::schemas(),
+        deliveries::representation::schemas(),
+        notifications::representation::schemas(),
+        event_types::schemas(),
+    ];
+    for group in shared {
+        let Value::Object(group) = group else { unreachable!("each group is an object") };
+        schemas.extend(group);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "EasyCRM Webhooks",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": ABOUT,
+            "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
+        },
+        "servers": [{"url": format!("{base_path}{ROOT}")}],
+        "security": [{"token": []}],
+        "tags": [
+            {"name": "Webhooks", "description": "Create, update, pause, test and delete webhooks, and manage their secrets"},
+            {"name": "Deliveries", "description": "Read the delivery log, and retry failed deliveries"},
+            {"name": "Notifications", "description": "Notifications to administrators about failing webhooks"},
+            {"name": "About", "description": "The catalogue of event types, and this description"},
+        ],
+        "paths": paths,
+        "webhooks": events::webhooks(),
+        "components": {
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An API token from `fanout token create`. The role `viewer` only reads, and sees no secret.",
+                },
+            },
+            "schemas": schemas,
+            "responses": problems::responses(),
+        },
+    })
+}

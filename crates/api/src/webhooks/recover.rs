@@ -1,0 +1,109 @@
+//! `POST /webhooks/{id}/recover`: sends the failed deliveries of a range of time again.
+
+use admin::{FieldError, Input};
+use axum::extract::{Request, State};
+use axum::response::Response;
+use domain::WebhookId;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
+use store::recover::Count;
+use web::PathId;
+
+use crate::caller::RequireAdmin;
+use crate::idempotency::{Answer, Answered, RepeatableRequest};
+use crate::json_object::JsonObject;
+use crate::openapi::schema::{input, reference};
+use crate::operation::Operation;
+use crate::problem::{Kind, Problem};
+use crate::query::read_time;
+use crate::state::ApiState;
+
+pub(crate) fn operation() -> Operation {
+    let body = json!({
+        "since": {"type": "string", "format": "date-time", "description": "Deliveries created then or later"},
+        "until": {
+            "type": ["string", "null"],
+            "format": "date-time",
+            "description": "Deliveries created before then; now if left out",
+        },
+        "dry_run": {"type": ["boolean", "null"], "description": "Only count them"},
+    });
+    Operation::post("/api/v1/webhooks/{id}/recover", handler)
+        .for_admins("Deliveries", "recoverDeliveries", "Send the failed deliveries of a time range again")
+        .about("Each with all its retries. Test deliveries are left alone. One recovery per webhook at a time.")
+        .id("WebhookId")
+        .idempotent_by_key()
+        .body("RecoverRequest", input(&["since"], body))
+        .answer(202, "How many deliveries are sent again", reference("Count"))
+        .problems(&[Kind::RecoveryUnderWay])
+}
+
+/// How many deliveries are sent again, or would be.
+#[derive(Serialize)]
+struct RecoveredCount {
+    count: i64,
+    /// Counting stops at some number.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    more: bool,
+}
+
+async fn handler(
+    RequireAdmin(caller): RequireAdmin,
+    PathId(id): PathId<WebhookId>,
+    State(state): State<ApiState>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let request = RepeatableRequest::read(request).await?;
+    let work = async |_| {
+        let body = RecoverRequest::read(request.body())?;
+        let range = state.admin.recover_range(body.since, body.until)?;
+        let Count { count, more } = if body.dry_run {
+            state.admin.count_recoverable(&caller, id, range).await?
+        } else {
+            state.admin.recover(&caller, id, range).await?
+        };
+        Ok(Answer::accepted(&RecoveredCount { count, more }))
+    };
+    request.carry_out_once(&state.admin.database, &caller, work, Answered::accepted).await
+}
+
+/// What a client asks to be sent again.
+struct RecoverRequest {
+    since: Timestamp,
+    until: Option<Timestamp>,
+    dry_run: bool,
+}
+
+impl RecoverRequest {
+    fn read(body: &[u8]) -> Result<Self, Problem> {
+        let mut object = JsonObject::parse(body)?;
+        object.drop_null("until");
+        object.drop_null("dry_run");
+        let since = object.text("since");
+        let until = object.text("until");
+        let dry_run = object.boolean("dry_run");
+        let mut errors = object.into_errors();
+        let since = read(since, "/since", &mut errors);
+        let until = read(until, "/until", &mut errors);
+        match since {
+            Some(since) if errors.is_empty() => {
+                Ok(Self { since, until, dry_run: matches!(dry_run, Input::Given(true)) })
+            }
+            None if errors.is_empty() => {
+                Err(Problem::validation_failed(vec![FieldError::new("/since", "required", "A time is required")]))
+            }
+            _ => Err(Problem::validation_failed(errors)),
+        }
+    }
+}
+
+fn read(input: Input<String>, pointer: &str, errors: &mut Vec<FieldError>) -> Option<Timestamp> {
+    let Input::Given(text) = input else { return None };
+    let time = read_time(&text);
+    if time.is_none() {
+        let detail = "Must be a time such as 2026-11-23T06:00:00Z (RFC 3339)";
+        errors.push(FieldError::new(pointer, "invalid_value", detail));
+    }
+    time
+}

@@ -1,0 +1,79 @@
+//! A received message.
+
+use bytes::Bytes;
+use lapin::BasicProperties;
+use lapin::types::{AMQPValue, ShortString};
+
+use crate::acknowledgement::Acknowledgement;
+use crate::message::Message;
+
+/// Prefix of the broker's addresses for direct reply-to.
+const ASKER_PREFIX: &str = "amq.rabbitmq.reply-to.";
+/// How often a message was returned before, as quorum queues count it.
+const DELIVERY_COUNT: &str = "x-delivery-count";
+
+/// A received message, with the duty to acknowledge it.
+#[derive(Debug)]
+pub struct Incoming {
+    /// The unchanged body. It counts in its consumer's byte budget until its last clone or part is dropped.
+    pub body: Bytes,
+    /// A possible duplicate: the broker delivered it before, to this process or another, or its publisher published it
+    /// again without knowing whether the broker had it.
+    pub redelivered: bool,
+    /// How often it was returned to its queue; the broker parks it after [`crate::topology::DELIVERY_LIMIT`] returns.
+    pub returns: u32,
+    /// Used once, when everything that follows from the message is durable.
+    pub acknowledgement: Acknowledgement,
+    pub(crate) properties: BasicProperties,
+}
+
+impl Incoming {
+    /// The AMQP content type.
+    pub fn content_type(&self) -> Option<&str> {
+        self.properties.content_type().as_ref().map(ShortString::as_str)
+    }
+
+    /// The AMQP content encoding.
+    pub fn content_encoding(&self) -> Option<&str> {
+        self.properties.content_encoding().as_ref().map(ShortString::as_str)
+    }
+
+    /// A text header; `None` when it is absent, not text or not UTF-8.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        match self.properties.headers().as_ref()?.inner().get(name)? {
+            AMQPValue::LongString(text) => std::str::from_utf8(text.as_bytes()).ok(),
+            AMQPValue::ShortString(text) => Some(text.as_str()),
+            _ => None,
+        }
+    }
+
+    /// The same message for another queue of ours: body, content type, id and the producer's headers unchanged.
+    pub fn forward_to(&self, exchange: &str, queue: &str) -> Message {
+        Message::new(exchange, queue, self.body.clone()).with_properties_of(&self.properties)
+    }
+
+    /// The reply to an RPC request; `None` when it has no reply address.
+    ///
+    /// Only a direct reply-to address is accepted: with any other name, a requester could have us publish into any
+    /// queue.
+    pub fn answer(&self, body: impl Into<Bytes>) -> Option<Message> {
+        let asker = self.properties.reply_to().as_ref().filter(|name| name.as_str().starts_with(ASKER_PREFIX))?;
+        let id = self.properties.correlation_id().clone()?;
+        // Such addresses exist on the default exchange only.
+        Some(Message::new("", asker.as_str(), body).correlation_id(id))
+    }
+}
+
+/// How often a message was returned to its queue before; 0 if the broker does not tell.
+pub(crate) fn returns_of(properties: &BasicProperties) -> u32 {
+    let count = properties.headers().as_ref().and_then(|headers| headers.inner().get(DELIVERY_COUNT));
+    let count = match count {
+        Some(AMQPValue::LongLongInt(count)) => *count,
+        Some(AMQPValue::LongInt(count)) => i64::from(*count),
+        Some(AMQPValue::ShortInt(count)) => i64::from(*count),
+        Some(AMQPValue::ShortShortInt(count)) => i64::from(*count),
+        Some(AMQPValue::LongUInt(count)) => i64::from(*count),
+        _ => 0,
+    };
+    u32::try_from(count).unwrap_or_default()
+}

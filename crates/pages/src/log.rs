@@ -1,0 +1,180 @@
+//! The delivery log of a webhook.
+
+use std::collections::HashMap;
+
+use askama::Template;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use domain::{DeliveryId, DeliveryState, EventType, WebhookId};
+use store::delivery_log::{Delivery, Extract, Filter, Place};
+use url::form_urlencoded;
+use web::{Cursor, PathId};
+
+use crate::access::session::SignedIn;
+use crate::error::PageError;
+use crate::page_query::PageQuery;
+use crate::state::PageState;
+use crate::view::labels::Badge;
+use crate::view::layout::{Layout, page};
+use crate::view::log_line::{AttemptLine, Budget, LogLine, Payload};
+use crate::view::text::filters;
+
+/// Deliveries of a page.
+const PAGE: usize = 20;
+/// Of a payload or an answer, in bytes; the delivery's own page has the whole.
+const EXTRACT_BYTES: i32 = 1024;
+/// Of all payloads and attempts together, in bytes.
+const PAGE_BUDGET: usize = 24_000;
+
+#[derive(Template)]
+#[template(path = "log.html")]
+struct LogPage {
+    layout: Layout,
+    id: WebhookId,
+    name: String,
+    retention_days: u16,
+    rows: Vec<Row>,
+    /// What the address asks for, as it was sent.
+    state: Option<DeliveryState>,
+    event_type: Option<EventType>,
+    since: String,
+    until: String,
+    /// The filter as a query, with an `&` if there is any.
+    filter_query: String,
+    newer: Option<String>,
+    older: Option<String>,
+}
+
+struct Row {
+    line: LogLine,
+    /// Nothing when the page has enough text already.
+    payload: Option<Payload>,
+    attempts: Vec<AttemptLine>,
+}
+
+/// A page's deliveries, newest first, and whether there are others on either side.
+struct Slice {
+    deliveries: Vec<Delivery>,
+    newer: bool,
+    older: bool,
+}
+
+/// `GET …/{id}/deliveries`
+pub(crate) async fn show(
+    State(state): State<PageState>,
+    viewer: SignedIn,
+    PathId(id): PathId<WebhookId>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
+    let query = PageQuery::parse(query.as_deref());
+    let account = &viewer.bearer.account;
+    let filter = filter(&query)?;
+    let event_type = query.event_type()?;
+    let webhook = state.webhook(account, id).await?;
+    let list = format!("pages of deliveries of {id} of {account}");
+    let slice = slice(&state, &viewer, id, &filter, &list, &query).await?;
+    let mut extracts = state.database().extracts(account, &slice.deliveries, EXTRACT_BYTES).await?;
+    let layout = Layout::load(&state, &viewer).await?.with_done(query.get("done"));
+    let place = |name: &str, delivery: &Delivery| {
+        let cursor = Cursor { at: delivery.created_at, id: delivery.id.as_uuid() };
+        format!("{name}={}", cursor.encode(&list))
+    };
+    let shown = LogPage {
+        newer: slice.deliveries.first().filter(|_| slice.newer).map(|first| place("before", first)),
+        older: slice.deliveries.last().filter(|_| slice.older).map(|last| place("after", last)),
+        rows: rows(&slice.deliveries, &mut extracts),
+        id,
+        name: webhook.name,
+        retention_days: state.settings.retention_days,
+        state: filter.state,
+        event_type,
+        since: query.get("since").unwrap_or_default().to_owned(),
+        until: query.get("until").unwrap_or_default().to_owned(),
+        filter_query: filter_query(&query),
+        layout,
+    };
+    page(StatusCode::OK, &shown)
+}
+
+fn filter(query: &PageQuery<'_>) -> Result<Filter, PageError> {
+    Ok(Filter {
+        state: query.read("state", |text| text.parse().ok())?,
+        event_type: query.event_type()?.map(|event_type| event_type.name().to_owned()),
+        since: query.since()?,
+        until: query.until()?,
+        place: Place::Newest,
+    })
+}
+
+fn filter_query(query: &PageQuery<'_>) -> String {
+    let mut text = form_urlencoded::Serializer::new(String::new());
+    for name in ["state", "event_type", "since", "until"] {
+        text.extend_pairs(query.get(name).map(|value| (name, value)));
+    }
+    let text = text.finish();
+    if text.is_empty() { text } else { text + "&" }
+}
+
+async fn slice(
+    state: &PageState,
+    viewer: &SignedIn,
+    id: WebhookId,
+    filter: &Filter,
+    list: &str,
+    query: &PageQuery<'_>,
+) -> Result<Slice, PageError> {
+    let place = match (query.cursor("before", list)?, query.cursor("after", list)?) {
+        (Some(before), _) => Place::Before(before.at, before.id.into()),
+        (None, Some(after)) => Place::After(after.at, after.id.into()),
+        (None, None) => Place::Newest,
+    };
+    let filter = Filter { place, ..filter.clone() };
+    let mut deliveries = state.database().deliveries(&viewer.bearer.account, id, &filter, PAGE as i64 + 1).await?;
+    let more = deliveries.len() > PAGE;
+    if let Place::Before(..) = place {
+        deliveries.drain(..deliveries.len().saturating_sub(PAGE));
+        return Ok(Slice { deliveries, newer: more, older: true });
+    }
+    deliveries.truncate(PAGE);
+    Ok(Slice { deliveries, newer: matches!(place, Place::After(..)), older: more })
+}
+
+/// What does not fit any more is left to the delivery's own page.
+fn rows(deliveries: &[Delivery], extracts: &mut HashMap<DeliveryId, Extract>) -> Vec<Row> {
+    let mut budget = Budget(PAGE_BUDGET);
+    let row = |delivery: &Delivery| {
+        let extract = extracts.remove(&delivery.id).unwrap_or_default();
+        let payload = Payload::new(&extract.payload, extract.payload_bytes);
+        let attempts: Vec<_> = extract.attempts.iter().map(AttemptLine::from).collect();
+        let attempts_bytes: usize = attempts.iter().map(AttemptLine::shown_bytes).sum();
+        if budget.spend(payload.shown_bytes() + attempts_bytes) {
+            Row { line: delivery.into(), payload: Some(payload), attempts }
+        } else {
+            Row { line: delivery.into(), payload: None, attempts: Vec::new() }
+        }
+    };
+    deliveries.iter().map(row).collect()
+}
+
+impl LogPage {
+    fn states(&self) -> &'static [DeliveryState] {
+        DeliveryState::ALL
+    }
+
+    fn is_state(&self, state: &DeliveryState) -> bool {
+        self.state == Some(*state)
+    }
+
+    fn is_event_type(&self, event_type: &EventType) -> bool {
+        self.event_type == Some(*event_type)
+    }
+
+    fn word(state: &DeliveryState) -> &'static str {
+        Badge::from(*state).word()
+    }
+
+    fn is_filtered(&self) -> bool {
+        !self.filter_query.is_empty()
+    }
+}

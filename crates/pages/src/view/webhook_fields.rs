@@ -1,0 +1,116 @@
+//! The form of a webhook: what it shows, and what it sends. Checked by [`WebhookForm`], as the API's bodies are.
+
+use admin::{FieldError, Input, MAX_EVENT_TYPE_ENTRIES, WebhookForm};
+use domain::{EventType, EventTypeSet, SigningSecret};
+use store::webhooks::Webhook;
+
+use crate::access::submission::Fields;
+
+/// The form as it is shown. What people typed stays as they typed it. Not `Debug`, for the secret's sake.
+pub(crate) struct WebhookFields {
+    pub(crate) name: String,
+    pub(crate) url: String,
+    /// Only when adding a webhook.
+    pub(crate) secret: Option<String>,
+    pub(crate) ticked: EventTypeSet,
+    /// Of which a test would be.
+    pub(crate) test_event_type: Option<EventType>,
+    pub(crate) errors: Vec<FieldError>,
+}
+
+/// The event types under one heading.
+pub(crate) struct Group {
+    pub(crate) title: &'static str,
+    pub(crate) event_types: Vec<EventType>,
+}
+
+impl WebhookFields {
+    /// An empty form with a new secret.
+    pub(crate) fn empty() -> Self {
+        Self {
+            name: String::new(),
+            url: String::new(),
+            secret: Some(SigningSecret::generate().expose().to_owned()),
+            ticked: EventTypeSet::EMPTY,
+            test_event_type: None,
+            errors: Vec::new(),
+        }
+    }
+
+    /// The form of a webhook as it is.
+    pub(crate) fn of(webhook: &Webhook) -> Self {
+        Self {
+            name: webhook.name.clone(),
+            url: webhook.url.clone(),
+            secret: None,
+            ticked: webhook.event_types,
+            test_event_type: None,
+            errors: Vec::new(),
+        }
+    }
+
+    /// The form as it was sent; a new secret stands for one that was left empty.
+    pub(crate) fn sent(fields: &Fields, with_secret: bool) -> Self {
+        let secret = Some(fields.text("secret")).filter(|text| !text.is_empty()).map(str::to_owned);
+        Self {
+            name: fields.text("name").to_owned(),
+            url: fields.text("url").trim().to_owned(),
+            secret: with_secret.then(|| secret.unwrap_or_else(|| SigningSecret::generate().expose().to_owned())),
+            ticked: fields.all("event_types").filter_map(EventType::parse).collect(),
+            test_event_type: EventType::parse(fields.text("event_type")),
+            errors: Vec::new(),
+        }
+    }
+
+    /// To be checked. Names of event types come from `fields`, so that an unknown one is an error and not left out.
+    pub(crate) fn to_form(&self, fields: &Fields) -> WebhookForm {
+        let names = fields.all("event_types").take(MAX_EVENT_TYPE_ENTRIES).map(str::to_owned).collect();
+        WebhookForm {
+            name: Input::Given(self.name.clone()),
+            url: Input::Given(self.url.clone()),
+            event_types: Input::Given(names),
+            secret: self.secret.clone().map_or(Input::Missing, Input::Given),
+            errors: Vec::new(),
+        }
+    }
+
+    /// What is wrong with a field.
+    pub(crate) fn error(&self, field: &str) -> Option<&str> {
+        self.errors.iter().find(|error| error_field(error) == field).map(|error| &*error.detail)
+    }
+
+    /// Everything that is wrong, a line each, with the id of the field to go to.
+    pub(crate) fn summary(&self) -> Vec<(&str, &str)> {
+        let mut lines: Vec<_> = self.errors.iter().map(|error| (error_field(error), &*error.detail)).collect();
+        lines.dedup();
+        lines
+    }
+
+    /// The catalogue, under its headings.
+    pub(crate) fn groups() -> Vec<Group> {
+        let mut groups: Vec<Group> = Vec::new();
+        for event_type in EventType::all() {
+            match groups.iter_mut().find(|group| group.title == event_type.group()) {
+                Some(group) => group.event_types.push(event_type),
+                None => groups.push(Group { title: event_type.group(), event_types: vec![event_type] }),
+            }
+        }
+        groups
+    }
+
+    /// The type that a test would be of, unless another is chosen.
+    pub(crate) fn chosen_for_test(&self) -> Option<EventType> {
+        self.test_event_type.or_else(|| self.ticked.iter().next()).or_else(|| EventType::parse("deal.won"))
+    }
+}
+
+/// `/event_types/3` is of the field `event_types`; a pointer to no field is of the form's beginning.
+fn error_field(error: &FieldError) -> &str {
+    let field = error.pointer.trim_start_matches('/').split('/').next().unwrap_or_default();
+    if field.is_empty() { "main" } else { field }
+}
+
+/// For an account that has as many webhooks as it may have.
+pub(crate) fn webhook_limit(limit: i64) -> FieldError {
+    FieldError::new("", "webhook_limit", format!("An account has at most {limit} webhooks; delete one first"))
+}

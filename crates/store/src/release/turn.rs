@@ -1,0 +1,123 @@
+//! A webhook's turn in the outbox relay: its health, its signals, and the time of the next turn.
+
+use std::time::Duration;
+
+use crate::connection::Transaction;
+use domain::{Absorption, ReleaseRate, Throttled, WebhookId};
+use jiff::Timestamp;
+use tokio_postgres::types::{ToSql, Type};
+
+use crate::error::StoreError;
+
+/// Consumes the signals of senders since the last turn.
+const TURN: &str = "/* release.turn.turn */ WITH turn AS (
+        SELECT r.webhook_id, r.per_second, extract(epoch FROM now() - r.next_at)::float8 AS late,
+            w.id IS NULL AS deleted, w.paused_reason IS NOT NULL AS paused,
+            coalesce(w.failed_attempts > 0, false) AS failing,
+            coalesce(r.throttled_at > now() - interval '10 minutes', false) AS throttled_lately,
+            CASE WHEN r.next_at < now() - interval '10 minutes' THEN now() ELSE r.attended_since END AS attended_since
+        FROM releases r LEFT JOIN webhooks w ON w.id = r.webhook_id
+        WHERE r.webhook_id = $1 AND r.next_at <= now() FOR UPDATE OF r SKIP LOCKED
+    ), signals AS (
+        DELETE FROM release_signals s USING turn WHERE s.webhook_id = turn.webhook_id RETURNING s.kind, s.wait_until
+    ), signalled AS (
+        SELECT coalesce(bool_or(kind = 'throttled'), false) AS throttled,
+            coalesce(bool_or(kind = 'local_error'), false) AS local_error,
+            coalesce(bool_or(kind = 'crowded'), false) AS crowded,
+            greatest(coalesce(extract(epoch FROM max(wait_until) - now()), 0), 0)::float8 AS wait
+        FROM signals
+    )
+    SELECT turn.*, signalled.* FROM turn CROSS JOIN signalled";
+
+/// Counted from the due time of this turn, so that the average rate is kept; at most from a second ago, or missed turns
+/// would be made up at once.
+const NEXT_TURN: &str = "/* release.turn.next_turn */ UPDATE releases SET per_second = $2,
+        next_at = greatest(next_at, now() - interval '1 second') + make_interval(secs => $3),
+        throttled_at = CASE WHEN $4 THEN now() ELSE throttled_at END, attended_since = $5
+    WHERE webhook_id = $1";
+
+/// For a receiver's `Retry-After`, or during a local error.
+const WAIT: &str = "/* release.turn.wait */
+    UPDATE releases SET per_second = $2, next_at = now() + make_interval(secs => $3),
+        throttled_at = CASE WHEN $4 THEN now() ELSE throttled_at END, attended_since = $5
+    WHERE webhook_id = $1";
+
+/// A webhook's turn, locked.
+pub(super) struct Turn {
+    pub(super) rate: ReleaseRate,
+    pub(super) late: Duration,
+    pub(super) deleted: bool,
+    pub(super) paused: bool,
+    failing: bool,
+    throttled: Throttled,
+    local_error: bool,
+    crowded: bool,
+    /// After a long gap without turns: when they began again.
+    pub(super) attended_since: Option<Timestamp>,
+    /// Nothing may be released for this long.
+    pub(super) wait: Duration,
+}
+
+impl Turn {
+    /// `spared` and `returned` describe the released batch.
+    pub(super) fn absorption(&self, spared: bool, returned: bool) -> Absorption {
+        Absorption {
+            returned: returned || self.local_error,
+            failing: self.failing,
+            spared,
+            crowded: self.crowded,
+            throttled: self.throttled,
+        }
+    }
+}
+
+/// The time of the next turn.
+pub(super) enum Next {
+    /// After this long, counted from the due time of this one.
+    KeepingPace(Duration),
+    /// After this long from now.
+    After(Duration),
+}
+
+pub(super) async fn turn(transaction: &Transaction<'_>, webhook: WebhookId) -> Result<Option<Turn>, StoreError> {
+    let rows = transaction.query_typed(TURN, &[(&webhook.0, Type::UUID)]).await?;
+    Ok(rows.first().map(|row| Turn {
+        rate: ReleaseRate::new(row.get("per_second")),
+        late: Duration::try_from_secs_f64(row.get("late")).unwrap_or_default(),
+        deleted: row.get("deleted"),
+        paused: row.get("paused"),
+        failing: row.get("failing"),
+        throttled: match (row.get("throttled"), row.get("throttled_lately")) {
+            (true, _) => Throttled::Now,
+            (false, true) => Throttled::Lately,
+            (false, false) => Throttled::No,
+        },
+        local_error: row.get("local_error"),
+        crowded: row.get("crowded"),
+        attended_since: row.get("attended_since"),
+        wait: Duration::try_from_secs_f64(row.get("wait")).unwrap_or_default(),
+    }))
+}
+
+pub(super) async fn set_turn(
+    transaction: &Transaction<'_>,
+    webhook: WebhookId,
+    turn: &Turn,
+    next: Next,
+    rate: ReleaseRate,
+) -> Result<(), StoreError> {
+    let (statement, wait) = match next {
+        Next::KeepingPace(wait) => (NEXT_TURN, wait),
+        Next::After(wait) => (WAIT, wait),
+    };
+    let (per_second, wait, throttled) = (rate.per_second(), wait.as_secs_f64(), turn.throttled == Throttled::Now);
+    let parameters: [(&(dyn ToSql + Sync), Type); 5] = [
+        (&webhook.0, Type::UUID),
+        (&per_second, Type::FLOAT8),
+        (&wait, Type::FLOAT8),
+        (&throttled, Type::BOOL),
+        (&turn.attended_since, Type::TIMESTAMPTZ),
+    ];
+    transaction.execute_typed(statement, &parameters).await?;
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! The limits of callers that are known: how often each may call, and how much of an account is answered at once.
+
+use std::time::Instant;
+
+use axum::http::Extensions;
+use store::bearer::Bearer;
+
+use crate::account_limit::AccountLimit;
+use crate::failure::Failure;
+use crate::request_limit::RequestLimit;
+
+/// Both limits, which API and pages share. Clones share the counts.
+#[derive(Debug, Clone)]
+pub struct CallerLimits {
+    /// How often one caller may call.
+    pub per_caller: RequestLimit,
+    /// How many requests of one account are answered at once.
+    pub per_account: AccountLimit,
+}
+
+impl CallerLimits {
+    /// Charges a request to its caller, and waits for a place among those of the account. `extensions` are the
+    /// request's, in which the guard has left room for the place.
+    ///
+    /// # Errors
+    /// [`Failure::RateLimited`] and [`Failure::AccountBusy`].
+    pub async fn admit(&self, extensions: &Extensions, caller: &Bearer) -> Result<(), Failure> {
+        self.charge(caller)?;
+        self.per_account.enter(extensions, &caller.account).await
+    }
+
+    /// Charges a request to its caller.
+    ///
+    /// # Errors
+    /// [`Failure::RateLimited`].
+    pub fn charge(&self, caller: &Bearer) -> Result<(), Failure> {
+        self.per_caller.admit(Instant::now(), caller.key()).map_err(Failure::RateLimited)
+    }
+}
