@@ -20,16 +20,17 @@ const LATE: Duration = Duration::from_secs(30);
 /// From the loss of a connection until a program is ready again.
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
-async fn start() -> anyhow::Result<Installation> {
-    let installation = Installation::start(NODES).await?;
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_whose_nodes_go_one_after_the_other_loses_nothing() -> anyhow::Result<()> {
+    let _turn = turn().await;
+    let mut installation = Installation::start(NODES).await?;
     for node in installation.cluster.nodes() {
         wait_until_written_down(node).await?;
     }
-    Ok(installation)
-}
-
-/// Everything that was confirmed is delivered, and was in time; then all ends as it should.
-async fn finish(installation: Installation, load: Load) -> anyhow::Result<()> {
+    let load = Load::start(&installation).await?;
+    restart_one_after_the_other(&mut installation, &load).await.context("rolling restart")?;
+    kill_the_leaders(&mut installation, &load).await.context("death of leaders")?;
+    load.wait_for_some().await?;
     let published = load.end().await?;
     let delivered = published.wait_delivered(&installation.receiver).await?;
     println!("{delivered}");
@@ -38,11 +39,7 @@ async fn finish(installation: Installation, load: Load) -> anyhow::Result<()> {
     installation.finish().await
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rolling_restart_of_the_broker_is_not_noticed_by_receivers() -> anyhow::Result<()> {
-    let _turn = turn().await;
-    let mut installation = start().await?;
-    let load = Load::start(&installation).await?;
+async fn restart_one_after_the_other(installation: &mut Installation, load: &Load) -> anyhow::Result<()> {
     for number in 0..NODES {
         load.wait_for_some().await?;
         let node = installation.cluster.node(number);
@@ -51,15 +48,12 @@ async fn a_rolling_restart_of_the_broker_is_not_noticed_by_receivers() -> anyhow
         node.start_again().await?;
         installation.cluster.wait_whole().await?;
     }
-    load.wait_for_some().await?;
-    finish(installation, load).await
+    Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_dies_keeps_nobody_from_connecting() -> anyhow::Result<()> {
-    let _turn = turn().await;
-    let mut installation = start().await?;
-    let load = Load::start(&installation).await?;
+/// Kills the node that leads a queue, and while it is down breaks off all connections: programs that are connected, and one
+/// that starts, are soon ready on the others.
+async fn kill_the_leaders(installation: &mut Installation, load: &Load) -> anyhow::Result<()> {
     for queue in ["webhooks.tests", "webhooks.deliveries"] {
         load.wait_for_some().await?;
         let leader = installation.cluster.leader(installation.site.vhost(), queue).await?.context("a leader")?;
@@ -73,5 +67,5 @@ async fn a_node_that_dies_keeps_nobody_from_connecting() -> anyhow::Result<()> {
         installation.cluster.node(leader).start_again().await?;
         installation.cluster.wait_whole().await?;
     }
-    finish(installation, load).await
+    Ok(())
 }
