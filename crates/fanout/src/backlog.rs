@@ -5,30 +5,27 @@ use std::time::Duration;
 
 use domain::WebhookStatus;
 use jiff::Timestamp;
+use runtime::Periodic;
+use runtime::periodic::Next;
 use store::{Database, StoreError};
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
 
 use crate::metrics::{BacklogMetrics, FanoutMetrics, StatusLabel, Waiting};
 
-/// Prometheus' usual scrape interval.
-const EVERY: Duration = Duration::from_secs(15);
+/// Prometheus' usual scrape interval. While the database is unavailable the last snapshot stays, and its timestamp shows its
+/// age.
+const SNAPSHOT: Periodic = Periodic {
+    failure: "cannot read the backlog snapshot",
+    every: Duration::from_secs(15),
+    after_failure: Duration::from_secs(15),
+};
 
-/// Reads the backlog until `stop`. While the database is unavailable the last snapshot stays, and its timestamp shows
-/// its age.
+/// Reads the backlog until `stop`.
 pub async fn watch(database: Database, metrics: Arc<FanoutMetrics>, stop: CancellationToken) {
-    loop {
-        if let Err(error) = read(&database, &metrics.backlog).await {
-            debug!(error = &error as &dyn std::error::Error, "cannot read the backlog snapshot");
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => {}
-        }
-    }
+    SNAPSHOT.run(stop, || read(&database, &metrics.backlog)).await;
 }
 
-async fn read(database: &Database, metrics: &BacklogMetrics) -> Result<(), StoreError> {
+async fn read(database: &Database, metrics: &BacklogMetrics) -> Result<Next, StoreError> {
     let statuses = database.webhook_statuses().await?;
     for (status, webhooks) in [
         (WebhookStatus::Active, statuses.active),
@@ -48,5 +45,5 @@ async fn read(database: &Database, metrics: &BacklogMetrics) -> Result<(), Store
     }
     metrics.oldest_due.set(backlog.oldest_due_seconds);
     metrics.read.set(Timestamp::now().as_second() as f64);
-    Ok(())
+    Ok(Next::Pause)
 }

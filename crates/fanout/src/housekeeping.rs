@@ -7,22 +7,33 @@ use std::time::Duration;
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
 use pages::SESSION_LIMITS;
+use runtime::Periodic;
+use runtime::periodic::Next;
 use store::{Database, StoreError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::metrics::FanoutMetrics;
 
-/// Interval of partition creation (seven days ahead, so that a week of failures does no harm) and of the retention.
-const EVERY: Duration = Duration::from_secs(3600);
-/// After a failure to create partitions.
-const AGAIN: Duration = Duration::from_secs(30);
-/// After a failure of the retention: mostly because of a long read, such as a backup.
-const LATER: Duration = Duration::from_secs(300);
-/// Interval of compacting counters, and of superseding notifications of flapping webhooks. A delay makes reading them
-/// slower, not wrong.
-const SUMS_EVERY: Duration = Duration::from_secs(10);
+/// Partitions are created seven days ahead, so a week of failures does no harm.
+const PARTITIONS: Periodic = Periodic {
+    failure: "cannot create log partitions",
+    every: Duration::from_secs(3600),
+    after_failure: Duration::from_secs(30),
+};
+/// It fails mostly because of a long read, such as a backup.
+const RETENTION: Periodic = Periodic {
+    failure: "retention: cannot delete all expired data",
+    every: Duration::from_secs(3600),
+    after_failure: Duration::from_secs(300),
+};
+/// Compacts counters, and supersedes notifications of flapping webhooks. A delay makes reading them slower, not wrong.
+const COMPACTION: Periodic = Periodic {
+    failure: "cannot compact counters and delete expired notifications",
+    every: Duration::from_secs(10),
+    after_failure: Duration::from_secs(10),
+};
 
 /// The parts of housekeeping.
 #[derive(Clone)]
@@ -40,34 +51,22 @@ impl Housekeeping {
     /// Starts all tasks; they end with `stop`. They are independent: a partition that cannot be dropped must not
     /// prevent the creation of the next.
     pub fn start(self, tracker: &TaskTracker) {
-        tracker.spawn(self.clone().make_partitions());
-        tracker.spawn(self.clone().forget());
-        tracker.spawn(self.sum_up());
+        tracker.spawn(self.clone().partitions());
+        tracker.spawn(self.clone().retention());
+        tracker.spawn(self.compaction());
     }
 
-    async fn make_partitions(self) {
-        loop {
-            let pause = match self.partitions().await {
-                Ok(()) => EVERY,
-                Err(error) => {
-                    let error = &error as &dyn std::error::Error;
-                    warn!(error, "cannot create log partitions; retrying");
-                    AGAIN
-                }
-            };
-            if !self.pause(pause).await {
-                return;
-            }
-        }
+    async fn partitions(self) {
+        PARTITIONS.run(self.stop.clone(), || self.make_partitions()).await;
     }
 
-    async fn partitions(&self) -> Result<(), StoreError> {
+    async fn make_partitions(&self) -> Result<Next, StoreError> {
         let made = self.database.create_partitions_ahead().await;
         // Also after a failed creation: the number of remaining partitions then matters.
         self.show_range().await?;
         made?;
         self.metrics.housekeeping.set(Timestamp::now().as_second() as f64);
-        Ok(())
+        Ok(Next::Pause)
     }
 
     async fn show_range(&self) -> Result<(), StoreError> {
@@ -78,25 +77,11 @@ impl Housekeeping {
         Ok(())
     }
 
-    async fn forget(self) {
-        loop {
-            let pause = match self.forget_once().await {
-                Ok(()) => EVERY,
-                Err(error) => {
-                    warn!(
-                        error = &error as &dyn std::error::Error,
-                        "retention: cannot delete all expired data; retrying"
-                    );
-                    LATER
-                }
-            };
-            if !self.pause(pause).await {
-                return;
-            }
-        }
+    async fn retention(self) {
+        RETENTION.run(self.stop.clone(), || self.forget()).await;
     }
 
-    async fn forget_once(&self) -> Result<(), StoreError> {
+    async fn forget(&self) -> Result<Next, StoreError> {
         let database = &self.database;
         let short_lived = database.forget_expired_secrets().await?
             + database.forget_old_test_requests().await?
@@ -112,39 +97,18 @@ impl Housekeeping {
                 "retention: expired partitions dropped and expired rows deleted"
             );
         }
-        self.show_range().await
+        self.show_range().await?;
+        Ok(Next::Pause)
     }
 
-    async fn sum_up(self) {
-        let mut failing = false;
-        loop {
-            let summed = self.sum_up_once().await;
-            if let Err(error) = &summed
-                && !failing
-            {
-                warn!(
-                    error = error as &dyn std::error::Error,
-                    "cannot compact counters and delete expired notifications; retrying"
-                );
-            }
-            failing = summed.is_err();
-            if !self.pause(SUMS_EVERY).await {
-                return;
-            }
-        }
+    async fn compaction(self) {
+        COMPACTION.run(self.stop.clone(), || self.sum_up()).await;
     }
 
-    async fn sum_up_once(&self) -> Result<(), StoreError> {
+    async fn sum_up(&self) -> Result<Next, StoreError> {
         self.database.supersede_notifications().await?;
-        self.database.sum_up_counts().await.map(drop)
-    }
-
-    /// False at shutdown.
-    async fn pause(&self, pause: Duration) -> bool {
-        tokio::select! {
-            () = self.stop.cancelled() => false,
-            () = tokio::time::sleep(pause) => true,
-        }
+        self.database.sum_up_counts().await?;
+        Ok(Next::Pause)
     }
 }
 

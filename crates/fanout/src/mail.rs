@@ -7,7 +7,8 @@ mod server;
 use std::sync::Arc;
 use std::time::Duration;
 
-use runtime::Settings;
+use runtime::periodic::Next;
+use runtime::{Periodic, Settings};
 use store::mail::Mail;
 use store::{Database, StoreError};
 use tokio_util::sync::CancellationToken;
@@ -18,10 +19,11 @@ use letter::Letters;
 use schedule::pause_before_next;
 use server::{MailServer, Unsendable};
 
-/// Polling interval.
-const EVERY: Duration = Duration::from_secs(2);
-/// After a database error.
-const AGAIN: Duration = Duration::from_secs(10);
+const MAILS: Periodic = Periodic {
+    failure: "cannot read notifications to send by mail",
+    every: Duration::from_secs(2),
+    after_failure: Duration::from_secs(10),
+};
 
 /// Sends notifications by mail, one at a time.
 pub struct Mailer {
@@ -52,33 +54,12 @@ impl Mailer {
 
     /// Runs until `stop`, in every process; each mail is sent by one of them.
     pub async fn run(self, stop: CancellationToken) {
-        let mut failing = false;
-        loop {
-            let mailed = tokio::select! {
-                () = stop.cancelled() => return,
-                mailed = self.mail_one() => mailed,
-            };
-            if let Err(error) = &mailed
-                && !failing
-            {
-                warn!(error = error as &dyn std::error::Error, "cannot read notifications to send by mail; retrying");
-            }
-            failing = mailed.is_err();
-            let pause = match mailed {
-                Ok(true) => Duration::ZERO,
-                Ok(false) => EVERY,
-                Err(_) => AGAIN,
-            };
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(pause) => {}
-            }
-        }
+        // A mail server that hangs does not delay the shutdown.
+        stop.run_until_cancelled(MAILS.run(stop.clone(), || self.mail_one())).await;
     }
 
-    /// False when no notification is due.
-    async fn mail_one(&self) -> Result<bool, StoreError> {
-        let Some(mail) = self.database.claim_mail().await? else { return Ok(false) };
+    async fn mail_one(&self) -> Result<Next, StoreError> {
+        let Some(mail) = self.database.claim_mail().await? else { return Ok(Next::Pause) };
         match self.send(&mail).await {
             Ok(()) => {
                 self.count(NotificationResult::Sent);
@@ -89,7 +70,7 @@ impl Mailer {
                 self.put_off(&mail, &error).await?;
             }
         }
-        Ok(true)
+        Ok(Next::AtOnce)
     }
 
     async fn send(&self, mail: &Mail) -> Result<(), Unsendable> {

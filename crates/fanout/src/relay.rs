@@ -53,7 +53,8 @@ impl Relay {
         tracker.spawn(self.clone().release());
         tracker.spawn(self.clone().release_forgotten());
         tracker.spawn(self.clone().recoveries());
-        tracker.spawn(self.clone().reconcile());
+        tracker.spawn(self.clone().republish_overdue_retries());
+        tracker.spawn(self.clone().requeue_lost_deliveries());
         tracker.spawn(self.notifications());
     }
 
@@ -61,14 +62,6 @@ impl Relay {
     /// and for the end of publishes that were not confirmed in time. False at shutdown.
     async fn connected(&self) -> bool {
         matches!(self.stop.run_until_cancelled(self.publisher.connected()).await, Some(Ok(())))
-    }
-
-    /// False at shutdown.
-    async fn pause(&self, pause: Duration) -> bool {
-        tokio::select! {
-            () = self.stop.cancelled() => false,
-            () = tokio::time::sleep(pause) => true,
-        }
     }
 
     /// The messages for the deliveries' next attempts.

@@ -1,25 +1,30 @@
 //! Reports local errors of the egress as a readiness condition.
 
+use std::convert::Infallible;
+use std::future::ready;
 use std::time::Duration;
 
 use outbound::{EgressHealth, Outbound};
-use runtime::Condition;
+use runtime::periodic::Next;
+use runtime::{Condition, Periodic};
 use tokio_util::sync::CancellationToken;
 
-/// Polling interval.
-const EVERY: Duration = Duration::from_secs(1);
+const HEALTH: Periodic = Periodic {
+    failure: "cannot report the health of the egress",
+    every: Duration::from_secs(1),
+    after_failure: Duration::from_secs(1),
+};
 
 /// Keeps the condition current until `stop`. Attempts continue meanwhile: only they can show that the fault is over.
 pub async fn follow(outbound: Outbound, condition: Condition, stop: CancellationToken) {
-    loop {
+    let report = || {
         match trouble(outbound.health()) {
             None => condition.ready(),
             Some(reason) => condition.not_ready(reason),
         }
-        if stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
-            return;
-        }
-    }
+        ready(Ok::<_, Infallible>(Next::Pause))
+    };
+    HEALTH.run(stop, report).await;
 }
 
 fn trouble(health: EgressHealth) -> Option<&'static str> {

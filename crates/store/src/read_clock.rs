@@ -1,9 +1,12 @@
 //! Reading the database's clock, and comparing it with this process's.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use runtime::Metrics;
+use runtime::metrics::Gauge;
+use runtime::periodic::Next;
+use runtime::{Metrics, Periodic};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -11,8 +14,11 @@ use crate::clock::{Clock, Reading};
 use crate::database::Database;
 use crate::error::StoreError;
 
-/// Interval of the readings.
-const EVERY: Duration = Duration::from_secs(30);
+const READINGS: Periodic = Periodic {
+    failure: "cannot read the database's clock",
+    every: Duration::from_secs(30),
+    after_failure: Duration::from_secs(30),
+};
 /// Tolerated clock skew. Receivers reject signatures that are minutes off; an alert has to come long before.
 const TOLERATED: SignedDuration = SignedDuration::from_secs(5);
 /// A response that takes longer is too inaccurate.
@@ -52,26 +58,32 @@ pub fn watch_clock(database: Database, metrics: &Metrics, stop: CancellationToke
         "By how much the database's clock is ahead of this process's; negative when it is behind.",
     );
     tokio::spawn(async move {
-        let mut differs = false;
-        loop {
-            if let Ok(by) = database.read_clock().await {
-                ahead.set(by.as_secs_f64());
-                let so = by.abs() > TOLERATED;
-                match (differs, so) {
-                    (false, true) => warn!(
-                        database_ahead_seconds = by.as_secs_f64(),
-                        "clock skew: this host's clock differs from the database's, receivers may refuse the \
-                         signature timestamps"
-                    ),
-                    (true, false) => info!("clock skew over: this host's clock agrees with the database's again"),
-                    _ => {}
-                }
-                differs = so;
-            }
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(EVERY) => {}
-            }
-        }
+        let skew = Skew { database, ahead, is_large: AtomicBool::new(false) };
+        READINGS.run(stop, || skew.measure()).await;
     });
+}
+
+/// The clock skew.
+struct Skew {
+    database: Database,
+    ahead: Gauge,
+    /// At the last reading.
+    is_large: AtomicBool,
+}
+
+impl Skew {
+    async fn measure(&self) -> Result<Next, StoreError> {
+        let ahead = self.database.read_clock().await?;
+        self.ahead.set(ahead.as_secs_f64());
+        let is_large = ahead.abs() > TOLERATED;
+        match (self.is_large.swap(is_large, Ordering::Relaxed), is_large) {
+            (false, true) => warn!(
+                database_ahead_seconds = ahead.as_secs_f64(),
+                "clock skew: this host's clock differs from the database's, receivers may refuse the signature timestamps"
+            ),
+            (true, false) => info!("clock skew over: this host's clock agrees with the database's again"),
+            _ => {}
+        }
+        Ok(Next::Pause)
+    }
 }

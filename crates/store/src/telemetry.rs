@@ -1,15 +1,21 @@
 //! Metrics of a process's database connections.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
-use runtime::Metrics;
 use runtime::metrics::Label;
+use runtime::periodic::Next;
+use runtime::{Metrics, Periodic};
 use tokio_util::sync::CancellationToken;
 
 use crate::database::Database;
 
 /// Shorter than Prometheus' usual 15 s between two scrapes.
-const EVERY: Duration = Duration::from_secs(5);
+const POOLS: Periodic = Periodic {
+    failure: "cannot count database connections",
+    every: Duration::from_secs(5),
+    after_failure: Duration::from_secs(5),
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ConnectionState {
@@ -71,16 +77,14 @@ pub fn watch_pools(pools: Vec<(PoolUse, Database)>, metrics: &Metrics, stop: Can
         most.with(*pool).set(database.pool_size() as f64);
     }
     tokio::spawn(async move {
-        loop {
+        let update = || {
             for (pool, database) in &pools {
                 let (used, idle) = database.pool_usage();
                 connections.with((*pool, ConnectionState::Used)).set(used as f64);
                 connections.with((*pool, ConnectionState::Idle)).set(idle as f64);
             }
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(EVERY) => {}
-            }
-        }
+            std::future::ready(Ok::<_, Infallible>(Next::Pause))
+        };
+        POOLS.run(stop, update).await;
     });
 }

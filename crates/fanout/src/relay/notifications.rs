@@ -4,45 +4,36 @@ use std::time::Duration;
 
 use broker::{Message, topology};
 use futures_util::future::join_all;
+use runtime::Periodic;
+use runtime::periodic::Next;
 use store::StoreError;
 use store::notifications::Notification;
 use tokio::time::timeout;
-use tracing::warn;
 use uuid::Uuid;
 
 use super::{CONFIRMED_WITHIN, Relay};
 use crate::metrics::{NotificationChannel, NotificationResult};
 
-/// Polling interval.
-const EVERY: Duration = Duration::from_secs(1);
+const NOTIFICATIONS: Periodic = Periodic {
+    failure: "cannot publish notifications",
+    every: Duration::from_secs(1),
+    after_failure: Duration::from_secs(1),
+};
 /// Batch size; while there are more, without a pause.
 const BATCH: i64 = 100;
 
 impl Relay {
     /// Publishes new notifications until shutdown. Each is published by one process, once the broker is available.
     pub(super) async fn notifications(self) {
-        let mut failing = false;
-        loop {
-            let published = self.publish_new().await;
-            if let Err(error) = &published
-                && !failing
-            {
-                warn!(error = error as &dyn std::error::Error, "cannot publish notifications; retrying");
-            }
-            failing = published.is_err();
-            let full = published.is_ok_and(|count| i64::try_from(count) == Ok(BATCH));
-            if !self.pause(if full { Duration::ZERO } else { EVERY }).await {
-                return;
-            }
-        }
+        NOTIFICATIONS.run(self.stop.clone(), || self.publish_new()).await;
     }
 
-    /// Returns how many were published.
-    async fn publish_new(&self) -> Result<usize, StoreError> {
+    async fn publish_new(&self) -> Result<Next, StoreError> {
         if !self.connected().await {
-            return Ok(0);
+            return Ok(Next::Pause);
         }
-        self.database.publish_notifications(BATCH, |some| self.tell(some)).await
+        let published = self.database.publish_notifications(BATCH, |some| self.tell(some)).await?;
+        Ok(if i64::try_from(published) == Ok(BATCH) { Next::AtOnce } else { Next::Pause })
     }
 
     /// Returns the confirmed ones. A notification that was stored but not confirmed in time is published again, under

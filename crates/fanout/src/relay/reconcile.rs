@@ -4,67 +4,58 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use tracing::{info, warn};
+use runtime::Periodic;
+use runtime::periodic::Next;
+use store::StoreError;
+use tracing::info;
 
 use super::{Relay, publish_in_parts};
 
+const EVERY: Duration = Duration::from_secs(30);
+const OVERDUE_RETRIES: Periodic =
+    Periodic { failure: "reconcile: cannot look for overdue retries", every: EVERY, after_failure: EVERY };
+const LOST_DELIVERIES: Periodic =
+    Periodic { failure: "reconcile: cannot look for lost deliveries", every: EVERY, after_failure: EVERY };
 /// A retry that is merely late is not reconciled: a broker that is catching up delivers it.
 const OVERDUE: SignedDuration = SignedDuration::from_mins(5);
 /// A delivery released this long ago without an outcome counts as lost.
 const LOST: SignedDuration = SignedDuration::from_mins(10);
-/// Polling interval of both.
-const EVERY: Duration = Duration::from_secs(30);
 /// Batch size; while there are more, without a pause.
 const BATCH: usize = 500;
 /// Byte budget of a batch: the payloads are in memory twice, as rows and as messages.
 const BATCH_BYTES: usize = 16 * 1024 * 1024;
 
 impl Relay {
-    /// Reconciles until shutdown.
-    pub(super) async fn reconcile(self) {
-        loop {
-            // Independent: a failure of one must not prevent the other.
-            let more_lost = self.lost_deliveries().await;
-            let more = self.connected().await && self.overdue_retries().await || more_lost;
-            if !self.pause(if more { Duration::ZERO } else { EVERY }).await {
-                return;
-            }
-        }
+    /// Publishes retries again that the broker has lost, until shutdown.
+    pub(super) async fn republish_overdue_retries(self) {
+        OVERDUE_RETRIES.run(self.stop.clone(), || self.overdue_retries()).await;
     }
 
-    /// True when there are more.
-    async fn overdue_retries(&self) -> bool {
+    async fn overdue_retries(&self) -> Result<Next, StoreError> {
+        if !self.connected().await {
+            return Ok(Next::Pause);
+        }
         // If a retry was not lost after all, its duplicate is skipped by the sender.
         let publish = async |overdue| publish_in_parts(&self.publisher, &self.jobs(overdue)).await;
         let batch = (BATCH_BYTES / self.largest_event).clamp(1, BATCH);
-        match self.database.republish_overdue(OVERDUE, batch as i64, publish).await {
-            Ok(0) => false,
-            Ok(retries) => {
-                info!(retries, "reconciled: overdue retries lost by the broker were published again");
-                true
-            }
-            Err(error) => {
-                warn!(error = &error as &dyn std::error::Error, "reconcile: cannot look for overdue retries; retrying");
-                false
-            }
+        let retries = self.database.republish_overdue(OVERDUE, batch as i64, publish).await?;
+        if retries == 0 {
+            return Ok(Next::Pause);
         }
+        info!(retries, "reconciled: overdue retries lost by the broker were published again");
+        Ok(Next::AtOnce)
     }
 
-    /// True when there are more.
-    async fn lost_deliveries(&self) -> bool {
-        match self.database.requeue_lost(LOST, BATCH as i64).await {
-            Ok(0) => false,
-            Ok(deliveries) => {
-                info!(
-                    deliveries,
-                    "reconciled: released deliveries that no sender received were put back into the outbox"
-                );
-                deliveries >= BATCH as u64
-            }
-            Err(error) => {
-                warn!(error = &error as &dyn std::error::Error, "reconcile: cannot look for lost deliveries; retrying");
-                false
-            }
+    /// Puts released deliveries that were lost back into the outbox, until shutdown.
+    pub(super) async fn requeue_lost_deliveries(self) {
+        LOST_DELIVERIES.run(self.stop.clone(), || self.lost_deliveries()).await;
+    }
+
+    async fn lost_deliveries(&self) -> Result<Next, StoreError> {
+        let deliveries = self.database.requeue_lost(LOST, BATCH as i64).await?;
+        if deliveries > 0 {
+            info!(deliveries, "reconciled: released deliveries that no sender received were put back into the outbox");
         }
+        Ok(if deliveries >= BATCH as u64 { Next::AtOnce } else { Next::Pause })
     }
 }

@@ -3,34 +3,27 @@
 use std::time::Duration;
 
 use domain::ReleaseRate;
+use runtime::Periodic;
+use runtime::periodic::Next;
 use store::StoreError;
-use tracing::warn;
 
 use super::Relay;
 
-/// Polling interval.
-const EVERY: Duration = Duration::from_millis(500);
-/// After an error.
-const AGAIN: Duration = Duration::from_secs(2);
+const RECOVERIES: Periodic = Periodic {
+    failure: "cannot process recoveries",
+    every: Duration::from_millis(500),
+    after_failure: Duration::from_secs(2),
+};
 
 impl Relay {
     /// Processes recoveries until shutdown.
     pub(super) async fn recoveries(self) {
-        let mut pause = EVERY;
-        while self.pause(pause).await {
-            pause = match self.mark_all().await {
-                Ok(()) => EVERY,
-                Err(error) => {
-                    warn!(error = &error as &dyn std::error::Error, "cannot process recoveries; retrying");
-                    AGAIN
-                }
-            };
-        }
+        RECOVERIES.run(self.stop.clone(), || self.mark_all()).await;
     }
 
-    async fn mark_all(&self) -> Result<(), StoreError> {
+    async fn mark_all(&self) -> Result<Next, StoreError> {
         while !self.stop.is_cancelled() && self.database.mark_recovered(ReleaseRate::CAREFUL).await?.is_some() {}
         self.database.finish_recoveries().await?;
-        Ok(())
+        Ok(Next::Pause)
     }
 }

@@ -5,48 +5,42 @@ use std::time::Duration;
 
 use domain::WebhookId;
 use futures_util::{StreamExt, stream};
+use runtime::Periodic;
+use runtime::periodic::Next;
 use store::StoreError;
 use store::release::Release;
-use tracing::{debug, error, warn};
+use tracing::{debug, error};
 
 use super::{Relay, publish_in_parts};
 
-/// Polling interval for due releases: short enough for ten batches a second.
-const EVERY: Duration = Duration::from_millis(50);
+/// The interval is short enough for ten batches a second.
+const RELEASE: Periodic = Periodic {
+    failure: "outbox relay: cannot release deliveries",
+    every: Duration::from_millis(50),
+    after_failure: Duration::from_secs(1),
+};
+/// Outbox rows without a release are rare.
+const RELEASE_FORGOTTEN: Periodic = Periodic {
+    failure: "outbox relay: cannot look for outbox deliveries without a release",
+    every: Duration::from_secs(2),
+    after_failure: Duration::from_secs(2),
+};
+/// After deliveries that the broker did not confirm.
+const NOT_PUBLISHED: Next = Next::After(Duration::from_secs(1));
 /// Webhooks per round.
 const WEBHOOKS: i64 = 100;
 /// Concurrent releases, each with a database connection of its own.
 const AT_ONCE: usize = 4;
-/// Polling interval for outbox rows without a release.
-const FORGOTTEN: Duration = Duration::from_secs(2);
-/// After an error.
-const AGAIN: Duration = Duration::from_secs(1);
 
 impl Relay {
     /// Releases until shutdown.
     pub(super) async fn release(self) {
-        let mut failing = false;
-        loop {
-            let round = self.release_due().await;
-            if let Err(error) = &round
-                && !failing
-            {
-                warn!(error = error as &dyn std::error::Error, "outbox relay: cannot release deliveries; retrying");
-            }
-            failing = round.is_err();
-            let pause = match round {
-                Ok(()) => EVERY,
-                Err(_) => AGAIN,
-            };
-            if !self.pause(pause).await {
-                return;
-            }
-        }
+        RELEASE.run(self.stop.clone(), || self.release_due()).await;
     }
 
-    async fn release_due(&self) -> Result<(), StoreError> {
+    async fn release_due(&self) -> Result<Next, StoreError> {
         if !self.connected().await {
-            return Ok(());
+            return Ok(Next::Pause);
         }
         let due = self.database.due_releases(WEBHOOKS).await?;
         let mut releases = stream::iter(due).map(|webhook| self.release_to(webhook)).buffer_unordered(AT_ONCE);
@@ -66,12 +60,11 @@ impl Relay {
                 }
                 Ok(Release::NotPublished) => {
                     debug!("outbox relay: the broker did not confirm released deliveries; they stay in the outbox");
-                    self.pause(AGAIN).await;
-                    return Ok(());
+                    return Ok(NOT_PUBLISHED);
                 }
             }
         }
-        Ok(())
+        Ok(Next::Pause)
     }
 
     async fn release_to(&self, webhook: WebhookId) -> Result<Release, (WebhookId, StoreError)> {
@@ -81,17 +74,14 @@ impl Relay {
 
     /// Schedules releases for outbox rows without one, until shutdown.
     pub(super) async fn release_forgotten(self) {
-        while self.pause(FORGOTTEN).await {
-            match self.database.release_forgotten().await {
-                Ok(0) => {}
-                Ok(webhooks) => {
-                    debug!(webhooks, "outbox relay: scheduled the release of outbox deliveries that had none")
-                }
-                Err(error) => debug!(
-                    error = &error as &dyn std::error::Error,
-                    "outbox relay: cannot look for outbox deliveries without a release"
-                ),
-            }
+        RELEASE_FORGOTTEN.run(self.stop.clone(), || self.schedule_forgotten()).await;
+    }
+
+    async fn schedule_forgotten(&self) -> Result<Next, StoreError> {
+        let webhooks = self.database.release_forgotten().await?;
+        if webhooks > 0 {
+            debug!(webhooks, "outbox relay: scheduled the release of outbox deliveries that had none");
         }
+        Ok(Next::Pause)
     }
 }
