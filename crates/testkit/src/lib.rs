@@ -9,6 +9,7 @@ pub mod browser;
 pub mod certificates;
 mod checkout;
 pub mod http;
+pub mod json_schema;
 pub mod name_server;
 pub mod raw_amqp;
 pub mod receiver;

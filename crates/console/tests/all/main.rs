@@ -18,7 +18,6 @@ mod pages;
 mod pausing;
 mod refusals;
 mod request_limit;
-mod schema;
 mod secrets;
 mod stats;
 mod test_button;

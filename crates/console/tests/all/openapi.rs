@@ -8,12 +8,12 @@ use domain::EventType;
 use http::{Method, Request};
 use serde_json::{Value, json};
 use testkit::http::Response;
+use testkit::json_schema::check;
 
 use crate::access::id_of;
 use crate::api::{ACCOUNT, AUTO_PAUSE, Api, create, erp_sync, id, ok};
 use crate::deliveries::{failed, now};
 use crate::notifications::notify;
-use crate::schema::check;
 
 const COMMITTED: &str = include_str!("../../../api/openapi.json");
 

@@ -2,7 +2,7 @@
 
 use e2e::Site;
 
-const COMMITTED: &str = include_str!("../crates/api/openapi.json");
+const COMMITTED: &str = include_str!("../../crates/api/openapi.json");
 
 #[tokio::test]
 async fn fanout_prints_it_without_any_settings() -> anyhow::Result<()> {

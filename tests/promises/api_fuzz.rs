@@ -5,14 +5,12 @@
 mod corpus;
 mod description;
 mod requests;
-// The same that holds the API's own tests to the description.
-#[path = "../crates/console/tests/all/schema.rs"]
-mod schema;
 
 use anyhow::{Context, ensure};
 use e2e::{DEADLINE, Deployment, Event};
 use serde_json::{Value, json};
 use testkit::http::{Client, Response};
+use testkit::json_schema;
 use testkit::receiver::Answer;
 use testkit::wait;
 
@@ -87,7 +85,7 @@ fn check(description: &Description, operation: &Operation, sent: &Sent, answer: 
     let given = answer.headers.get("content-type").context("a content type")?;
     ensure!(given == media_type, "{given:?} instead of {media_type}");
     let body: Value = answer.json().context("JSON")?;
-    schema::check(description.document(), schema, &body).map_err(anyhow::Error::msg)?;
+    json_schema::check(description.document(), schema, &body).map_err(anyhow::Error::msg)?;
     ensure!(status < 400 || body["status"] == status, "{body}");
     Ok(())
 }

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-/// What is wrong with a value by its schema.
+/// Checks a value by its schema, which may refer to others of the document.
+///
+/// # Errors
+/// What is wrong with the value.
 pub fn check(document: &Value, schema: &Value, value: &Value) -> Result<(), String> {
     let mut members = BTreeSet::new();
     matches(document, schema, value, &mut members)?;

@@ -5,8 +5,8 @@ use testkit::receiver::Answer;
 use testkit::servers::PrivatePostgres;
 use testkit::shared_stack;
 
-const ROLES: &str = include_str!("../deploy/postgres/roles.sql");
-const GRANTS: &str = include_str!("../deploy/postgres/grants.sql");
+const ROLES: &str = include_str!("../../deploy/postgres/roles.sql");
+const GRANTS: &str = include_str!("../../deploy/postgres/grants.sql");
 const PASSWORDS: &str = "ALTER ROLE webhooks_owner PASSWORD 'pw'; ALTER ROLE webhooks_fanout PASSWORD 'pw';
     ALTER ROLE webhooks_sender PASSWORD 'pw'";
 const DAYS: &str = "SELECT create_log_partitions((now() AT TIME ZONE 'UTC')::date - 31)";
