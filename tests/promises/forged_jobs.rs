@@ -1,6 +1,6 @@
 //! Jobs that no fanout made.
 
-use domain::{AccountName, DeliveryId, Trigger};
+use domain::{AccountName, DeliveryHead, DeliveryId, Trigger};
 use e2e::{DEADLINE, Deployment, Message, take_all};
 use testkit::wait;
 use wire::DeliveryJob;
@@ -11,19 +11,21 @@ async fn a_job_for_another_accounts_webhook_is_put_aside_and_leaves_no_trace() -
     let webhook = all.webhook("/", &["deal.won"]).await?;
     let (account, id): (AccountName, _) = ("evil".parse()?, webhook.id.parse()?);
     let job = DeliveryJob {
-        delivery: DeliveryId::derive(&account, "/forged", "1", id),
-        webhook: id,
-        account,
-        event_id: "1".to_owned(),
-        event_type: "deal.won".to_owned(),
-        accepted_at: jiff::Timestamp::now(),
+        delivery: DeliveryHead {
+            id: DeliveryId::derive(&account, "/forged", "1", id),
+            webhook: id,
+            account,
+            event_id: "1".to_owned(),
+            event_type: "deal.won".to_owned(),
+            accepted_at: jiff::Timestamp::now(),
+            payload: r#"{"pay":"me"}"#.into(),
+            traceparent: None,
+        },
         attempt: 1,
         step: 0,
         trigger: Trigger::Event,
         deferred_for: Default::default(),
         repeat: false,
-        payload: r#"{"pay":"me"}"#.into(),
-        traceparent: None,
     };
     for paused in [false, true] {
         if paused {

@@ -4,10 +4,10 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use domain::{AutoPause, DeliveryId, DeliveryState, Next, Outcome, Trigger};
+use domain::{AutoPause, DeliveryHead, DeliveryId, Next, Outcome, Trigger};
 use jiff::Timestamp;
 use store::Database;
-use store::outcomes::{AttemptRecord, DeliveryRecord};
+use store::outcomes::{AttemptRecord, DeliveryRecord, Disposition};
 use tokio::time::sleep;
 
 use super::subject::{DAYS, Subject, days};
@@ -82,19 +82,19 @@ fn delivered(subject: &Subject) -> DeliveryRecord {
     let now = Timestamp::now();
     let event_id = format!("written-{}", now.as_nanosecond());
     DeliveryRecord {
-        delivery: DeliveryId::derive(&subject.account, "/bench", &event_id, subject.webhook),
-        created_at: now,
-        account: subject.account.clone(),
-        webhook: subject.webhook,
-        event_id,
-        event_type: event_type().name().to_owned(),
-        state: DeliveryState::Delivered,
+        delivery: DeliveryHead {
+            id: DeliveryId::derive(&subject.account, "/bench", &event_id, subject.webhook),
+            webhook: subject.webhook,
+            account: subject.account.clone(),
+            event_id,
+            event_type: event_type().name().to_owned(),
+            accepted_at: now,
+            payload: vec![b'n'; 200].into(),
+            traceparent: None,
+        },
+        disposition: Disposition::Delivered,
         attempts: 1,
         step: 0,
-        payload: vec![b'n'; 200].into(),
-        traceparent: None,
-        retry_in: None,
-        error: None,
         attempt: Some(AttemptRecord {
             trigger: Trigger::Event,
             at: now,
@@ -107,6 +107,5 @@ fn delivered(subject: &Subject) -> DeliveryRecord {
             response_excerpt: Vec::new(),
             next: Next::Delivered,
         }),
-        outbox: None,
     }
 }

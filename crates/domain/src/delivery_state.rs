@@ -40,6 +40,17 @@ labelled_enum! {
 }
 
 impl DeliveryPhase {
+    /// Its state: the log's column `state`.
+    pub const fn state(self) -> DeliveryState {
+        match self {
+            Self::Spilled | Self::Released => DeliveryState::Queued,
+            Self::Held => DeliveryState::Held,
+            Self::Retrying => DeliveryState::Retrying,
+            Self::Delivered => DeliveryState::Delivered,
+            Self::Failed => DeliveryState::Failed,
+        }
+    }
+
     /// Whether it waits in the outbox: the log's column `waiting`.
     pub const fn waits(self) -> bool {
         matches!(self, Self::Spilled | Self::Held)

@@ -126,17 +126,6 @@ impl WebhookHealth {
         }
     }
 
-    /// The health after an administrator paused the webhook. A webhook that is paused already keeps its reason.
-    pub fn paused_by_user(self) -> Self {
-        Self { paused: self.paused.or(Some(PausedReason::User)), ..self }
-    }
-
-    /// The health after an administrator resumed the webhook: the counters start from 0, or an auto-paused webhook
-    /// would be paused again by the first failure.
-    pub fn resumed(self) -> Self {
-        Self::default()
-    }
-
     fn after_success(self, auto_pause: AutoPause) -> (Self, Option<HealthEffect>) {
         let warned = auto_pause.warns() && self.consecutive_failures >= WARNING_AFTER && self.paused.is_none();
         (Self { paused: self.paused, ..Self::default() }, warned.then_some(HealthEffect::Recovered))

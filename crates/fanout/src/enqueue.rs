@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use broker::{Message, PublishError, Publisher, topology};
 use bytes::Bytes;
-use domain::{AccountName, DeliveryId, Lane, Trigger, WebhookId};
+use domain::{AccountName, DeliveryHead, DeliveryId, Lane, Trigger, WebhookId};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use wire::event_body::event_body;
@@ -61,20 +61,22 @@ impl AcceptedEvent {
         self.deliveries.iter().map(|(_, delivery)| *delivery)
     }
 
-    fn job(&self, (webhook, delivery): (WebhookId, DeliveryId)) -> DeliveryJob {
+    fn job(&self, (webhook, id): (WebhookId, DeliveryId)) -> DeliveryJob {
         DeliveryJob {
-            delivery,
-            webhook,
-            account: self.account.clone(),
-            event_id: self.id.clone(),
-            event_type: self.event_type.clone(),
-            accepted_at: self.accepted_at,
+            delivery: DeliveryHead {
+                id,
+                webhook,
+                account: self.account.clone(),
+                event_id: self.id.clone(),
+                event_type: self.event_type.clone(),
+                accepted_at: self.accepted_at,
+                payload: self.payload.clone(),
+                traceparent: self.traceparent.clone(),
+            },
             attempt: 1,
             step: 0,
             trigger: Trigger::Event,
             repeat: self.repeat,
-            payload: self.payload.clone(),
-            traceparent: self.traceparent.clone(),
             deferred_for: Duration::ZERO,
         }
     }
@@ -89,7 +91,7 @@ pub async fn enqueue(publisher: &Publisher, budget: &JobBudget, event: &Accepted
     let publish = |delivery| {
         let job = event.job(delivery);
         async move {
-            let _room = budget.room_for(job.payload.len()).await;
+            let _room = budget.room_for(job.delivery.payload.len()).await;
             publisher.publish_for_certain(&message(&job, event.lane)).await
         }
     };
@@ -103,5 +105,5 @@ pub async fn enqueue(publisher: &Publisher, budget: &JobBudget, event: &Accepted
 pub fn message(job: &DeliveryJob, lane: Lane) -> Message {
     Message::new(topology::DELIVERY_EXCHANGE, topology::delivery_queue(lane), job.encode())
         .content_type(wire::DELIVERY_JOB)
-        .message_id(&job.delivery.to_string())
+        .message_id(&job.delivery.id.to_string())
 }

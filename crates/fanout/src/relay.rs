@@ -74,26 +74,19 @@ impl Relay {
     fn lane(&self, job: &DeliveryJob) -> Lane {
         match job.trigger {
             Trigger::Manual => Lane::Normal,
-            _ => self.lanes.lane(&job.account, 1),
+            _ => self.lanes.lane(&job.delivery.account, 1),
         }
     }
 }
 
-fn job(delivery: Released) -> DeliveryJob {
+fn job(released: Released) -> DeliveryJob {
     DeliveryJob {
-        delivery: delivery.delivery,
-        webhook: delivery.webhook,
-        account: delivery.account,
-        event_id: delivery.event_id,
-        event_type: delivery.event_type,
-        accepted_at: delivery.created_at,
-        attempt: delivery.attempts + 1,
-        step: delivery.step,
-        trigger: delivery.trigger,
+        delivery: released.delivery,
+        attempt: released.attempts + 1,
+        step: released.step,
+        trigger: released.trigger,
         repeat: false,
-        payload: delivery.payload.into(),
-        traceparent: delivery.traceparent,
-        deferred_for: delivery.deferred_for,
+        deferred_for: released.deferred_for,
     }
 }
 

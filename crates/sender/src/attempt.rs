@@ -44,7 +44,7 @@ pub async fn attempt(
     target: &Target,
     job: &DeliveryJob,
 ) -> Option<ClassifiedAttempt> {
-    let made = make(outbound, target, job.delivery, &job.payload).await?;
+    let made = make(outbound, target, job.delivery.id, &job.delivery.payload).await?;
     Some(classify(policy, job, made, target.url().cloned()))
 }
 

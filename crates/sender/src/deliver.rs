@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use broker::topology::DELIVERY_LIMIT;
 use broker::{Message, PublishError, Publisher, Refusal};
-use domain::{DeferralCause, DeliveryState, Lane, Next, RetryPolicy, Trigger};
+use domain::{DeferralCause, DeliveryHead, Lane, Next, RetryPolicy, Trigger};
 use outbound::Outbound;
-use store::outcomes::{DeliveryRecord, Known, OutboxEntry};
+use store::outcomes::{DeliveryRecord, Disposition, Known, OutboxEntry};
 use store::{Database, StoreError};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, info_span, warn};
@@ -19,7 +19,7 @@ use crate::database_outage::DatabaseOutage;
 use crate::dedup::{Dedup, dedup};
 use crate::metrics::{Finished, SenderMetrics, Success};
 use crate::record_outcome::Recorder;
-use crate::records::{record, record_of};
+use crate::records::{attempted, not_attempted, not_retried};
 use crate::reject_job::{of_another_account, unrecordable};
 use crate::schedule_retry::{retry_message, step_covering};
 use crate::slots::{Slot, SlotRequest, Slots, SpillReason};
@@ -120,7 +120,7 @@ impl Deliverer {
     async fn needs_attempt(&self, job: &mut DeliveryJob) -> Result<bool, HandedBack> {
         let known = self.known_delivery(job).await?;
         if let Some(known) = &known {
-            job.accepted_at = known.created_at;
+            job.delivery.accepted_at = known.created_at;
         }
         match dedup(known.as_ref(), job.attempt, job.trigger) {
             Dedup::Attempt => Ok(true),
@@ -131,8 +131,8 @@ impl Deliverer {
 
     async fn known_delivery(&self, job: &DeliveryJob) -> Result<Option<Known>, HandedBack> {
         // A duplicate event may have been accepted on another day, in another partition, the first time.
-        let day = (!job.repeat).then_some(job.accepted_at);
-        self.when_database_answers(|| self.database.known_delivery(job.delivery, day)).await
+        let day = (!job.repeat).then_some(job.delivery.accepted_at);
+        self.when_database_answers(|| self.database.known_delivery(job.delivery.id, day)).await
     }
 
     async fn republish_retry(&self, job: &DeliveryJob, known: Option<Known>) -> Result<(), HandedBack> {
@@ -150,8 +150,8 @@ impl Deliverer {
         }
         // Retries have a rate of their own, the ladder's.
         let released = job.trigger != Trigger::Event;
-        let (webhook, account, bytes) = (job.webhook, &job.account, job.payload.len());
-        let request = SlotRequest { webhook, account, host: target.host(), released, lane, bytes };
+        let DeliveryHead { webhook, ref account, ref payload, .. } = job.delivery;
+        let request = SlotRequest { webhook, account, host: target.host(), released, lane, bytes: payload.len() };
         let slot = tokio::select! {
             biased;
             () = self.stop.cancelled() => return Err(HandedBack),
@@ -166,13 +166,13 @@ impl Deliverer {
     }
 
     async fn target(&self, job: &DeliveryJob) -> Result<Arc<Target>, HandedBack> {
-        self.when_database_answers(|| self.targets.get(job.webhook, &job.account)).await
+        self.when_database_answers(|| self.targets.get(job.delivery.webhook, &job.delivery.account)).await
     }
 
     /// An error says why no attempt is possible.
     async fn attempt(&self, job: &DeliveryJob, slot: Slot, target: &Target) -> Result<ClassifiedAttempt, &'static str> {
         if job.trigger == Trigger::Event && job.attempt == 1 {
-            let lag = now().duration_since(job.accepted_at);
+            let lag = now().duration_since(job.delivery.accepted_at);
             self.metrics.first_attempt_lag.observe(lag.as_secs_f64().max(0.0));
         }
         self.metrics.in_flight.inc();
@@ -190,17 +190,19 @@ impl Deliverer {
     async fn defer_unsurvived(&self, job: &DeliveryJob) -> Result<(), HandedBack> {
         let target = self.target(job).await?;
         let classified = not_survived(&self.policy, job);
-        warn!(delivery_id = %job.delivery, webhook_id = %job.webhook, "job deferred: it was redelivered too often, it may end its sender");
+        let DeliveryHead { id, webhook, .. } = job.delivery;
+        warn!(delivery_id = %id, webhook_id = %webhook, "job deferred: it was redelivered too often, it may end its sender");
         self.log_outcome(job, &target, &classified);
         self.settle(job, Ok(classified)).await
     }
 
     /// Our programs publish no such job: nothing of it is posted, signed or recorded.
     async fn reject(&self, job: &DeliveryJob) -> Result<(), HandedBack> {
-        warn!(delivery = %job.delivery, webhook = %job.webhook, "job rejected: its webhook belongs to another account");
+        let DeliveryHead { id, webhook, .. } = job.delivery;
+        warn!(delivery = %id, webhook = %webhook, "job rejected: its webhook belongs to another account");
         self.metrics.rejected.inc();
         if let Some(refusal) = self.publish(&of_another_account(job)).await? {
-            error!(delivery_id = %job.delivery, %refusal, "cannot move a job of another account to its rejected queue");
+            error!(delivery_id = %id, %refusal, "cannot move a job of another account to its rejected queue");
         }
         Ok(())
     }
@@ -208,7 +210,7 @@ impl Deliverer {
     async fn hold(&self, job: &DeliveryJob) -> Result<(), HandedBack> {
         self.metrics.held.inc();
         let waits = OutboxEntry { trigger: job.trigger.after_waiting(), returned: false, deferral: None };
-        self.write_outbox(job, DeliveryState::Held, waits).await
+        self.write(job, not_attempted(job, Disposition::Held(waits))).await.map(drop)
     }
 
     async fn spill(&self, job: &DeliveryJob, why: SpillReason) -> Result<(), HandedBack> {
@@ -219,21 +221,11 @@ impl Deliverer {
         };
         let returned = why == SpillReason::AtLimit && job.trigger == Trigger::Resume;
         let waits = OutboxEntry { trigger: job.trigger.after_waiting(), returned, deferral };
-        self.write_outbox(job, DeliveryState::Queued, waits).await
-    }
-
-    /// Writes the delivery to the outbox.
-    async fn write_outbox(
-        &self,
-        job: &DeliveryJob,
-        state: DeliveryState,
-        waits: OutboxEntry,
-    ) -> Result<(), HandedBack> {
-        let record = DeliveryRecord { state, outbox: Some(waits), ..record(job) };
-        self.write(job, record).await.map(drop)
+        self.write(job, not_attempted(job, Disposition::Spilled(waits))).await.map(drop)
     }
 
     fn log_outcome(&self, job: &DeliveryJob, target: &Target, classified: &ClassifiedAttempt) {
+        let delivery = &job.delivery;
         let (record, seconds) = (&classified.record, f64::from(classified.record.response_time_ms) / 1000.0);
         self.metrics.attempts.with((record.outcome, job.trigger)).inc();
         let success = if record.outcome.is_success() { Success::Yes } else { Success::No };
@@ -241,11 +233,11 @@ impl Deliverer {
         match classified.next {
             Next::Deferred(deferral) => self.metrics.deferred.with(deferral.cause).inc(),
             Next::Expired => {}
-            _ => self.auto_pause.attempt_ended(job.webhook, target.host(), record.outcome.is_success()),
+            _ => self.auto_pause.attempt_ended(delivery.webhook, target.host(), record.outcome.is_success()),
         }
-        let trace_id = job.traceparent.as_deref().and_then(|text| text.get(3..35)).unwrap_or_default();
-        let span = info_span!("attempt", trace_id, delivery_id = %job.delivery, webhook_id = %job.webhook,
-            account = job.account.as_str(), event_type = job.event_type, attempt = job.attempt,
+        let trace_id = delivery.traceparent.as_deref().and_then(|text| text.get(3..35)).unwrap_or_default();
+        let span = info_span!("attempt", trace_id, delivery_id = %delivery.id, webhook_id = %delivery.webhook,
+            account = delivery.account.as_str(), event_type = delivery.event_type, attempt = job.attempt,
             outcome = record.outcome.as_str(), status_code = record.http_status, duration_ms = record.response_time_ms);
         let _entered = span.enter();
         match success {
@@ -261,7 +253,10 @@ impl Deliverer {
         classified: Result<ClassifiedAttempt, &'static str>,
     ) -> Result<(), HandedBack> {
         let next = classified.as_ref().map_or(Next::Failed, |classified| classified.next);
-        let record = record_of(&self.policy, job, classified, next);
+        let record = match classified {
+            Ok(classified) => attempted(&self.policy, job, classified),
+            Err(reason) => not_attempted(job, Disposition::Failed { error: Some(reason.to_owned()) }),
+        };
         if !self.write(job, record).await? {
             return Ok(());
         }
@@ -282,7 +277,7 @@ impl Deliverer {
         let Err(refused) = self.recorder.record(record).await else { return Ok(true) };
         self.metrics.rejected.inc();
         if let Some(refusal) = self.publish(&unrecordable(job, &refused.to_string())).await? {
-            error!(delivery_id = %job.delivery, %refusal, "cannot move an unrecordable job to its rejected queue");
+            error!(delivery_id = %job.delivery.id, %refusal, "cannot move an unrecordable job to its rejected queue");
         }
         Ok(false)
     }
@@ -290,9 +285,7 @@ impl Deliverer {
     /// A retry that the broker refuses for good ends its delivery.
     async fn publish_retry(&self, job: &DeliveryJob, step: usize) -> Result<(), HandedBack> {
         let Some(refusal) = self.publish(&retry_message(&self.policy, job, step)).await? else { return Ok(()) };
-        let error = Some(format!("the broker does not take the retry: {refusal}"));
-        let record = record(job);
-        let failed = DeliveryRecord { state: DeliveryState::Failed, attempts: job.attempt, error, ..record };
+        let failed = not_retried(job, format!("the broker does not take the retry: {refusal}"));
         if self.recorder.record(failed).await.is_ok() {
             self.finished(job, Finished::Failed);
         }
@@ -310,7 +303,7 @@ impl Deliverer {
 
     fn finished(&self, job: &DeliveryJob, result: Finished) {
         self.metrics.finished.with(result).inc();
-        let seconds = now().duration_since(job.accepted_at).as_secs_f64();
+        let seconds = now().duration_since(job.delivery.accepted_at).as_secs_f64();
         self.metrics.end_to_end.with(result).observe(seconds.max(0.0));
     }
 

@@ -15,7 +15,7 @@ pub struct AttemptKey(DeliveryId, u32, Trigger);
 
 impl From<&DeliveryJob> for AttemptKey {
     fn from(job: &DeliveryJob) -> Self {
-        Self(job.delivery, job.attempt, job.trigger)
+        Self(job.delivery.id, job.attempt, job.trigger)
     }
 }
 

@@ -161,7 +161,7 @@ impl Writer {
                 self.answers();
                 if let Err(one) = self.halve(batch) {
                     let cause = &error as &dyn std::error::Error;
-                    error!(error = cause, delivery = %one.records[0].delivery, "the database refuses an outcome");
+                    error!(error = cause, delivery = %one.records[0].delivery.id, "the database refuses an outcome");
                     one.tell(&Err(Refused(error.to_string())));
                 }
             }
@@ -186,7 +186,7 @@ impl Writer {
     }
 
     fn postpone(&mut self, batch: Batch) {
-        let (records, delivery) = (batch.records.len(), batch.records[0].delivery);
+        let (records, delivery) = (batch.records.len(), batch.records[0].delivery.id);
         warn!(records, %delivery, "outcomes wait for row locks in the database; other outcomes are committed first");
         self.later.push_back(batch.postponed());
     }
@@ -286,7 +286,7 @@ impl Batch {
 fn portion(pending: &[Pending]) -> usize {
     let mut bytes = 0;
     let fits = |pending: &&Pending| {
-        bytes += pending.record.payload.len();
+        bytes += pending.record.delivery.payload.len();
         bytes <= BATCH_BYTES
     };
     pending.iter().take_while(fits).count().max(1)

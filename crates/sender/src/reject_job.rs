@@ -29,7 +29,7 @@ pub fn panicked(body: Bytes) -> Message {
 fn of(job: &DeliveryJob) -> Message {
     Message::new(topology::DELIVERY_EXCHANGE, topology::DELIVERIES_REJECTED, job.encode())
         .content_type(wire::DELIVERY_JOB)
-        .message_id(&job.delivery.to_string())
+        .message_id(&job.delivery.id.to_string())
 }
 
 /// `x-source-queue` is where the job can be sent to again, whatever lane it came by.

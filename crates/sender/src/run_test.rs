@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{AddressPolicy, DeliveryId, EndpointUrl, EventType, SigningSecret, Trigger};
+use domain::{AddressPolicy, DeliveryHead, DeliveryId, EndpointUrl, EventType, SigningSecret, Trigger};
 use outbound::Outbound;
 use store::Database;
 use store::test_log::TestRecord;
@@ -83,15 +83,18 @@ impl TestRunner {
     async fn log(&self, request: &TestRequest, form: TestForm, example: Example, made: PostedAttempt) {
         let Some(webhook) = form.webhook else { return };
         let response_time_ms = made.response_time_ms();
-        let record = TestRecord {
-            delivery: example.id,
-            account: request.account.clone(),
+        let delivery = DeliveryHead {
+            id: example.id,
             webhook,
+            account: request.account.clone(),
             event_id: example.event_id,
             event_type: form.event_type,
+            accepted_at: made.at,
             payload: example.body,
             traceparent: request.traceparent.clone(),
-            at: made.at,
+        };
+        let record = TestRecord {
+            delivery,
             outcome: made.ended.outcome,
             http_status: made.ended.http_status,
             response_time_ms,

@@ -11,17 +11,17 @@ use wire::DeliveryJob;
 /// The message for the attempt after `job`'s, for the delay queue of the ladder's step `step`.
 pub fn retry_message(policy: &RetryPolicy, job: &DeliveryJob, step: usize) -> Message {
     let next = DeliveryJob {
+        delivery: job.delivery.clone(),
         attempt: job.attempt + 1,
         step: job.step + 1,
         trigger: Trigger::Retry,
         repeat: false,
         deferred_for: Duration::ZERO,
-        ..job.clone()
     };
     let queue = topology::retry_queue(policy, step);
     Message::new(topology::DELIVERY_EXCHANGE, &queue, next.encode())
         .content_type(wire::DELIVERY_JOB)
-        .message_id(&job.delivery.to_string())
+        .message_id(&job.delivery.id.to_string())
 }
 
 /// The first step that covers the time left until the retry is due: for a retry whose message may be missing.

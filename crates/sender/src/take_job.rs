@@ -113,7 +113,7 @@ impl JobLoop {
     fn belongs_to_bulk(&mut self, job: &DeliveryJob, lane: Lane) -> bool {
         lane == Lane::Normal
             && job.trigger == Trigger::Retry
-            && self.retries.lane(&job.account, 1, Instant::now()) == Lane::Bulk
+            && self.retries.lane(&job.delivery.account, 1, Instant::now()) == Lane::Bulk
     }
 
     fn begin(&mut self, lane: Lane, incoming: Incoming) {

@@ -19,7 +19,7 @@ use crate::error::StoreError;
 use crate::partitions::day_of;
 use columns::Columns;
 pub use health::HealthChange;
-pub use record::{AttemptRecord, DeliveryRecord, OutboxEntry};
+pub use record::{AttemptRecord, DeliveryRecord, Disposition, OutboxEntry};
 
 /// Writes the log's two tables and the chart's counters. A delivery is one row, and never returns from delivered or to
 /// an earlier attempt; a known attempt stays unchanged, and is counted once. A held or spilled delivery keeps the
@@ -121,7 +121,7 @@ impl Database {
     ) -> Result<Vec<HealthChange>, StoreError> {
         match self.try_record(records, auto_pause).await {
             Err(error) if error.is_missing_partition() => {
-                let days: BTreeSet<Date> = records.iter().map(|record| day_of(record.created_at)).collect();
+                let days: BTreeSet<Date> = records.iter().map(|record| day_of(record.delivery.accepted_at)).collect();
                 self.create_partitions(days).await?;
                 self.try_record(records, auto_pause).await
             }

@@ -67,8 +67,8 @@ impl Database {
         let transaction = connection.transaction().await?;
         let rows = transaction.query(CLAIM, &[&by.as_secs_f64(), &limit]).await?;
         let overdue = rows.iter().map(released).collect::<Result<Vec<_>, _>>()?;
-        let ids: Vec<_> = overdue.iter().map(|delivery| delivery.delivery.as_uuid()).collect();
-        let days: Vec<_> = overdue.iter().map(|delivery| day_of(delivery.created_at)).collect();
+        let ids: Vec<_> = overdue.iter().map(|released| released.delivery.id.as_uuid()).collect();
+        let days: Vec<_> = overdue.iter().map(|released| day_of(released.delivery.accepted_at)).collect();
         if overdue.is_empty() || !publish(overdue).await {
             return Ok(0);
         }

@@ -11,8 +11,7 @@ mod turn;
 
 use std::time::Duration;
 
-use domain::{AccountName, DeliveryId, ReleaseRate, Trigger, WebhookId};
-use jiff::Timestamp;
+use domain::{DeliveryHead, ReleaseRate, Trigger, WebhookId};
 use jiff::civil::Date;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
@@ -27,27 +26,13 @@ use turn::{Next, Turn, set_turn, turn};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Released {
     /// The delivery.
-    pub delivery: DeliveryId,
-    /// When its event was accepted.
-    pub created_at: Timestamp,
-    /// Tenant that owns the webhook.
-    pub account: AccountName,
-    /// Its webhook.
-    pub webhook: WebhookId,
-    /// CloudEvents id of the event.
-    pub event_id: String,
-    /// Name of the event's type.
-    pub event_type: String,
+    pub delivery: DeliveryHead,
     /// Attempts made.
     pub attempts: u32,
     /// Steps of the ladder used.
     pub step: u32,
     /// Why the attempt is made.
     pub trigger: Trigger,
-    /// The payload.
-    pub payload: Vec<u8>,
-    /// W3C trace context of the event.
-    pub traceparent: Option<String>,
     /// How long all its attempts have been deferred.
     pub deferred_for: Duration,
 }
@@ -290,24 +275,27 @@ async fn queue(transaction: &Transaction<'_>, taken: &Taken, turn: &Turn) -> Res
     ];
     let rows = transaction.query_typed(QUEUE, &parameters).await?;
     let mut released = rows.iter().map(released).collect::<Result<Vec<_>, _>>()?;
-    released.sort_by_key(|delivery| (delivery.created_at, delivery.delivery.as_uuid()));
+    released.sort_by_key(|released| (released.delivery.accepted_at, released.delivery.id.as_uuid()));
     Ok(released)
 }
 
 pub(crate) fn released(row: &Row) -> Result<Released, StoreError> {
     let number = |column| u32::try_from(row.get::<_, i32>(column)).unwrap_or_default();
-    Ok(Released {
-        delivery: row.get::<_, Uuid>("id").into(),
-        created_at: row.get("created_at"),
-        account: row.get::<_, &str>("account").parse().map_err(|_| StoreError::UnknownValue("account"))?,
+    let delivery = DeliveryHead {
+        id: row.get::<_, Uuid>("id").into(),
         webhook: WebhookId(row.get("webhook_id")),
+        account: row.get::<_, &str>("account").parse().map_err(|_| StoreError::UnknownValue("account"))?,
         event_id: row.get("event_id"),
         event_type: row.get("event_type"),
+        accepted_at: row.get("created_at"),
+        payload: row.get::<_, Vec<u8>>("payload").into(),
+        traceparent: row.get("traceparent"),
+    };
+    Ok(Released {
+        delivery,
         attempts: number("attempts"),
         step: number("step"),
         trigger: row.get::<_, &str>("trigger").parse().map_err(|_| StoreError::UnknownValue("trigger"))?,
-        payload: row.get("payload"),
-        traceparent: row.get("traceparent"),
         deferred_for: Duration::try_from_secs_f64(row.get("deferred_for")).unwrap_or_default(),
     })
 }

@@ -1,8 +1,6 @@
 //! Records a test delivery of a saved webhook in the delivery log: once, at its end, without other effects.
 
-use bytes::Bytes;
-use domain::{AccountName, DeliveryId, DeliveryState, Outcome, Trigger, WebhookId};
-use jiff::Timestamp;
+use domain::{DeliveryHead, DeliveryState, Outcome, Trigger};
 
 use crate::database::Database;
 use crate::error::StoreError;
@@ -11,22 +9,8 @@ use crate::partitions::day_of;
 /// A finished test delivery.
 #[derive(Debug, Clone)]
 pub struct TestRecord {
-    /// Its id, sent as `webhook-id`.
-    pub delivery: DeliveryId,
-    /// Tenant that owns the webhook.
-    pub account: AccountName,
-    /// The tested webhook.
-    pub webhook: WebhookId,
-    /// Id of the example event.
-    pub event_id: String,
-    /// Name of its type.
-    pub event_type: String,
-    /// The payload.
-    pub payload: Bytes,
-    /// W3C trace context of the request.
-    pub traceparent: Option<String>,
-    /// When its attempt began.
-    pub at: Timestamp,
+    /// The delivery, of the example event. Its `accepted_at` is when its attempt began.
+    pub delivery: DeliveryHead,
     /// Its outcome.
     pub outcome: Outcome,
     /// Status of the response.
@@ -55,7 +39,7 @@ impl Database {
     pub async fn record_test(&self, test: &TestRecord) -> Result<(), StoreError> {
         match self.try_record_test(test).await {
             Err(error) if error.is_missing_partition() => {
-                self.create_partitions([day_of(test.at)]).await?;
+                self.create_partitions([day_of(test.delivery.accepted_at)]).await?;
                 self.try_record_test(test).await
             }
             result => result,
@@ -63,6 +47,7 @@ impl Database {
     }
 
     async fn try_record_test(&self, test: &TestRecord) -> Result<(), StoreError> {
+        let delivery = &test.delivery;
         let state = if test.outcome.is_success() { DeliveryState::Delivered } else { DeliveryState::Failed };
         let http_status = test.http_status.and_then(|status| i16::try_from(status).ok());
         let response_time_ms = i32::try_from(test.response_time_ms).unwrap_or(i32::MAX);
@@ -72,19 +57,19 @@ impl Database {
             .execute(
                 RECORD_TEST,
                 &[
-                    &test.delivery.as_uuid(),
-                    &day_of(test.at),
-                    &test.account.as_str(),
-                    &test.webhook.0,
-                    &test.event_id,
-                    &test.event_type,
+                    &delivery.id.as_uuid(),
+                    &day_of(delivery.accepted_at),
+                    &delivery.account.as_str(),
+                    &delivery.webhook.0,
+                    &delivery.event_id,
+                    &delivery.event_type,
                     &state.as_str(),
                     &http_status,
                     &test.error,
                     &response_time_ms,
-                    &&test.payload[..],
-                    &test.traceparent,
-                    &test.at,
+                    &&delivery.payload[..],
+                    &delivery.traceparent,
+                    &delivery.accepted_at,
                     &Trigger::Test.as_str(),
                     &test.outcome.as_str(),
                     &excerpt,

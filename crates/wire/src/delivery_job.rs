@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{AccountName, DeliveryId, Trigger, WebhookId};
+use domain::{DeliveryHead, DeliveryId, Trigger, WebhookId};
 use jiff::Timestamp;
 use prost::Message;
 
@@ -13,18 +13,8 @@ use crate::schema::easycrm as schema;
 /// A validated delivery job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryJob {
-    /// The same on every attempt.
-    pub delivery: DeliveryId,
-    /// The webhook; the sender reads its settings.
-    pub webhook: WebhookId,
-    /// Tenant that owns the webhook.
-    pub account: AccountName,
-    /// CloudEvents id of the source event.
-    pub event_id: String,
-    /// Name of the event's type, kept as text so that an older sender can deliver a newer type.
-    pub event_type: String,
-    /// When the event was accepted, to the microsecond (PostgreSQL's precision). Its UTC day selects the partition.
-    pub accepted_at: Timestamp,
+    /// Which delivery the attempt is for.
+    pub delivery: DeliveryHead,
     /// 1-based number of the requested attempt.
     pub attempt: u32,
     /// Steps of the ladder already used.
@@ -33,10 +23,6 @@ pub struct DeliveryJob {
     pub trigger: Trigger,
     /// A possible duplicate: deduplicate before sending.
     pub repeat: bool,
-    /// Exact bytes to post and to sign.
-    pub payload: Bytes,
-    /// W3C trace context of the event.
-    pub traceparent: Option<String>,
     /// How long all attempts of the delivery have been deferred.
     pub deferred_for: Duration,
 }
@@ -55,19 +41,20 @@ pub enum JobError {
 impl DeliveryJob {
     /// The message's bytes.
     pub fn encode(&self) -> Vec<u8> {
+        let delivery = &self.delivery;
         schema::DeliveryJob {
-            delivery_id: Bytes::copy_from_slice(self.delivery.as_bytes()),
-            webhook_id: Bytes::copy_from_slice(self.webhook.0.as_bytes()),
-            account: self.account.as_str().to_owned(),
-            event_id: self.event_id.clone(),
-            event_type: self.event_type.clone(),
-            accepted_at_us: self.accepted_at.as_microsecond(),
+            delivery_id: Bytes::copy_from_slice(delivery.id.as_bytes()),
+            webhook_id: Bytes::copy_from_slice(delivery.webhook.0.as_bytes()),
+            account: delivery.account.as_str().to_owned(),
+            event_id: delivery.event_id.clone(),
+            event_type: delivery.event_type.clone(),
+            accepted_at_us: delivery.accepted_at.as_microsecond(),
             attempt: self.attempt,
             step: self.step,
             trigger: trigger_to_schema(self.trigger).into(),
             repeat: self.repeat,
-            payload: self.payload.clone(),
-            traceparent: self.traceparent.clone().unwrap_or_default(),
+            payload: delivery.payload.clone(),
+            traceparent: delivery.traceparent.clone().unwrap_or_default(),
             deferred_for_ms: u64::try_from(self.deferred_for.as_millis()).unwrap_or(u64::MAX),
         }
         .encode_to_vec()
@@ -80,20 +67,23 @@ impl DeliveryJob {
     pub fn decode(message: Bytes) -> Result<Self, JobError> {
         let job = schema::DeliveryJob::decode(message).map_err(|_| JobError::Malformed)?;
         let trigger = schema::Trigger::try_from(job.trigger).ok().and_then(trigger_from_schema);
-        Ok(Self {
-            delivery: DeliveryId::from_bytes(sixteen(&job.delivery_id, "delivery_id")?),
+        let delivery = DeliveryHead {
+            id: DeliveryId::from_bytes(sixteen(&job.delivery_id, "delivery_id")?),
             webhook: WebhookId(uuid::Uuid::from_bytes(sixteen(&job.webhook_id, "webhook_id")?)),
             account: job.account.parse().map_err(|_| JobError::Field("account"))?,
             event_id: job.event_id,
             event_type: job.event_type,
             accepted_at: Timestamp::from_microsecond(job.accepted_at_us)
                 .map_err(|_| JobError::Field("accepted_at_us"))?,
+            payload: job.payload,
+            traceparent: Some(job.traceparent).filter(|text| !text.is_empty()),
+        };
+        Ok(Self {
+            delivery,
             attempt: Some(job.attempt).filter(|attempt| *attempt > 0).ok_or(JobError::Field("attempt"))?,
             step: job.step,
             trigger: trigger.ok_or(JobError::Field("trigger"))?,
             repeat: job.repeat,
-            payload: job.payload,
-            traceparent: Some(job.traceparent).filter(|text| !text.is_empty()),
             deferred_for: Duration::from_millis(job.deferred_for_ms),
         })
     }
@@ -130,18 +120,20 @@ mod tests {
 
     fn job() -> DeliveryJob {
         DeliveryJob {
-            delivery: DeliveryId::from_bytes([7; 16]),
-            webhook: WebhookId(uuid::Uuid::from_bytes([9; 16])),
-            account: "acme".parse().unwrap(),
-            event_id: "e-1".into(),
-            event_type: "deal.won".into(),
-            accepted_at: Timestamp::from_microsecond(1_795_413_600_123_456).unwrap(),
+            delivery: DeliveryHead {
+                id: DeliveryId::from_bytes([7; 16]),
+                webhook: WebhookId(uuid::Uuid::from_bytes([9; 16])),
+                account: "acme".parse().unwrap(),
+                event_id: "e-1".into(),
+                event_type: "deal.won".into(),
+                accepted_at: Timestamp::from_microsecond(1_795_413_600_123_456).unwrap(),
+                payload: Bytes::from_static(b"{\"\xff"),
+                traceparent: None,
+            },
             attempt: 2,
             step: 1,
             trigger: Trigger::Retry,
             repeat: true,
-            payload: Bytes::from_static(b"{\"\xff"),
-            traceparent: None,
             deferred_for: Duration::from_secs(90),
         }
     }

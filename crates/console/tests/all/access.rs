@@ -78,7 +78,7 @@ async fn objects(api: &Api) -> Objects {
     let record = delivered(ACCOUNT, id(&webhook), "evt-1", now());
     api.database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
     let notification = notify(api, ACCOUNT, id(&webhook), "a sentence").await;
-    let paths = paths(id(&webhook), &record.delivery.to_string(), &notification.to_string());
+    let paths = paths(id(&webhook), &record.delivery.id.to_string(), &notification.to_string());
     Objects { webhook, paths }
 }
 

@@ -1,12 +1,15 @@
 //! The delivery log.
 
-use domain::{DeliveryId, DeliveryState, Next, Outcome, Trigger, WebhookId};
+use domain::{DeliveryHead, DeliveryId, Next, Outcome, Trigger, WebhookId};
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
-use store::outcomes::{AttemptRecord, DeliveryRecord, OutboxEntry};
+use store::outcomes::{AttemptRecord, DeliveryRecord, Disposition, OutboxEntry};
 use testkit::http::Client;
 
 use crate::api::{ACCOUNT, AUTO_PAUSE, Api, account, create, erp_sync, expected, field_errors, id, ok, problem};
+
+/// Of a delivery that waits for the relay, and was not released before.
+pub const WAITS: OutboxEntry = OutboxEntry { trigger: Trigger::Resume, returned: false, deferral: None };
 
 /// The present, as precise as the database keeps it.
 pub fn now() -> Timestamp {
@@ -14,11 +17,11 @@ pub fn now() -> Timestamp {
 }
 
 /// A delivery that succeeded at the first attempt.
-pub fn delivered(owner: &str, webhook: &str, event_id: &str, created_at: Timestamp) -> DeliveryRecord {
+pub fn delivered(owner: &str, webhook: &str, event_id: &str, accepted_at: Timestamp) -> DeliveryRecord {
     let webhook: WebhookId = webhook.parse().unwrap();
     let attempt = AttemptRecord {
         trigger: Trigger::Event,
-        at: created_at,
+        at: accepted_at,
         url: None,
         deferred_for: std::time::Duration::ZERO,
         outcome: Outcome::Success,
@@ -29,44 +32,42 @@ pub fn delivered(owner: &str, webhook: &str, event_id: &str, created_at: Timesta
         next: Next::Delivered,
     };
     DeliveryRecord {
-        delivery: DeliveryId::derive(&account(owner), "/crm", event_id, webhook),
-        created_at,
-        account: account(owner),
-        webhook,
-        event_id: event_id.to_owned(),
-        event_type: "deal.won".to_owned(),
-        state: DeliveryState::Delivered,
+        delivery: DeliveryHead {
+            id: DeliveryId::derive(&account(owner), "/crm", event_id, webhook),
+            webhook,
+            account: account(owner),
+            event_id: event_id.to_owned(),
+            event_type: "deal.won".to_owned(),
+            accepted_at,
+            payload: format!(r#"{{"id":"{event_id}"}}"#).into(),
+            traceparent: None,
+        },
+        disposition: Disposition::Delivered,
         attempts: 1,
         step: 0,
-        payload: format!(r#"{{"id":"{event_id}"}}"#).into(),
-        traceparent: None,
-        retry_in: None,
-        error: None,
         attempt: Some(attempt),
-        outbox: None,
     }
 }
 
 /// A delivery that failed at the last attempt of its ladder.
-pub fn failed(owner: &str, webhook: &str, event_id: &str, created_at: Timestamp) -> DeliveryRecord {
-    let record = delivered(owner, webhook, event_id, created_at);
+pub fn failed(owner: &str, webhook: &str, event_id: &str, accepted_at: Timestamp) -> DeliveryRecord {
+    let record = delivered(owner, webhook, event_id, accepted_at);
     let attempt = record.attempt.map(|attempt| AttemptRecord {
         outcome: Outcome::Http5xx,
         http_status: Some(500),
         next: Next::Failed,
         ..attempt
     });
-    DeliveryRecord { state: DeliveryState::Failed, attempts: 4, step: 3, attempt, ..record }
+    DeliveryRecord { disposition: Disposition::Failed { error: None }, attempts: 4, step: 3, attempt, ..record }
 }
 
 /// A delivery that waits for its webhook to be resumed.
-pub fn held(owner: &str, webhook: &str, event_id: &str, created_at: Timestamp) -> DeliveryRecord {
+pub fn held(owner: &str, webhook: &str, event_id: &str, accepted_at: Timestamp) -> DeliveryRecord {
     DeliveryRecord {
-        state: DeliveryState::Held,
+        disposition: Disposition::Held(WAITS),
         attempts: 0,
         attempt: None,
-        outbox: Some(OutboxEntry { trigger: Trigger::Resume, returned: false, deferral: None }),
-        ..delivered(owner, webhook, event_id, created_at)
+        ..delivered(owner, webhook, event_id, accepted_at)
     }
 }
 
@@ -112,8 +113,8 @@ async fn a_line_of_the_log_and_everything_behind_it() {
     let payload =
         "{\"type\":\"deal.won\",\"data\":{ \"b\":1.10,\"a\":\"\\u0000\\ud800 é\",\"b\":12345678901234567890123 }}";
     let mut record = delivered(ACCOUNT, &log.webhook, "evt-\"1\"", now());
-    (record.state, record.step, record.payload) = (DeliveryState::Retrying, 1, payload.into());
-    record.retry_in = Some(std::time::Duration::from_secs(60));
+    (record.step, record.delivery.payload) = (1, payload.into());
+    record.disposition = Disposition::Retrying { retry_in: std::time::Duration::from_secs(60) };
     record.attempt = record.attempt.map(|attempt| AttemptRecord {
         outcome: Outcome::Http5xx,
         http_status: Some(503),
@@ -124,7 +125,7 @@ async fn a_line_of_the_log_and_everything_behind_it() {
     log.record(std::slice::from_ref(&record)).await;
     let second = AttemptRecord {
         trigger: Trigger::Retry,
-        at: record.created_at + 1.minute(),
+        at: record.delivery.accepted_at + 1.minute(),
         url: None,
         deferred_for: std::time::Duration::ZERO,
         outcome: Outcome::Timeout,
@@ -135,9 +136,8 @@ async fn a_line_of_the_log_and_everything_behind_it() {
         next: Next::Failed,
     };
     let failed = DeliveryRecord {
-        state: DeliveryState::Failed,
+        disposition: Disposition::Failed { error: None },
         attempts: 2,
-        retry_in: None,
         attempt: Some(second),
         ..record.clone()
     };
@@ -145,20 +145,20 @@ async fn a_line_of_the_log_and_everything_behind_it() {
 
     let line = log.page("").await["data"][0].clone();
     let expected_line = json!({
-        "id": record.delivery, "webhook_id": log.webhook, "event_id": "evt-\"1\"", "event_type": "deal.won",
+        "id": record.delivery.id, "webhook_id": log.webhook, "event_id": "evt-\"1\"", "event_type": "deal.won",
         "state": "failed", "test": false, "attempts": 2, "http_status": null, "error": "timeout",
-        "response_time_ms": 15_000, "created_at": record.created_at, "updated_at": line["updated_at"],
+        "response_time_ms": 15_000, "created_at": record.delivery.accepted_at, "updated_at": line["updated_at"],
         "next_attempt_at": null,
     });
     assert_eq!(line, expected_line);
 
-    let detail = ok(&log.client.get(&format!("/api/v1/deliveries/{}", record.delivery)).await.unwrap());
+    let detail = ok(&log.client.get(&format!("/api/v1/deliveries/{}", record.delivery.id)).await.unwrap());
     let mut expected_detail = expected_line;
     expected_detail["payload"] = json!(payload);
     expected_detail["attempts"] = json!([
-        {"number": 1, "trigger": "event", "at": record.created_at, "outcome": "http_5xx", "http_status": 503,
+        {"number": 1, "trigger": "event", "at": record.delivery.accepted_at, "outcome": "http_5xx", "http_status": 503,
          "response_time_ms": 12, "error": null, "response_excerpt": "busy \u{fffd}\u{fffd}"},
-        {"number": 2, "trigger": "retry", "at": record.created_at + 1.minute(), "outcome": "timeout",
+        {"number": 2, "trigger": "retry", "at": record.delivery.accepted_at + 1.minute(), "outcome": "timeout",
          "http_status": null, "response_time_ms": 15_000, "error": "timeout", "response_excerpt": null},
     ]);
     assert_eq!(detail, expected_detail);
@@ -182,8 +182,8 @@ async fn pages_stay_put_while_deliveries_arrive() {
         let Some(cursor) = page["next_cursor"].as_str() else { break };
         query = format!("limit=7&cursor={cursor}");
     }
-    records.sort_by_key(|record| std::cmp::Reverse((record.created_at, record.delivery)));
-    assert_eq!(seen, records.iter().map(|record| record.event_id.clone()).collect::<Vec<_>>());
+    records.sort_by_key(|record| std::cmp::Reverse((record.delivery.accepted_at, record.delivery.id)));
+    assert_eq!(seen, records.iter().map(|record| record.delivery.event_id.clone()).collect::<Vec<_>>());
     assert_eq!(log.event_ids("limit=1").await, ["new-4"]);
 }
 
@@ -192,7 +192,8 @@ async fn filters_narrow_the_log() {
     let log = Log::start().await;
     let start = now() - 2.hours();
     let record = |event_id: &str, minutes: i64| delivered(ACCOUNT, &log.webhook, event_id, start + minutes.minutes());
-    let lost = DeliveryRecord { event_type: "deal.lost".to_owned(), ..record("lost", 10) };
+    let mut lost = record("lost", 10);
+    lost.delivery.event_type = "deal.lost".to_owned();
     let held = held(ACCOUNT, &log.webhook, "held", start + 20.minutes());
     log.record(&[record("won", 0), lost, held]).await;
 
@@ -259,5 +260,5 @@ async fn the_log_of_one_webhook_shows_no_other_and_outlives_it_by_id() {
     assert_eq!(log.event_ids("").await, Vec::<String>::new());
     log.client.delete(&format!("/api/v1/webhooks/{other}")).await.unwrap();
     problem(&log.client.get(&format!("/api/v1/webhooks/{other}/deliveries")).await.unwrap(), 404);
-    ok(&log.client.get(&format!("/api/v1/deliveries/{}", record.delivery)).await.unwrap());
+    ok(&log.client.get(&format!("/api/v1/deliveries/{}", record.delivery.id)).await.unwrap());
 }

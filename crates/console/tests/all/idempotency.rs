@@ -115,7 +115,7 @@ async fn what_was_refused_is_judged_again() {
 
     let webhook = id(&create(&client, &erp_sync()).await).to_owned();
     let record = failed(ACCOUNT, &webhook, "evt-1", now());
-    let retry = format!("/api/v1/deliveries/{}/retry", record.delivery);
+    let retry = format!("/api/v1/deliveries/{}/retry", record.delivery.id);
     problem(&keyed(&client, "retry", &retry, &json!({})).await, 404);
     api.database.record(&[record], AUTO_PAUSE).await.unwrap();
     let first = keyed(&client, "retry", &retry, &json!({})).await;

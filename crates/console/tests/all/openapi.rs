@@ -186,7 +186,7 @@ async fn real_answers_are_as_described() {
     let client = api.admin().await;
     let webhook = id(&create(&client, &erp_sync()).await).to_owned();
     let record = failed(ACCOUNT, &webhook, "evt-1", now());
-    let delivery = record.delivery.to_string();
+    let delivery = record.delivery.id.to_string();
     api.database.record(&[record], AUTO_PAUSE).await.unwrap();
     let notification = notify(&api, ACCOUNT, &webhook, "a sentence").await.to_string();
     let mut witness = Witness { document: openapi_document(""), seen: BTreeSet::new() };

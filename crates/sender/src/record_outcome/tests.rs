@@ -1,8 +1,8 @@
 //! On a real PostgreSQL in which another transaction holds locks.
 
-use domain::{AccountName, DeliveryId, DeliveryState, Next, Outcome, Trigger, WebhookId};
+use domain::{AccountName, DeliveryHead, DeliveryId, Next, Outcome, Trigger, WebhookId};
 use runtime::Metrics;
-use store::outcomes::AttemptRecord;
+use store::outcomes::{AttemptRecord, Disposition};
 use store::{SecretKey, SecretKeys};
 use tokio::time::timeout;
 use tokio_postgres::{Client, NoTls};
@@ -69,19 +69,19 @@ fn failed(webhook: WebhookId, event: &str, attempts: u32) -> DeliveryRecord {
     let account: AccountName = "acme".parse().unwrap();
     let at = crate::attempt::now();
     DeliveryRecord {
-        delivery: DeliveryId::derive(&account, "/crm", event, webhook),
-        created_at: at,
-        account,
-        webhook,
-        event_id: event.to_owned(),
-        event_type: "deal.won".to_owned(),
-        state: DeliveryState::Failed,
+        delivery: DeliveryHead {
+            id: DeliveryId::derive(&account, "/crm", event, webhook),
+            webhook,
+            account,
+            event_id: event.to_owned(),
+            event_type: "deal.won".to_owned(),
+            accepted_at: at,
+            payload: "{}".into(),
+            traceparent: None,
+        },
+        disposition: Disposition::Failed { error: None },
         attempts,
         step: 0,
-        payload: "{}".into(),
-        traceparent: None,
-        retry_in: None,
-        error: None,
         attempt: Some(AttemptRecord {
             trigger: Trigger::Event,
             at,
@@ -94,7 +94,6 @@ fn failed(webhook: WebhookId, event: &str, attempts: u32) -> DeliveryRecord {
             response_excerpt: Vec::new(),
             next: Next::Failed,
         }),
-        outbox: None,
     }
 }
 

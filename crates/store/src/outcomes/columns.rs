@@ -47,20 +47,21 @@ impl<'a> Columns<'a> {
     }
 
     fn add_delivery(&mut self, record: &'a DeliveryRecord) {
-        self.id.push(record.delivery.as_uuid());
-        self.created_on.push(day_of(record.created_at));
-        self.account.push(record.account.as_str());
-        self.webhook_id.push(record.webhook.0);
-        self.event_id.push(&record.event_id);
-        self.event_type.push(&record.event_type);
-        self.state.push(record.state.as_str());
-        self.attempts.push(saturating(record.attempts));
-        self.step.push(saturating(record.step));
-        self.payload.push(&record.payload);
-        self.traceparent.push(record.traceparent.as_deref());
-        self.created_at.push(record.created_at);
-        self.retry_in.push(record.retry_in.map(|delay| delay.as_secs_f64()));
-        self.error.push(record.error.as_deref());
+        let DeliveryRecord { delivery, disposition, attempts, step, attempt: _ } = record;
+        self.id.push(delivery.id.as_uuid());
+        self.created_on.push(day_of(delivery.accepted_at));
+        self.account.push(delivery.account.as_str());
+        self.webhook_id.push(delivery.webhook.0);
+        self.event_id.push(&delivery.event_id);
+        self.event_type.push(&delivery.event_type);
+        self.state.push(disposition.state().as_str());
+        self.attempts.push(saturating(*attempts));
+        self.step.push(saturating(*step));
+        self.payload.push(&delivery.payload);
+        self.traceparent.push(delivery.traceparent.as_deref());
+        self.created_at.push(delivery.accepted_at);
+        self.retry_in.push(disposition.retry_in().map(|delay| delay.as_secs_f64()));
+        self.error.push(disposition.error());
     }
 
     fn add_attempt(&mut self, attempt: Option<&'a AttemptRecord>) {

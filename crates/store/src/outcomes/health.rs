@@ -69,7 +69,7 @@ pub(super) async fn apply(
     taken: &[&DeliveryRecord],
     auto_pause: AutoPause,
 ) -> Result<Vec<HealthChange>, StoreError> {
-    let made = taken.iter().filter_map(|record| Some((record.webhook, record.attempt.as_ref()?)));
+    let made = taken.iter().filter_map(|record| Some((record.delivery.webhook, record.attempt.as_ref()?)));
     let bearing: Vec<_> =
         made.filter(|(_, attempt)| !matches!(attempt.next, Next::Deferred(_) | Next::Expired)).collect();
     if bearing.is_empty() {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::{DeferralCause, DeliveryState, ReleaseRate};
+use domain::{DeferralCause, DeliveryPhase, ReleaseRate};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use uuid::Uuid;
@@ -47,12 +47,12 @@ struct Columns {
 
 impl Columns {
     fn add(&mut self, record: &DeliveryRecord, outbox: OutboxEntry) {
-        self.delivery_id.push(record.delivery.as_uuid());
-        self.created_on.push(day_of(record.created_at));
-        self.created_at.push(record.created_at);
-        self.webhook_id.push(record.webhook.0);
+        self.delivery_id.push(record.delivery.id.as_uuid());
+        self.created_on.push(day_of(record.delivery.accepted_at));
+        self.created_at.push(record.delivery.accepted_at);
+        self.webhook_id.push(record.delivery.webhook.0);
         self.trigger.push(outbox.trigger.as_str());
-        self.held.push(record.state == DeliveryState::Held);
+        self.held.push(record.disposition.phase() == DeliveryPhase::Held);
         self.returned.push(outbox.returned);
     }
 }
@@ -61,10 +61,10 @@ impl Columns {
 pub(super) async fn write_outbox(transaction: &Transaction<'_>, taken: &[&DeliveryRecord]) -> Result<(), StoreError> {
     let (mut columns, mut signals) = (Columns::default(), BTreeMap::new());
     for record in taken {
-        let Some(outbox) = record.outbox else { continue };
+        let Some(outbox) = record.disposition.outbox() else { continue };
         columns.add(record, outbox);
         if let Some(deferral) = outbox.deferral {
-            let wait = signals.entry((record.webhook.0, deferral.cause)).or_insert(Duration::ZERO);
+            let wait = signals.entry((record.delivery.webhook.0, deferral.cause)).or_insert(Duration::ZERO);
             *wait = deferral.wait.max(*wait);
         }
     }

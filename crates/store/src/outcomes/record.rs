@@ -3,43 +3,82 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use domain::{AccountName, Deferral, DeliveryId, DeliveryState, Next, Outcome, Trigger, WebhookId};
+use domain::{Deferral, DeliveryHead, DeliveryPhase, DeliveryState, Next, Outcome, Trigger};
 use jiff::Timestamp;
 
 /// A delivery as it stands after an attempt, or after it was decided that none is made.
 #[derive(Debug, Clone)]
 pub struct DeliveryRecord {
-    /// The delivery.
-    pub delivery: DeliveryId,
-    /// When its event was accepted; with the id it names the row.
-    pub created_at: Timestamp,
-    /// Tenant that owns the webhook.
-    pub account: AccountName,
-    /// Whom it is for.
-    pub webhook: WebhookId,
-    /// CloudEvents id of the event.
-    pub event_id: String,
-    /// Name of the event's type.
-    pub event_type: String,
+    /// The delivery; its id and its day name the row.
+    pub delivery: DeliveryHead,
     /// Where it stands now.
-    pub state: DeliveryState,
+    pub disposition: Disposition,
     /// Attempts made, this one included.
     pub attempts: u32,
     /// Steps of the ladder used.
     pub step: u32,
-    /// Exact bytes posted and signed.
-    pub payload: Bytes,
-    /// W3C trace context of the event.
-    pub traceparent: Option<String>,
-    /// How long after its commit the next attempt is due; only while retrying.
-    pub retry_in: Option<Duration>,
-    /// Why the delivery failed without an attempt.
-    pub error: Option<String>,
     /// The attempt just made.
     pub attempt: Option<AttemptRecord>,
-    /// What it waits for, when it is `held` or `queued`.
-    pub outbox: Option<OutboxEntry>,
+}
+
+/// Where a delivery stands, with what its state needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Disposition {
+    /// An attempt succeeded.
+    Delivered,
+    /// A retry follows.
+    Retrying {
+        /// How long after its commit the next attempt is due.
+        retry_in: Duration,
+    },
+    /// No further automatic attempt is made.
+    Failed {
+        /// Why the delivery failed without an attempt.
+        error: Option<String>,
+    },
+    /// The delivery is in the outbox until its webhook is resumed.
+    Held(OutboxEntry),
+    /// The delivery is in the outbox: no slot was free, or its attempt was deferred.
+    Spilled(OutboxEntry),
+}
+
+impl Disposition {
+    /// The phase in which the delivery is now.
+    pub const fn phase(&self) -> DeliveryPhase {
+        match self {
+            Self::Delivered => DeliveryPhase::Delivered,
+            Self::Retrying { .. } => DeliveryPhase::Retrying,
+            Self::Failed { .. } => DeliveryPhase::Failed,
+            Self::Held(_) => DeliveryPhase::Held,
+            Self::Spilled(_) => DeliveryPhase::Spilled,
+        }
+    }
+
+    /// The state that the log shows.
+    pub const fn state(&self) -> DeliveryState {
+        self.phase().state()
+    }
+
+    pub(super) const fn retry_in(&self) -> Option<Duration> {
+        match self {
+            Self::Retrying { retry_in } => Some(*retry_in),
+            _ => None,
+        }
+    }
+
+    pub(super) fn error(&self) -> Option<&str> {
+        match self {
+            Self::Failed { error } => error.as_deref(),
+            _ => None,
+        }
+    }
+
+    pub(super) const fn outbox(&self) -> Option<OutboxEntry> {
+        match self {
+            Self::Held(entry) | Self::Spilled(entry) => Some(*entry),
+            _ => None,
+        }
+    }
 }
 
 /// A delivery that is left to the relay instead of being attempted.

@@ -24,12 +24,11 @@ async fn trail(database: &Database, id: WebhookId) -> Vec<(AuditAction, String)>
 async fn failed(database: &Database, id: WebhookId) -> domain::DeliveryId {
     let record = retrying(id, "evt-1", now());
     let record = store::outcomes::DeliveryRecord {
-        state: domain::DeliveryState::Failed,
-        retry_in: None,
-        attempt: Some(attempt(domain::Outcome::Http4xx, Some(400), record.created_at)),
+        disposition: store::outcomes::Disposition::Failed { error: None },
+        attempt: Some(attempt(domain::Outcome::Http4xx, Some(400), record.delivery.accepted_at)),
         ..record
     };
-    let delivery = record.delivery;
+    let delivery = record.delivery.id;
     database.record(&[record], AUTO_PAUSE).await.unwrap();
     delivery
 }

@@ -25,8 +25,8 @@ async fn pages_run_from_the_newest_on_across_days_and_back() {
     let webhook = WebhookId::generate();
     let mut records = forty(webhook);
     database.record(&records, AUTO_PAUSE).await.unwrap();
-    records.sort_by_key(|record| Reverse((record.created_at, record.delivery)));
-    let expected: Vec<_> = records.iter().map(|record| record.delivery).collect();
+    records.sort_by_key(|record| Reverse((record.delivery.accepted_at, record.delivery.id)));
+    let expected: Vec<_> = records.iter().map(|record| record.delivery.id).collect();
     // PostgreSQL considers a generic plan after five uses, so small pages use both kinds.
     for limit in [1, 7, 40, 100] {
         let (mut seen, mut filter) = (Vec::new(), Filter::default());
@@ -38,7 +38,7 @@ async fn pages_run_from_the_newest_on_across_days_and_back() {
         }
         assert_eq!(seen, expected, "{limit}");
         let (oldest, mut back) = (records.last().unwrap(), Vec::new());
-        filter.place = Place::Before(oldest.created_at, oldest.delivery);
+        filter.place = Place::Before(oldest.delivery.accepted_at, oldest.delivery.id);
         loop {
             let page = database.deliveries(&account("acme"), webhook, &filter, limit).await.unwrap();
             let Some(first) = page.first() else { break };
@@ -54,11 +54,11 @@ async fn filters_are_all_applied() {
     let (database, _sql) = migrated().await;
     let webhook = WebhookId::generate();
     let mut records = forty(webhook);
-    records[5].event_type = "deal.lost".to_owned();
+    records[5].delivery.event_type = "deal.lost".to_owned();
     database.record(&records, AUTO_PAUSE).await.unwrap();
     let count =
         async |filter: Filter| database.deliveries(&account("acme"), webhook, &filter, 100).await.unwrap().len();
-    let (since, until) = (records[30].created_at, records[10].created_at);
+    let (since, until) = (records[30].delivery.accepted_at, records[10].delivery.accepted_at);
     let state = Some(DeliveryState::Delivered);
     // The first and last instants hold two each; the last is left out.
     for _ in 0..7 {
@@ -81,6 +81,6 @@ async fn the_log_of_another_account_or_webhook_is_empty() {
     let filter = Filter::default();
     assert_eq!(database.deliveries(&account("globex"), webhook, &filter, 10).await.unwrap(), []);
     assert_eq!(database.deliveries(&account("acme"), WebhookId::generate(), &filter, 10).await.unwrap(), []);
-    assert_eq!(database.delivery(&account("globex"), record.delivery).await.unwrap(), None);
+    assert_eq!(database.delivery(&account("globex"), record.delivery.id).await.unwrap(), None);
     assert_eq!(database.deliveries(&account("acme"), webhook, &filter, 10).await.unwrap().len(), 1);
 }

@@ -1,19 +1,22 @@
 //! A database for one test, and the values that tests are made of.
 
 use domain::{
-    AccountName, AddressPolicy, AutoPause, DeliveryId, DeliveryState, EndpointUrl, EventType, Next, Outcome, Role,
+    AccountName, AddressPolicy, AutoPause, DeliveryHead, DeliveryId, EndpointUrl, EventType, Next, Outcome, Role,
     SigningSecret, Trigger, WebhookId,
 };
 use jiff::Timestamp;
 use rustls::RootCertStore;
 use store::bearer::{Bearer, Who};
-use store::outcomes::{AttemptRecord, DeliveryRecord};
+use store::outcomes::{AttemptRecord, DeliveryRecord, Disposition, OutboxEntry};
 use store::webhooks::NewWebhook;
 use store::{Database, SecretKey, SecretKeys};
 use uuid::Uuid;
 
 /// As the settings have it.
 pub const AUTO_PAUSE: AutoPause = AutoPause { after: 10, within: std::time::Duration::ZERO, suspended: false };
+
+/// Of a delivery that waits for the relay, and was not released before.
+pub const WAITS: OutboxEntry = OutboxEntry { trigger: Trigger::Resume, returned: false, deferral: None };
 
 /// The URL of an empty database.
 pub async fn empty_database() -> String {
@@ -75,36 +78,34 @@ pub async fn webhook(database: &Database, owner: &str, name: &str) -> WebhookId 
 }
 
 /// A delivery for `acme` after its first attempt, which got 503.
-pub fn retrying(webhook: WebhookId, event_id: &str, created_at: Timestamp) -> DeliveryRecord {
+pub fn retrying(webhook: WebhookId, event_id: &str, accepted_at: Timestamp) -> DeliveryRecord {
     DeliveryRecord {
-        delivery: DeliveryId::derive(&account("acme"), "/crm", event_id, webhook),
-        created_at,
-        account: account("acme"),
-        webhook,
-        event_id: event_id.to_owned(),
-        event_type: "deal.won".to_owned(),
-        state: DeliveryState::Retrying,
+        delivery: DeliveryHead {
+            id: DeliveryId::derive(&account("acme"), "/crm", event_id, webhook),
+            webhook,
+            account: account("acme"),
+            event_id: event_id.to_owned(),
+            event_type: "deal.won".to_owned(),
+            accepted_at,
+            payload: format!(r#"{{"id":"{event_id}"}}"#).into(),
+            traceparent: None,
+        },
+        disposition: Disposition::Retrying { retry_in: std::time::Duration::from_secs(60) },
         attempts: 1,
         step: 1,
-        payload: format!(r#"{{"id":"{event_id}"}}"#).into(),
-        traceparent: None,
-        retry_in: Some(std::time::Duration::from_secs(60)),
-        error: None,
         attempt: Some(AttemptRecord {
             next: Next::RetryAt { step: 0 },
-            ..attempt(Outcome::Http5xx, Some(503), created_at)
+            ..attempt(Outcome::Http5xx, Some(503), accepted_at)
         }),
-        outbox: None,
     }
 }
 
 /// The same delivery after one more attempt, which succeeded.
 pub fn delivered(record: &DeliveryRecord) -> DeliveryRecord {
     DeliveryRecord {
-        state: DeliveryState::Delivered,
+        disposition: Disposition::Delivered,
         attempts: record.attempts + 1,
-        retry_in: None,
-        attempt: Some(attempt(Outcome::Success, Some(200), record.created_at)),
+        attempt: Some(attempt(Outcome::Success, Some(200), record.delivery.accepted_at)),
         ..record.clone()
     }
 }

@@ -7,7 +7,7 @@ use domain::{
 };
 use proptest::prelude::{Just, ProptestConfig, Strategy, prop_oneof, proptest};
 use store::Database;
-use store::outcomes::{AttemptRecord, DeliveryRecord, HealthChange};
+use store::outcomes::{AttemptRecord, DeliveryRecord, Disposition, HealthChange};
 use store::webhooks::Edit;
 
 use crate::fixture::{AUTO_PAUSE, account, admin, attempt, delivered, migrated, now, retrying, url, webhook};
@@ -15,8 +15,7 @@ use crate::fixture::{AUTO_PAUSE, account, admin, attempt, delivered, migrated, n
 /// A delivery whose first attempt failed for good.
 fn failed(webhook: WebhookId, event_id: &str, trigger: Trigger, next: Next) -> DeliveryRecord {
     DeliveryRecord {
-        state: domain::DeliveryState::Failed,
-        retry_in: None,
+        disposition: Disposition::Failed { error: None },
         attempt: Some(AttemptRecord { trigger, next, ..attempt(Outcome::Http4xx, Some(404), now()) }),
         ..retrying(webhook, event_id, now())
     }

@@ -25,7 +25,7 @@ async fn requests_that_the_database_keeps_waiting_keep_nobody_else_waiting() {
     let meanwhile = async {
         let all_in_use = async || requests.bearer("x").await.is_err();
         until(WITHIN, "no connection left for another request", all_in_use).await.unwrap();
-        let delivery = retrying(WebhookId::generate(), "evt", now()).delivery;
+        let delivery = retrying(WebhookId::generate(), "evt", now()).delivery.id;
         timeout(Duration::from_secs(4), database.known_delivery(delivery, None)).await.unwrap().unwrap()
     };
     let (stuck, known) = timeout(2 * WITHIN, async { tokio::join!(stuck, meanwhile) }).await.unwrap();

@@ -3,9 +3,9 @@
 use domain::{DeliveryId, DeliveryState, Outcome, Trigger, WebhookId};
 use jiff::{Timestamp, ToSpan};
 use store::StoreError;
-use store::outcomes::{AttemptRecord, DeliveryRecord, Known};
+use store::outcomes::{AttemptRecord, DeliveryRecord, Disposition, Known};
 
-use crate::fixture::{AUTO_PAUSE, account, attempt, delivered, migrated, now, retrying};
+use crate::fixture::{AUTO_PAUSE, WAITS, account, attempt, delivered, migrated, now, retrying};
 
 fn webhook() -> WebhookId {
     WebhookId::generate()
@@ -23,7 +23,7 @@ async fn a_batch_is_written_and_a_repeat_is_the_same_rows() {
         assert_eq!(rows, 300, "{table}");
     }
     let first = &batch[0];
-    let known = database.known_delivery(first.delivery, Some(first.created_at)).await.unwrap();
+    let known = database.known_delivery(first.delivery.id, Some(first.delivery.accepted_at)).await.unwrap();
     let known = known.unwrap();
     let due_in = known.due_in.unwrap().as_secs_f64();
     assert!((1.0..=60.0).contains(&due_in), "{due_in}");
@@ -31,14 +31,14 @@ async fn a_batch_is_written_and_a_repeat_is_the_same_rows() {
         state: DeliveryState::Retrying,
         attempts: 1,
         step: 1,
-        created_at: first.created_at,
+        created_at: first.delivery.accepted_at,
         due_in: known.due_in,
     };
     assert_eq!(known, expected);
-    let anywhere = database.known_delivery(first.delivery, None).await.unwrap();
+    let anywhere = database.known_delivery(first.delivery.id, None).await.unwrap();
     assert_eq!(anywhere, Some(Known { due_in: anywhere.and_then(|known| known.due_in), ..expected }));
-    let another_day = first.created_at - 24.hours();
-    assert_eq!(database.known_delivery(first.delivery, Some(another_day)).await.unwrap(), None);
+    let another_day = first.delivery.accepted_at - 24.hours();
+    assert_eq!(database.known_delivery(first.delivery.id, Some(another_day)).await.unwrap(), None);
     assert_eq!(database.known_delivery(DeliveryId::from_bytes([9; 16]), None).await.unwrap(), None);
     database.record(&[], AUTO_PAUSE).await.unwrap();
 }
@@ -47,16 +47,17 @@ async fn a_batch_is_written_and_a_repeat_is_the_same_rows() {
 async fn a_delivery_moves_on_and_never_back() {
     let (database, _sql) = migrated().await;
     let first = retrying(webhook(), "evt", now());
-    let held = DeliveryRecord { state: DeliveryState::Held, retry_in: None, attempt: None, ..first.clone() };
+    let held = DeliveryRecord { disposition: Disposition::Held(WAITS), attempt: None, ..first.clone() };
     let done = delivered(&first);
     let late = DeliveryRecord {
-        state: DeliveryState::Failed,
+        disposition: Disposition::Failed { error: None },
         attempts: 3,
-        attempt: Some(attempt(Outcome::Http4xx, Some(404), first.created_at)),
+        attempt: Some(attempt(Outcome::Http4xx, Some(404), first.delivery.accepted_at)),
         ..done.clone()
     };
     let state = async || {
-        let known = database.known_delivery(first.delivery, Some(first.created_at)).await.unwrap().unwrap();
+        let known =
+            database.known_delivery(first.delivery.id, Some(first.delivery.accepted_at)).await.unwrap().unwrap();
         (known.state, known.attempts)
     };
     for (record, expected) in [
@@ -79,9 +80,9 @@ async fn an_earlier_attempt_told_late_changes_no_later_state() {
     let second = DeliveryRecord { attempts: 2, step: 2, ..first.clone() };
     database.record(std::slice::from_ref(&second), AUTO_PAUSE).await.unwrap();
     database.record(std::slice::from_ref(&first), AUTO_PAUSE).await.unwrap();
-    let known = database.known_delivery(first.delivery, None).await.unwrap().unwrap();
+    let known = database.known_delivery(first.delivery.id, None).await.unwrap().unwrap();
     assert_eq!((known.attempts, known.step), (2, 2));
-    let detail = database.delivery(&account("acme"), first.delivery).await.unwrap().unwrap();
+    let detail = database.delivery(&account("acme"), first.delivery.id).await.unwrap().unwrap();
     assert_eq!(detail.attempts.iter().map(|attempt| attempt.number).collect::<Vec<_>>(), [1, 2]);
 }
 
@@ -92,15 +93,18 @@ async fn an_attempt_stays_as_it_was_first_told() {
     let repeated = DeliveryRecord {
         attempt: Some(AttemptRecord {
             trigger: Trigger::Retry,
-            ..attempt(Outcome::Timeout, None, first.created_at + 1.second())
+            ..attempt(Outcome::Timeout, None, first.delivery.accepted_at + 1.second())
         }),
         ..first.clone()
     };
     database.record(std::slice::from_ref(&first), AUTO_PAUSE).await.unwrap();
     database.record(std::slice::from_ref(&repeated), AUTO_PAUSE).await.unwrap();
-    let detail = database.delivery(&account("acme"), first.delivery).await.unwrap().unwrap();
+    let detail = database.delivery(&account("acme"), first.delivery.id).await.unwrap().unwrap();
     let [attempt] = &detail.attempts[..] else { panic!("{:?}", detail.attempts) };
-    assert_eq!((attempt.outcome, attempt.http_status, attempt.at), (Outcome::Http5xx, Some(503), first.created_at));
+    assert_eq!(
+        (attempt.outcome, attempt.http_status, attempt.at),
+        (Outcome::Http5xx, Some(503), first.delivery.accepted_at)
+    );
     assert_eq!((attempt.trigger, attempt.response_excerpt.as_deref()), (Trigger::Event, Some(&b"busy \xff"[..])));
 }
 
@@ -111,13 +115,14 @@ async fn the_payload_is_kept_byte_for_byte() {
     for (number, payload) in
         [every_byte, br#"{"a":1.10,"b":"\u0000\ud800","a":2}"#.to_vec(), Vec::new()].into_iter().enumerate()
     {
-        let record =
-            DeliveryRecord { payload: payload.clone().into(), ..retrying(webhook(), &number.to_string(), now()) };
+        let mut record = retrying(webhook(), &number.to_string(), now());
+        record.delivery.payload = payload.clone().into();
         database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
         // A duplicate may not replace it.
-        let other = DeliveryRecord { payload: "another".into(), ..record.clone() };
+        let mut other = record.clone();
+        other.delivery.payload = "another".into();
         database.record(&[other], AUTO_PAUSE).await.unwrap();
-        let detail = database.delivery(&account("acme"), record.delivery).await.unwrap().unwrap();
+        let detail = database.delivery(&account("acme"), record.delivery.id).await.unwrap().unwrap();
         assert!(detail.payload == payload);
     }
 }
@@ -141,7 +146,7 @@ async fn the_last_and_the_first_instant_of_a_day_are_filed_right() {
         let created_at: Timestamp = text.parse().unwrap();
         let record = retrying(webhook(), text, created_at);
         database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
-        let known = database.known_delivery(record.delivery, Some(created_at)).await.unwrap().unwrap();
+        let known = database.known_delivery(record.delivery.id, Some(created_at)).await.unwrap().unwrap();
         assert_eq!(known.created_at.as_microsecond(), created_at.as_microsecond());
     }
 }
@@ -150,10 +155,9 @@ async fn the_last_and_the_first_instant_of_a_day_are_filed_right() {
 async fn a_record_that_can_never_be_written_is_refused_and_takes_its_batch_along() {
     let (database, sql) = migrated().await;
     let good = retrying(webhook(), "good", now());
-    let poison = DeliveryRecord { event_id: "nul \0 inside".to_owned(), ..retrying(webhook(), "poison", now()) };
+    let poison = retrying(webhook(), "nul \0 inside", now());
     let twice = [good.clone(), good.clone()];
-    let unheard_of = DeliveryRecord { retry_in: None, ..good.clone() };
-    for batch in [&[good.clone(), poison][..], &twice[..], &[unheard_of]] {
+    for batch in [&[good.clone(), poison][..], &twice[..]] {
         let refused = database.record(batch, AUTO_PAUSE).await.unwrap_err();
         assert!(matches!(refused, StoreError::Refused(_)) && !refused.is_unavailable(), "{refused:?}");
     }
@@ -166,15 +170,13 @@ async fn a_record_that_can_never_be_written_is_refused_and_takes_its_batch_along
 async fn a_delivery_without_an_attempt_says_why() {
     let (database, _sql) = migrated().await;
     let record = DeliveryRecord {
-        state: DeliveryState::Failed,
+        disposition: Disposition::Failed { error: Some("the webhook was deleted".to_owned()) },
         attempts: 0,
-        retry_in: None,
-        error: Some("the webhook was deleted".to_owned()),
         attempt: None,
         ..retrying(webhook(), "evt", now())
     };
     database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
-    let detail = database.delivery(&account("acme"), record.delivery).await.unwrap().unwrap();
+    let detail = database.delivery(&account("acme"), record.delivery.id).await.unwrap().unwrap();
     assert_eq!((detail.delivery.error.as_deref(), detail.attempts.len()), (Some("the webhook was deleted"), 0));
     assert_eq!(database.backlog().await.unwrap(), store::Backlog::default());
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 use domain::{Deferral, DeferralCause, DeliveryId, DeliveryState, Next, Outcome, ReleaseRate, Trigger, WebhookId};
 use jiff::{Timestamp, ToSpan};
 use store::Database;
-use store::outcomes::{AttemptRecord, DeliveryRecord, OutboxEntry};
+use store::outcomes::{AttemptRecord, DeliveryRecord, Disposition, OutboxEntry};
 use store::recover::{Count, Recovery, Retry};
 use store::release::{Release, Released};
 use store::webhooks::Edit;
 
-use crate::fixture::{AUTO_PAUSE, account, admin, attempt, delivered, migrated, now, retrying, url, webhook};
+use crate::fixture::{AUTO_PAUSE, WAITS, account, admin, attempt, delivered, migrated, now, retrying, url, webhook};
 
 const FAST: f64 = 1000.0;
 
@@ -19,24 +19,15 @@ fn rate() -> ReleaseRate {
     ReleaseRate::new(FAST)
 }
 
-fn outbox(webhook: WebhookId, event_id: &str, at: Timestamp, state: DeliveryState) -> DeliveryRecord {
-    DeliveryRecord {
-        state,
-        attempts: 0,
-        step: 0,
-        retry_in: None,
-        attempt: None,
-        outbox: Some(OutboxEntry { trigger: Trigger::Resume, returned: false, deferral: None }),
-        ..retrying(webhook, event_id, at)
-    }
+fn outbox(webhook: WebhookId, event_id: &str, at: Timestamp, disposition: Disposition) -> DeliveryRecord {
+    DeliveryRecord { disposition, attempts: 0, step: 0, attempt: None, ..retrying(webhook, event_id, at) }
 }
 
 fn failed(webhook: WebhookId, event_id: &str, at: Timestamp) -> DeliveryRecord {
     DeliveryRecord {
-        state: DeliveryState::Failed,
+        disposition: Disposition::Failed { error: None },
         attempts: 4,
         step: 3,
-        retry_in: None,
         attempt: Some(AttemptRecord { next: Next::Failed, ..attempt(Outcome::Http5xx, Some(500), at) }),
         ..retrying(webhook, event_id, at)
     }
@@ -45,9 +36,10 @@ fn failed(webhook: WebhookId, event_id: &str, at: Timestamp) -> DeliveryRecord {
 /// Holds `count` deliveries, one second apart, recorded in the wrong order and twice.
 async fn hold(database: &Database, webhook: WebhookId, count: i64) -> Vec<DeliveryId> {
     let begin = now();
-    let mut records: Vec<_> =
-        (0..count).map(|n| outbox(webhook, &format!("e{n}"), begin + n.milliseconds(), DeliveryState::Held)).collect();
-    let in_order = records.iter().map(|record| record.delivery).collect();
+    let mut records: Vec<_> = (0..count)
+        .map(|n| outbox(webhook, &format!("e{n}"), begin + n.milliseconds(), Disposition::Held(WAITS)))
+        .collect();
+    let in_order = records.iter().map(|record| record.delivery.id).collect();
     records.reverse();
     for _ in 0..2 {
         database.record(&records, AUTO_PAUSE).await.unwrap();
@@ -90,8 +82,10 @@ async fn what_is_held_is_counted_once_and_released_in_the_order_of_its_creation(
 
     database.resume_webhook(&admin("acme"), erp, rate()).await.unwrap().unwrap();
     let released = release_all(&database, &sql, erp).await;
-    assert_eq!(released.iter().map(|released| released.delivery).collect::<Vec<_>>(), in_order);
-    assert!(released.iter().all(|it| it.trigger == Trigger::Resume && it.attempts == 0 && !it.payload.is_empty()));
+    assert_eq!(released.iter().map(|released| released.delivery.id).collect::<Vec<_>>(), in_order);
+    assert!(
+        released.iter().all(|it| it.trigger == Trigger::Resume && it.attempts == 0 && !it.delivery.payload.is_empty())
+    );
     assert_eq!((held(&database, erp).await, state(&database, in_order[0]).await), (0, DeliveryState::Queued));
     database.sum_up_counts().await.unwrap();
     assert_eq!(held(&database, erp).await, 0);
@@ -104,9 +98,11 @@ async fn one_turn_reads_few_large_payloads_and_any_number_of_small_ones() {
         let id = webhook(&database, "acme", name).await;
         let begin = now();
         let records: Vec<_> = (0..40)
-            .map(|n| DeliveryRecord {
-                payload: vec![b'x'; bytes].into(),
-                ..outbox(id, &format!("{name}{n}"), begin + n.milliseconds(), DeliveryState::Held)
+            .map(|n| {
+                let at = begin + n.milliseconds();
+                let mut record = outbox(id, &format!("{name}{n}"), at, Disposition::Held(WAITS));
+                record.delivery.payload = vec![b'x'; bytes].into();
+                record
             })
             .collect();
         database.record(&records, AUTO_PAUSE).await.unwrap();
@@ -124,7 +120,7 @@ async fn one_turn_reads_few_large_payloads_and_any_number_of_small_ones() {
 async fn a_delivery_that_ended_while_it_waited_is_not_counted_as_held() {
     let (database, sql) = migrated().await;
     let erp = webhook(&database, "acme", "ERP Sync").await;
-    let records: Vec<_> = (0..3).map(|n| outbox(erp, &format!("e{n}"), now(), DeliveryState::Queued)).collect();
+    let records: Vec<_> = (0..3).map(|n| outbox(erp, &format!("e{n}"), now(), Disposition::Spilled(WAITS))).collect();
     database.record(&records, AUTO_PAUSE).await.unwrap();
     sql.execute("UPDATE deliveries SET state = 'delivered' WHERE event_id = 'e1'", &[]).await.unwrap();
     database.pause_webhook(&admin("acme"), erp).await.unwrap().unwrap();
@@ -185,12 +181,10 @@ async fn one_process_at_a_time_is_at_a_webhook() {
 async fn a_delivery_put_aside_again_while_it_is_being_released_waits_again() {
     let (database, sql) = migrated().await;
     let erp = webhook(&database, "acme", "ERP Sync").await;
-    let record = outbox(erp, "e", now(), DeliveryState::Queued);
+    let record = outbox(erp, "e", now(), Disposition::Spilled(WAITS));
     database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
-    let again = DeliveryRecord {
-        outbox: Some(OutboxEntry { trigger: Trigger::Resume, returned: true, deferral: None }),
-        ..record.clone()
-    };
+    let disposition = Disposition::Spilled(OutboxEntry { returned: true, ..WAITS });
+    let again = DeliveryRecord { disposition, ..record.clone() };
     let (sender, aside) = (database.clone(), std::sync::Arc::new(Mutex::new(None)));
     let task = std::sync::Arc::clone(&aside);
     let publish = async move |_: Vec<Released>| {
@@ -201,7 +195,7 @@ async fn a_delivery_put_aside_again_while_it_is_being_released_waits_again() {
     assert_eq!(database.release(erp, rate(), publish).await.unwrap(), Release::Released(1));
     let aside = aside.lock().unwrap().take().unwrap();
     aside.await.unwrap().unwrap();
-    assert_eq!(state(&database, record.delivery).await, DeliveryState::Queued);
+    assert_eq!(state(&database, record.delivery.id).await, DeliveryState::Queued);
     assert_eq!(release_all(&database, &sql, erp).await.len(), 1);
 }
 
@@ -209,10 +203,8 @@ async fn a_delivery_put_aside_again_while_it_is_being_released_waits_again() {
 async fn what_came_back_slows_its_webhook_down_once() {
     let (database, sql) = migrated().await;
     let erp = webhook(&database, "acme", "ERP Sync").await;
-    let returned = |nth: i64| DeliveryRecord {
-        outbox: Some(OutboxEntry { trigger: Trigger::Resume, returned: true, deferral: None }),
-        ..outbox(erp, &format!("e{nth}"), now(), DeliveryState::Queued)
-    };
+    let returned = Disposition::Spilled(OutboxEntry { returned: true, ..WAITS });
+    let returned = |nth: i64| outbox(erp, &format!("e{nth}"), now(), returned.clone());
     let records: Vec<_> = (0..5).map(returned).collect();
     database.record(&records, AUTO_PAUSE).await.unwrap();
     sql.execute("UPDATE releases SET per_second = 2", &[]).await.unwrap();
@@ -231,7 +223,7 @@ async fn whoever_puts_aside_and_releases_reads_no_list_from_one_end_to_the_other
     let erp = webhook(&database, "acme", "ERP Sync").await;
     let spill = async |first: i64, count: i64| {
         let at = |nth: i64| now().saturating_sub(1.hour()).unwrap().saturating_add(nth.milliseconds()).unwrap();
-        let record = |nth: i64| outbox(erp, &format!("e{nth}"), at(nth), DeliveryState::Queued);
+        let record = |nth: i64| outbox(erp, &format!("e{nth}"), at(nth), Disposition::Spilled(WAITS));
         let records: Vec<_> = (first..first + count).map(record).collect();
         database.record(&records, AUTO_PAUSE).await.unwrap();
     };
@@ -260,17 +252,17 @@ async fn whoever_puts_aside_and_releases_reads_no_list_from_one_end_to_the_other
 async fn what_waits_when_a_webhook_is_paused_or_deleted_is_held_or_fails() {
     let (database, sql) = migrated().await;
     let erp = webhook(&database, "acme", "ERP Sync").await;
-    let record = outbox(erp, "e", now(), DeliveryState::Queued);
+    let record = outbox(erp, "e", now(), Disposition::Spilled(WAITS));
     database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
     assert_eq!(held(&database, erp).await, 0);
     database.pause_webhook(&admin("acme"), erp).await.unwrap();
     assert_eq!(release_all(&database, &sql, erp).await, []);
-    assert_eq!((held(&database, erp).await, state(&database, record.delivery).await), (1, DeliveryState::Held));
+    assert_eq!((held(&database, erp).await, state(&database, record.delivery.id).await), (1, DeliveryState::Held));
 
     database.delete_webhook(&admin("acme"), erp, None).await.unwrap();
     database.release_forgotten().await.unwrap();
     assert_eq!(release_all(&database, &sql, erp).await, []);
-    let detail = database.delivery(&account("acme"), record.delivery).await.unwrap().unwrap();
+    let detail = database.delivery(&account("acme"), record.delivery.id).await.unwrap().unwrap();
     assert_eq!(
         (detail.delivery.state, detail.delivery.error.as_deref()),
         (DeliveryState::Failed, Some("webhook deleted"))
@@ -283,8 +275,9 @@ async fn a_failed_delivery_is_retried_by_hand_once() {
     let (erp, acme) = (webhook(&database, "acme", "ERP Sync").await, admin("acme"));
     let record = failed(erp, "e", now());
     database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
-    assert_eq!(database.retry_delivery(&admin("globex"), record.delivery).await.unwrap(), Retry::NotFound);
-    let clicks = [database.retry_delivery(&acme, record.delivery), database.retry_delivery(&acme, record.delivery)];
+    assert_eq!(database.retry_delivery(&admin("globex"), record.delivery.id).await.unwrap(), Retry::NotFound);
+    let clicks =
+        [database.retry_delivery(&acme, record.delivery.id), database.retry_delivery(&acme, record.delivery.id)];
     let answers = futures_util::future::join_all(clicks).await;
     let accepted = answers.iter().filter(|answer| matches!(answer, Ok(Retry::Accepted(_)))).count();
     assert_eq!(accepted, 1, "{answers:?}");
@@ -294,7 +287,7 @@ async fn a_failed_delivery_is_retried_by_hand_once() {
 
     let done = delivered(&record);
     database.record(std::slice::from_ref(&done), AUTO_PAUSE).await.unwrap();
-    assert_eq!(database.retry_delivery(&acme, record.delivery).await.unwrap(), Retry::NotFailed);
+    assert_eq!(database.retry_delivery(&acme, record.delivery.id).await.unwrap(), Retry::NotFailed);
 }
 
 #[tokio::test]
@@ -304,7 +297,7 @@ async fn a_retry_by_hand_waits_for_the_resume_of_a_paused_webhook() {
     let record = failed(erp, "e", now());
     database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
     database.pause_webhook(&acme, erp).await.unwrap();
-    assert!(matches!(database.retry_delivery(&acme, record.delivery).await.unwrap(), Retry::Accepted(_)));
+    assert!(matches!(database.retry_delivery(&acme, record.delivery.id).await.unwrap(), Retry::Accepted(_)));
     assert_eq!((release_all(&database, &sql, erp).await, held(&database, erp).await), (vec![], 1));
     database.resume_webhook(&acme, erp, rate()).await.unwrap();
     assert_eq!(release_all(&database, &sql, erp).await[0].trigger, Trigger::Manual);
@@ -393,9 +386,9 @@ async fn a_retry_that_people_asked_for_stays_theirs_when_it_is_lost_on_its_way()
     database.record(std::slice::from_ref(&by_hand), AUTO_PAUSE).await.unwrap();
     hold(&database, erp, 1).await;
     database.release_forgotten().await.unwrap();
-    assert!(matches!(database.retry_delivery(&admin("acme"), by_hand.delivery).await.unwrap(), Retry::Accepted(_)));
+    assert!(matches!(database.retry_delivery(&admin("acme"), by_hand.delivery.id).await.unwrap(), Retry::Accepted(_)));
     let triggers = |released: Vec<Released>| {
-        let mut triggers: Vec<_> = released.iter().map(|it| (it.event_id.clone(), it.trigger)).collect();
+        let mut triggers: Vec<_> = released.iter().map(|it| (it.delivery.event_id.clone(), it.trigger)).collect();
         triggers.sort();
         triggers
     };
@@ -415,11 +408,9 @@ fn deferred(record: &DeliveryRecord, deferred_for: Duration) -> DeliveryRecord {
     let attempt =
         AttemptRecord { next: Next::Deferred(deferral), deferred_for, ..attempt(Outcome::Http4xx, Some(429), now()) };
     DeliveryRecord {
-        state: DeliveryState::Queued,
+        disposition: Disposition::Spilled(OutboxEntry { deferral: Some(deferral), ..WAITS }),
         attempts: record.attempts + 1,
-        retry_in: None,
         attempt: Some(attempt),
-        outbox: Some(OutboxEntry { trigger: Trigger::Resume, returned: false, deferral: Some(deferral) }),
         ..record.clone()
     }
 }
@@ -462,12 +453,13 @@ async fn an_account_has_as_many_turns_as_another_however_many_webhooks_it_has() 
     let (database, sql) = migrated().await;
     for number in 0..50 {
         let busy = webhook(&database, "acme", &format!("busy {number}")).await;
-        let record = outbox(busy, &format!("e{number}"), now(), DeliveryState::Queued);
+        let record = outbox(busy, &format!("e{number}"), now(), Disposition::Spilled(WAITS));
         database.record(&[record], AUTO_PAUSE).await.unwrap();
     }
     sql.execute("UPDATE releases SET next_at = now() - interval '1 minute'", &[]).await.unwrap();
     let other = webhook(&database, "beta", "one").await;
-    let record = DeliveryRecord { account: account("beta"), ..outbox(other, "e", now(), DeliveryState::Queued) };
+    let mut record = outbox(other, "e", now(), Disposition::Spilled(WAITS));
+    record.delivery.account = account("beta");
     database.record(&[record], AUTO_PAUSE).await.unwrap();
     assert!(database.due_releases(2).await.unwrap().contains(&other));
     assert_eq!(database.due_releases(100).await.unwrap().len(), 51);

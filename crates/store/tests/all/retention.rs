@@ -3,14 +3,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use domain::{DeliveryState, Trigger, WebhookId};
+use domain::WebhookId;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-use store::outcomes::{DeliveryRecord, OutboxEntry};
+use store::outcomes::{DeliveryRecord, Disposition};
 use store::{Database, Forgotten};
 use tokio_postgres::Client;
 
-use crate::fixture::{AUTO_PAUSE, account, connect, empty_database, migrated, now, open, retrying, webhook};
+use crate::fixture::{AUTO_PAUSE, WAITS, account, connect, empty_database, migrated, now, open, retrying, webhook};
 
 const KEPT: u16 = 30;
 /// A longer write was blocked by a lock.
@@ -32,7 +32,7 @@ async fn logged(database: &Database, webhook: WebhookId, days_ago: i64) -> Deliv
 }
 
 async fn is_logged(database: &Database, record: &DeliveryRecord) -> bool {
-    database.known_delivery(record.delivery, None).await.unwrap().is_some()
+    database.known_delivery(record.delivery.id, None).await.unwrap().is_some()
 }
 
 async fn count(sql: &Client, query: &str) -> i64 {
@@ -178,12 +178,10 @@ async fn what_is_held_goes_with_its_day() {
     let webhook = webhook(&database, "acme", "ERP Sync").await;
     for days_ago in [31, 30, 29] {
         let held = DeliveryRecord {
-            state: DeliveryState::Held,
+            disposition: Disposition::Held(WAITS),
             attempts: 0,
             step: 0,
-            retry_in: None,
             attempt: None,
-            outbox: Some(OutboxEntry { trigger: Trigger::Resume, returned: false, deferral: None }),
             ..retrying(webhook, &format!("{days_ago} days"), ago(days_ago))
         };
         database.record(&[held], AUTO_PAUSE).await.unwrap();

@@ -1,7 +1,7 @@
 //! Test deliveries: forms that wait for a sender, and entries in the log.
 
 use bytes::Bytes;
-use domain::{DeliveryState, EventType, Outcome, SigningSecret, Trigger, WebhookId};
+use domain::{DeliveryHead, DeliveryState, EventType, Outcome, SigningSecret, Trigger, WebhookId};
 use jiff::{SignedDuration, Timestamp};
 use store::delivery_log::Filter;
 use store::recover::Retry;
@@ -103,14 +103,16 @@ async fn a_waiting_secret_is_encrypted_for_its_own_row() {
 fn failed_test(webhook: WebhookId, at: Timestamp) -> TestRecord {
     let id = Uuid::now_v7();
     TestRecord {
-        delivery: id.into(),
-        account: account("acme"),
-        webhook,
-        event_id: format!("test-{id}"),
-        event_type: "deal.won".to_owned(),
-        payload: Bytes::from_static(b"{\"test\":true}"),
-        traceparent: None,
-        at,
+        delivery: DeliveryHead {
+            id: id.into(),
+            webhook,
+            account: account("acme"),
+            event_id: format!("test-{id}"),
+            event_type: "deal.won".to_owned(),
+            accepted_at: at,
+            payload: Bytes::from_static(b"{\"test\":true}"),
+            traceparent: None,
+        },
         outcome: Outcome::Http5xx,
         http_status: Some(500),
         response_time_ms: 12,
@@ -135,18 +137,22 @@ async fn tests_are_in_the_log_and_count_for_nothing() {
         let rows: i64 = sql.query_one(&format!("SELECT count(*) FROM {table}"), &[]).await.unwrap().get(0);
         assert_eq!(rows, 0, "{table}");
     }
-    let (begin, end) = (Timestamp::UNIX_EPOCH, last.at.checked_add(SignedDuration::from_secs(1)).unwrap());
+    let (begin, end) =
+        (Timestamp::UNIX_EPOCH, last.delivery.accepted_at.checked_add(SignedDuration::from_secs(1)).unwrap());
     assert_eq!(database.recoverable(&acme, id, begin, end).await.unwrap().count, 0);
-    assert!(matches!(database.retry_delivery(&admin("acme"), last.delivery).await.unwrap(), Retry::NotFailed));
+    assert!(matches!(database.retry_delivery(&admin("acme"), last.delivery.id).await.unwrap(), Retry::NotFailed));
     assert_eq!(database.deliveries(&acme, id, &Filter::default(), 100).await.unwrap().len(), 12);
-    let detail = database.delivery(&acme, last.delivery).await.unwrap().unwrap();
+    let detail = database.delivery(&acme, last.delivery.id).await.unwrap().unwrap();
     let delivery = &detail.delivery;
     assert_eq!((delivery.test, delivery.state, delivery.attempts), (true, DeliveryState::Failed, 1));
-    assert_eq!((delivery.http_status, delivery.created_at), (Some(500), last.at));
-    assert_eq!(detail.payload, last.payload);
+    assert_eq!((delivery.http_status, delivery.created_at), (Some(500), last.delivery.accepted_at));
+    assert_eq!(detail.payload, last.delivery.payload);
     let attempt = &detail.attempts[0];
     assert_eq!((attempt.number, attempt.trigger, attempt.outcome), (1, Trigger::Test, Outcome::Http5xx));
-    assert_eq!((attempt.at, attempt.response_excerpt.as_deref()), (last.at, Some(&b"out of order \xff"[..])));
+    assert_eq!(
+        (attempt.at, attempt.response_excerpt.as_deref()),
+        (last.delivery.accepted_at, Some(&b"out of order \xff"[..]))
+    );
 }
 
 #[tokio::test]
@@ -156,6 +162,6 @@ async fn a_test_that_succeeded_is_delivered_on_any_day() {
     let without_partition = now().checked_add(SignedDuration::from_hours(24 * 20)).unwrap();
     let test = TestRecord { outcome: Outcome::Success, http_status: Some(200), ..failed_test(id, without_partition) };
     database.record_test(&test).await.unwrap();
-    let detail = database.delivery(&account("acme"), test.delivery).await.unwrap().unwrap();
+    let detail = database.delivery(&account("acme"), test.delivery.id).await.unwrap().unwrap();
     assert_eq!((detail.delivery.state, detail.delivery.http_status), (DeliveryState::Delivered, Some(200)));
 }

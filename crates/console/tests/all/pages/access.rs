@@ -23,7 +23,7 @@ async fn paths(api: &Api, browser: &mut Browser) -> Paths {
     let webhook_id: uuid::Uuid = id.parse().unwrap();
     api.sql().await.execute(statement, &[&ACCOUNT, &webhook_id]).await.unwrap();
     let with_ids = |template: &str| {
-        let path = template.replace("{id}", id).replace("{delivery}", &record.delivery.to_string());
+        let path = template.replace("{id}", id).replace("{delivery}", &record.delivery.id.to_string());
         path.replace("{notification}", "01890a5d-ac96-774b-bcce-b302099a8057")
     };
     let named = ::pages::templates().into_iter().filter(|path| path.contains('{') && !path.contains("{file}"));

@@ -1,7 +1,7 @@
 //! Texts that attack the reader, and what no page may have in it.
 
 use domain::Outcome;
-use store::outcomes::AttemptRecord;
+use store::outcomes::{AttemptRecord, Disposition};
 
 use super::browser::{Browser, LIST};
 use crate::api::{ACCOUNT, AUTO_PAUSE, Api};
@@ -15,9 +15,9 @@ async fn pages(browser: &mut Browser, api: &Api) -> Vec<(String, String)> {
     let webhook = browser.add_webhook(&name).await;
     let id = webhook.rsplit('/').next().unwrap().to_owned();
     let mut record = delivered(ACCOUNT, &id, ATTACK, now());
-    record.event_type = ATTACK.to_owned();
-    record.payload = ATTACK.to_owned().into();
-    record.state = domain::DeliveryState::Failed;
+    record.delivery.event_type = ATTACK.to_owned();
+    record.delivery.payload = ATTACK.to_owned().into();
+    record.disposition = Disposition::Failed { error: None };
     record.attempt = record.attempt.map(|attempt| AttemptRecord {
         outcome: Outcome::ConnectError,
         http_status: None,
@@ -32,7 +32,7 @@ async fn pages(browser: &mut Browser, api: &Api) -> Vec<(String, String)> {
     api.sql().await.execute(tell, &[&ACCOUNT, &webhook_id, &ATTACK]).await.unwrap();
     let below = ["", "/edit", "/delete", "/verify", "/recover?since=2026-11-01", "/deliveries"];
     let mut paths: Vec<_> = below.iter().map(|path| format!("{webhook}{path}")).collect();
-    paths.push(format!("{webhook}/deliveries/{}", record.delivery));
+    paths.push(format!("{webhook}/deliveries/{}", record.delivery.id));
     paths.extend(["", "/new", "/notifications"].map(|path| format!("{LIST}{path}")));
     paths.push("/sign-in?next=%22%3E%3Cscript%3E".to_owned());
     let mut pages = Vec::new();

@@ -1,12 +1,12 @@
 //! The delivery log as a page.
 
-use domain::{DeliveryState, Outcome};
+use domain::Outcome;
 use jiff::ToSpan;
-use store::outcomes::{AttemptRecord, DeliveryRecord};
+use store::outcomes::{AttemptRecord, DeliveryRecord, Disposition};
 
 use super::browser::Browser;
 use crate::api::{ACCOUNT, AUTO_PAUSE, Api};
-use crate::deliveries::{delivered, now};
+use crate::deliveries::{WAITS, delivered, now};
 
 struct Log {
     api: Api,
@@ -49,8 +49,8 @@ fn link(page: &str, relation: &str) -> Option<String> {
 async fn a_line_tells_everything_about_a_delivery() {
     let log = Log::start().await;
     let mut failed = log.delivered("evt-1", 5);
-    failed.state = DeliveryState::Failed;
-    failed.payload = "{\"id\":\"evt-1\",\"amount\":1.10}".into();
+    failed.disposition = Disposition::Failed { error: None };
+    failed.delivery.payload = "{\"id\":\"evt-1\",\"amount\":1.10}".into();
     failed.attempt = failed.attempt.map(|attempt| AttemptRecord {
         outcome: Outcome::Http5xx,
         http_status: Some(500),
@@ -60,7 +60,7 @@ async fn a_line_tells_everything_about_a_delivery() {
     });
     log.record(&[failed.clone()]).await;
     let page = log.browser.page(&log.path).await;
-    let retry = format!("action=\"{}/{}/retry\"", log.path, failed.delivery);
+    let retry = format!("action=\"{}/{}/retry\"", log.path, failed.delivery.id);
     for text in [
         "500 Internal Server Error",
         "231 ms",
@@ -73,8 +73,9 @@ async fn a_line_tells_everything_about_a_delivery() {
     ] {
         assert!(page.contains(text), "{text} in {page}");
     }
-    let own = log.browser.page(&format!("{}/{}", log.path, failed.delivery)).await;
-    for text in ["evt-1", &failed.delivery.to_string(), "Beginning of the answer", "&#34;amount&#34;: 1.10", ">Retry<"]
+    let own = log.browser.page(&format!("{}/{}", log.path, failed.delivery.id)).await;
+    for text in
+        ["evt-1", &failed.delivery.id.to_string(), "Beginning of the answer", "&#34;amount&#34;: 1.10", ">Retry<"]
     {
         assert!(own.contains(text), "{text}");
     }
@@ -85,13 +86,17 @@ async fn a_line_tells_everything_about_a_delivery() {
 #[tokio::test]
 async fn every_state_has_its_word() {
     let log = Log::start().await;
-    let states = [DeliveryState::Queued, DeliveryState::Held, DeliveryState::Retrying, DeliveryState::Failed];
+    let dispositions = [
+        Disposition::Spilled(WAITS),
+        Disposition::Held(WAITS),
+        Disposition::Retrying { retry_in: std::time::Duration::from_secs(60) },
+        Disposition::Failed { error: None },
+    ];
     let records: Vec<_> = (0..)
-        .zip(states)
-        .map(|(number, state)| {
-            let record = log.delivered(state.as_str(), number);
-            let retry_in = (state == DeliveryState::Retrying).then(|| std::time::Duration::from_secs(60));
-            DeliveryRecord { state, retry_in, ..record }
+        .zip(dispositions)
+        .map(|(number, disposition)| {
+            let record = log.delivered(disposition.state().as_str(), number);
+            DeliveryRecord { disposition, ..record }
         })
         .collect();
     log.record(&records).await;
@@ -138,7 +143,7 @@ async fn a_page_stays_small_whatever_is_in_it() {
     let records: Vec<_> = (0..25)
         .map(|number| {
             let mut record = log.delivered(&format!("evt-{number}"), number);
-            record.payload = format!("{{\"text\":\"{}\"}}", "<&>\"'".repeat(40_000)).into();
+            record.delivery.payload = format!("{{\"text\":\"{}\"}}", "<&>\"'".repeat(40_000)).into();
             record.attempt =
                 record.attempt.map(|attempt| AttemptRecord { response_excerpt: vec![b'<'; 4096], ..attempt });
             record
@@ -147,6 +152,6 @@ async fn a_page_stays_small_whatever_is_in_it() {
     log.record(&records).await;
     let page = log.browser.page(&log.path).await;
     assert!(page.len() < 60_000, "{} bytes", page.len());
-    let own = log.browser.page(&format!("{}/{}", log.path, records[0].delivery)).await;
+    let own = log.browser.page(&format!("{}/{}", log.path, records[0].delivery.id)).await;
     assert!(own.contains("The beginning of 200011 bytes.") && own.len() < 60_000, "{} bytes", own.len());
 }

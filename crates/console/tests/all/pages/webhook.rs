@@ -119,7 +119,7 @@ async fn failed_deliveries_are_counted_and_then_sent_again() {
     let owner = id(&webhook).to_string();
     let mut records = [1, 2, 3].map(|hours| delivered(ACCOUNT, &owner, &format!("evt-{hours}"), now() - hours.hours()));
     for record in &mut records {
-        record.state = domain::DeliveryState::Failed;
+        record.disposition = store::outcomes::Disposition::Failed { error: None };
     }
     api.database.record(&records, AUTO_PAUSE).await.unwrap();
     let recover = format!("{webhook}/recover");
@@ -139,7 +139,7 @@ async fn failed_deliveries_are_counted_and_then_sent_again() {
     assert!(page.contains("2 of 2 still to go") && page.contains("<strong>Failed deliveries retried</strong>"));
     assert_eq!(browser.post(&recover, &range).await.status, 409);
 
-    let retry = format!("{webhook}/deliveries/{}/retry", records[2].delivery);
+    let retry = format!("{webhook}/deliveries/{}/retry", records[2].delivery.id);
     assert_eq!(location(&browser.post(&retry, &[]).await), format!("{webhook}/deliveries?done=retried"));
     assert_eq!(browser.post(&retry, &[]).await.status, 409);
     assert!(browser.page(&format!("{webhook}/deliveries")).await.contains("Queued"));
