@@ -27,12 +27,22 @@ const START: Duration = Duration::from_secs(30);
 /// When the servers refuse, or a part does not start.
 pub async fn start(stage: &Stage, settings: &Settings, webhooks: u32) -> anyhow::Result<Pipeline> {
     let amqp_url = stage.stack.amqp_url().to_owned();
-    topology::declare(&amqp_url).await.context("cannot declare the bare queues")?;
+    topology::declare(&amqp_url)
+        .await
+        .context("cannot declare the bare queues")?;
     let database_url = stage.stack.create_database().await?;
     rows::create_table(&database_url).await?;
     let mut pipeline = Pipeline::new(topology::EVENTS_EXCHANGE, rows::log(&database_url));
     let mut forward = Part::start("bare-forward")?;
-    let () = forward.ask(&forward::Forward { amqp_url: amqp_url.clone(), webhooks }, START).await?;
+    let () = forward
+        .ask(
+            &forward::Forward {
+                amqp_url: amqp_url.clone(),
+                webhooks,
+            },
+            START,
+        )
+        .await?;
     pipeline.add(Hop::First, forward.pid(), Running::Part(forward));
     for _ in 0..settings.senders {
         let mut post = Part::start("bare-post")?;

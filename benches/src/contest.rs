@@ -40,7 +40,11 @@ impl Workload {
     }
 
     fn warm_up(self) -> Self {
-        Self { events: WARM_UP_DELIVERIES / self.webhooks, per_second: None, ..self }
+        Self {
+            events: WARM_UP_DELIVERIES / self.webhooks,
+            per_second: None,
+            ..self
+        }
     }
 
     /// Far longer than a round may take.
@@ -105,11 +109,17 @@ pub async fn run(
     workload: Workload,
     next_run: &mut u32,
 ) -> anyhow::Result<Rounds> {
-    let side = |name, pipeline| Side { name, pipeline, deliveries: 0 };
+    let side = |name, pipeline| Side {
+        name,
+        pipeline,
+        deliveries: 0,
+    };
     let mut bare = side("bare", bare::start(stage, settings, workload.webhooks).await?);
     let mut product = side("product", product::start(stage, settings, workload.webhooks).await?);
     for side in [&mut bare, &mut product] {
-        play(stage, side, workload.warm_up(), next_run).await.with_context(|| format!("{} warming up", side.name))?;
+        play(stage, side, workload.warm_up(), next_run)
+            .await
+            .with_context(|| format!("{} warming up", side.name))?;
     }
     let mut rounds = Pair::<Vec<Round>>::default();
     for number in 1..=settings.rounds {
@@ -128,21 +138,35 @@ pub async fn run(
     }
     let peak_memory = peak_memory(&bare.pipeline, &product.pipeline);
     for side in [bare, product] {
-        side.pipeline.check_log(side.deliveries).await.with_context(|| side.name)?;
+        side.pipeline
+            .check_log(side.deliveries)
+            .await
+            .with_context(|| side.name)?;
         side.pipeline.stop().await?;
     }
-    Ok(Rounds { workload, rounds, peak_memory })
+    Ok(Rounds {
+        workload,
+        rounds,
+        peak_memory,
+    })
 }
 
 /// One round of one side, until it is idle again.
 async fn play(stage: &mut Stage, side: &mut Side, workload: Workload, next_run: &mut u32) -> anyhow::Result<Round> {
     let run = *next_run;
     *next_run += 1;
-    let Workload { events, webhooks, per_second } = workload;
+    let Workload {
+        events,
+        webhooks,
+        per_second,
+    } = workload;
     side.deliveries += u64::from(workload.deliveries());
     let before = cpu_seconds(stage, &side.pipeline);
     let within = workload.deadline();
-    let () = stage.receiver.ask(&Question::Expect(Expect { run, events, webhooks }), within).await?;
+    let () = stage
+        .receiver
+        .ask(&Question::Expect(Expect { run, events, webhooks }), within)
+        .await?;
     let publish = Publish {
         amqp_url: stage.stack.amqp_url().to_owned(),
         exchange: side.pipeline.exchange.to_owned(),
@@ -163,7 +187,10 @@ async fn play(stage: &mut Stage, side: &mut Side, workload: Workload, next_run: 
         p50_ms: milliseconds(received.p50_ns),
         p99_ms: milliseconds(received.p99_ns),
         repeats: received.repeats,
-        cpu: after.iter().map(|(of, after)| (*of, (after - before[of]) / thousands)).collect(),
+        cpu: after
+            .iter()
+            .map(|(of, after)| (*of, (after - before[of]) / thousands))
+            .collect(),
     })
 }
 
@@ -174,7 +201,8 @@ async fn rest(stage: &Stage, pipeline: &Pipeline) {
     const AT_REST: f64 = 0.1;
     const LONGEST: Duration = Duration::from_secs(20);
     let total = || cpu_seconds(stage, pipeline).values().sum::<f64>();
-    let (begin, mut before) = (Instant::now(), total());
+    let begin = Instant::now();
+    let mut before = total();
     while begin.elapsed() < LONGEST {
         sleep(LOOK).await;
         let now = total();
@@ -199,5 +227,15 @@ fn cpu_seconds(stage: &Stage, pipeline: &Pipeline) -> BTreeMap<Consumer, f64> {
 
 fn peak_memory(bare: &Pipeline, product: &Pipeline) -> BTreeMap<Hop, Pair<u64>> {
     let peak = |pipeline: &Pipeline, hop| pipeline.pids(hop).map(peak_memory_bytes).max().unwrap_or_default();
-    [Hop::First, Hop::Second].map(|hop| (hop, Pair { bare: peak(bare, hop), product: peak(product, hop) })).into()
+    [Hop::First, Hop::Second]
+        .map(|hop| {
+            (
+                hop,
+                Pair {
+                    bare: peak(bare, hop),
+                    product: peak(product, hop),
+                },
+            )
+        })
+        .into()
 }

@@ -67,7 +67,11 @@ mod tests {
 
     #[test]
     fn an_event_has_its_size_and_its_stamp_is_found() {
-        let stamp = Stamp { run: 7, number: 19_999, published_ns: 1_795_413_600_123_456_789 };
+        let stamp = Stamp {
+            run: 7,
+            number: 19_999,
+            published_ns: 1_795_413_600_123_456_789,
+        };
         let event = event("bench", stamp);
         assert_eq!(event.len(), EVENT_BYTES);
         assert_eq!(Stamp::find(event.as_bytes()), Some(stamp));

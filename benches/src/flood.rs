@@ -68,12 +68,20 @@ async fn play(
     let programs = [installation.start("fanout").await?, installation.start("sender").await?];
     let mut publish = |account: &AccountName, events, per_second| {
         *next_run += 1;
-        let (amqp_url, exchange) = (vhost.url().to_owned(), topology::EVENTS_EXCHANGE.to_owned());
-        Publish { amqp_url, exchange, accounts: vec![account.to_string()], run: *next_run - 1, events, per_second }
+        let amqp_url = vhost.url().to_owned();
+        let exchange = topology::EVENTS_EXCHANGE.to_owned();
+        Publish {
+            amqp_url,
+            exchange,
+            accounts: vec![account.to_string()],
+            run: *next_run - 1,
+            events,
+            per_second,
+        }
     };
     let warm_up = publish(&beta, WARM_UP_SECONDS, Some(RATE));
-    let (many, measured) =
-        (publish(&acme, settings.flood_events, None), publish(&beta, settings.flood_seconds, Some(RATE)));
+    let many = publish(&acme, settings.flood_events, None);
+    let measured = publish(&beta, settings.flood_seconds, Some(RATE));
     deliver(stage, &warm_up).await?;
     if flood.is_some() {
         let _: Published = Part::start("publish")?.ask(&many, LATE).await?;
@@ -88,7 +96,11 @@ async fn play(
 
 /// Publishes, and waits until all has arrived.
 async fn deliver(stage: &mut Stage, publish: &Publish) -> anyhow::Result<Received> {
-    let expect = Expect { run: publish.run, events: publish.events, webhooks: 1 };
+    let expect = Expect {
+        run: publish.run,
+        events: publish.events,
+        webhooks: 1,
+    };
     let () = stage.receiver.ask(&Question::Expect(expect), LATE).await?;
     let _: Published = Part::start("publish")?.ask(publish, LATE).await?;
     stage.receiver.answer(LATE).await

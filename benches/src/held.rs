@@ -91,33 +91,59 @@ pub async fn run(stage: &mut Stage, settings: &Settings, next_run: &mut u32) -> 
         programs.push(installation.start("sender").await?);
     }
     let paused = pause_one(&installation, programs[0].api.clone()).await?;
-    let expect = Expect { run, events: HELD, webhooks: 1 };
+    let expect = Expect {
+        run,
+        events: HELD,
+        webhooks: 1,
+    };
     let () = stage.receiver.ask(&Question::Expect(expect), ANSWER).await?;
     let nothing_held = list(&paused.api).await?;
     hold(&installation, &paused, run).await?;
     ensure!(paused.held().await? == HELD, "the triggers did not count what is held");
     let all_held = list(&paused.api).await?;
     eprintln!("held: {HELD} deliveries of one webhook are held; the list was asked for");
-    let resumed = paused.api.post(&format!("/api/v1/webhooks/{}/resume", paused.webhook), &json!({})).await?;
-    ensure!(resumed.status == StatusCode::OK, "the webhook was not resumed: {}", resumed.text());
+    let resumed = paused
+        .api
+        .post(&format!("/api/v1/webhooks/{}/resume", paused.webhook), &json!({}))
+        .await?;
+    ensure!(
+        resumed.status == StatusCode::OK,
+        "the webhook was not resumed: {}",
+        resumed.text()
+    );
     let begin = Instant::now();
     sleep(EARLY).await;
     let early = peaks(&programs);
     let list_while_released = list(&paused.api).await?;
     sleep(LATE.saturating_sub(begin.elapsed())).await;
     let counts: Counts = stage.receiver.ask(&Question::Count, ANSWER).await?;
-    let (seconds, left) = (begin.elapsed().as_secs_f64(), paused.held().await?);
+    let seconds = begin.elapsed().as_secs_f64();
+    let left = paused.held().await?;
     let late = peaks(&programs);
     for mut program in programs {
         program.service.kill_nine()?;
     }
     Ok(Held {
-        list: Pair { bare: nothing_held, product: all_held },
+        list: Pair {
+            bare: nothing_held,
+            product: all_held,
+        },
         list_while_released,
         released_per_second: f64::from(HELD - left) / seconds,
         arrived_per_second: f64::from(counts.arrived) / seconds,
         repeats: counts.repeats,
-        peak_memory: early.into_iter().map(|(name, early)| (name, Pair { bare: early, product: late[name] })).collect(),
+        peak_memory: early
+            .into_iter()
+            .map(|(name, early)| {
+                (
+                    name,
+                    Pair {
+                        bare: early,
+                        product: late[name],
+                    },
+                )
+            })
+            .collect(),
     })
 }
 
@@ -128,10 +154,23 @@ async fn pause_one(installation: &Installation, api: String) -> anyhow::Result<P
     for number in 1..WEBHOOKS {
         installation.add_webhook(&account, Conduct::Answers(number)).await?;
     }
-    installation.database.pause_webhook(&admin(&account), webhook).await?.context("the webhook was just added")?;
-    let new = NewToken { account: &account, role: Role::Admin, name: "bench", expires_at: None };
+    installation
+        .database
+        .pause_webhook(&admin(&account), webhook)
+        .await?
+        .context("the webhook was just added")?;
+    let new = NewToken {
+        account: &account,
+        role: Role::Admin,
+        name: "bench",
+        expires_at: None,
+    };
     let token = installation.database.create_token(&Who::Operator, &new).await?;
-    Ok(Paused { account, webhook, api: Client::new(api).with_bearer(token.expose()) })
+    Ok(Paused {
+        account,
+        webhook,
+        api: Client::new(api).with_bearer(token.expose()),
+    })
 }
 
 async fn hold(installation: &Installation, paused: &Paused, run: u32) -> anyhow::Result<()> {
@@ -139,11 +178,18 @@ async fn hold(installation: &Installation, paused: &Paused, run: u32) -> anyhow:
     // Its error also reaches the next statement of the client.
     tokio::spawn(connection);
     let statement = client.prepare(HOLD).await?;
-    let (run, padding) = (i64::from(run), i32::try_from(EVENT_BYTES)?);
+    let run = i64::from(run);
+    let padding = i32::try_from(EVENT_BYTES)?;
     for from in (0..HELD).step_by(BATCH as usize) {
         let (from, to) = (i32::try_from(from)?, i32::try_from(from + BATCH - 1)?);
-        let (account, webhook) = (paused.account.as_str(), &paused.webhook.0);
-        client.execute(&statement, &[&account, webhook, &event_type().name(), &run, &padding, &from, &to]).await?;
+        let account = paused.account.as_str();
+        let webhook = &paused.webhook.0;
+        client
+            .execute(
+                &statement,
+                &[&account, webhook, &event_type().name(), &run, &padding, &from, &to],
+            )
+            .await?;
     }
     Ok(())
 }
@@ -151,8 +197,15 @@ async fn hold(installation: &Installation, paused: &Paused, run: u32) -> anyhow:
 impl Paused {
     /// Its held deliveries, by the API.
     async fn held(&self) -> anyhow::Result<u32> {
-        let webhook = self.api.get(&format!("/api/v1/webhooks/{}", self.webhook)).await?.json()?;
-        Ok(webhook["held"].as_u64().with_context(|| format!("a webhook has a number held: {webhook}"))?.try_into()?)
+        let webhook = self
+            .api
+            .get(&format!("/api/v1/webhooks/{}", self.webhook))
+            .await?
+            .json()?;
+        Ok(webhook["held"]
+            .as_u64()
+            .with_context(|| format!("a webhook has a number held: {webhook}"))?
+            .try_into()?)
     }
 }
 
@@ -163,7 +216,11 @@ async fn list(api: &Client) -> anyhow::Result<Times> {
         let begin = Instant::now();
         let page = api.get("/api/v1/webhooks").await?;
         milliseconds.push(begin.elapsed().as_secs_f64() * 1000.0);
-        ensure!(page.status == StatusCode::OK, "the list was not answered: {}", page.text());
+        ensure!(
+            page.status == StatusCode::OK,
+            "the list was not answered: {}",
+            page.text()
+        );
     }
     Ok(Times::of(milliseconds))
 }

@@ -59,19 +59,34 @@ pub async fn run(stage: &Stage, settings: &Settings, types: u32) -> anyhow::Resu
     for number in 1..=settings.rounds {
         seconds.bare.push(read(&client).await?);
         seconds.product.push(load(&database).await?.0);
-        eprintln!("index of webhooks with {types} types, round {number} of {}", settings.rounds);
+        eprintln!(
+            "index of webhooks with {types} types, round {number} of {}",
+            settings.rounds
+        );
     }
-    ensure!(index.subscriptions() == SUBSCRIPTIONS as usize, "{} subscriptions were loaded", index.subscriptions());
+    ensure!(
+        index.subscriptions() == SUBSCRIPTIONS as usize,
+        "{} subscriptions were loaded",
+        index.subscriptions()
+    );
     let bytes_per_subscription = index.heap_bytes() as f64 / index.subscriptions() as f64;
-    Ok(IndexLoad { webhooks: index.webhooks(), types, seconds, bytes_per_subscription })
+    Ok(IndexLoad {
+        webhooks: index.webhooks(),
+        types,
+        seconds,
+        bytes_per_subscription,
+    })
 }
 
 async fn insert(client: &Client, types: u32) -> anyhow::Result<()> {
     // Triggers off: a million notifications would have no listener.
     client.batch_execute("SET session_replication_role = replica").await?;
     let names: Vec<&str> = EventType::all().map(EventType::name).collect();
-    let (accounts, webhooks) = (i32::try_from(ACCOUNTS)?, i32::try_from(SUBSCRIPTIONS / types)?);
-    client.execute(INSERT, &[&accounts, &names, &i32::try_from(types)?, &webhooks]).await?;
+    let accounts = i32::try_from(ACCOUNTS)?;
+    let webhooks = i32::try_from(SUBSCRIPTIONS / types)?;
+    client
+        .execute(INSERT, &[&accounts, &names, &i32::try_from(types)?, &webhooks])
+        .await?;
     Ok(client.batch_execute("VACUUM ANALYZE webhooks").await?)
 }
 
@@ -91,7 +106,9 @@ async fn read(client: &Client) -> anyhow::Result<f64> {
 async fn load(database: &Database) -> anyhow::Result<(f64, SubscriptionIndex)> {
     let begin = Instant::now();
     let mut builder = SubscriptionIndex::builder();
-    database.subscriptions(|s| builder.add(s.account, s.webhook, s.event_types)).await?;
+    database
+        .subscriptions(|s| builder.add(s.account, s.webhook, s.event_types))
+        .await?;
     let index = builder.build();
     Ok((begin.elapsed().as_secs_f64(), index))
 }

@@ -65,8 +65,15 @@ impl Installation {
             ("WEBHOOKS_EGRESS__CA_FILE", &ca_file.display().to_string()),
             ("RUST_LOG", "warn"),
         ];
-        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        Ok(Self { database, database_url, receiver: stage.address.url.clone(), environment })
+        let environment = environment
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+        Ok(Self {
+            database,
+            database_url,
+            receiver: stage.address.url.clone(),
+            environment,
+        })
     }
 
     /// Gives the programs that are started from now on a setting.
@@ -101,14 +108,25 @@ impl Installation {
         environment.push(("WEBHOOKS_TELEMETRY__LISTEN".into(), telemetry.clone()));
         let mut service = Service::start(name, &executable(name)?, &["serve"], &environment)?;
         service.wait_ready(&format!("http://{telemetry}")).await?;
-        let pid = service.pid().context("a program that was just started has a process number")?;
-        Ok(Program { name, service, pid, api: format!("http://{http}") })
+        let pid = service
+            .pid()
+            .context("a program that was just started has a process number")?;
+        Ok(Program {
+            name,
+            service,
+            pid,
+            api: format!("http://{http}"),
+        })
     }
 }
 
 /// Who changes something in a benchmark; no such token exists.
 pub fn admin(account: &AccountName) -> Bearer {
-    Bearer { who: Who::Token(Uuid::nil()), account: account.clone(), role: Role::Admin }
+    Bearer {
+        who: Who::Token(Uuid::nil()),
+        account: account.clone(),
+        role: Role::Admin,
+    }
 }
 
 /// The most memory ever held, in bytes: by program, of the process that held most.
@@ -126,14 +144,24 @@ pub fn peaks(programs: &[Program]) -> BTreeMap<&'static str, u64> {
 /// # Errors
 /// When the URL or the key cannot be read.
 pub fn database(url: &str, secrets_key: &str) -> anyhow::Result<Database> {
-    let key: [u8; 32] = STANDARD.decode(secrets_key)?.try_into().ok().context("a key has 32 bytes")?;
+    let key: [u8; 32] = STANDARD
+        .decode(secrets_key)?
+        .try_into()
+        .ok()
+        .context("a key has 32 bytes")?;
     let keys = SecretKeys::new(SecretKey::new(&key), Vec::new());
     Ok(Database::new(&url.parse()?, 2, RootCertStore::empty(), keys))
 }
 
 /// The program that was built beside this one.
 fn executable(name: &str) -> anyhow::Result<PathBuf> {
-    let path = std::env::current_exe().context("cannot find this program")?.with_file_name(name);
-    ensure!(path.exists(), "{} is not there: build it with cargo build --release --bins", path.display());
+    let path = std::env::current_exe()
+        .context("cannot find this program")?
+        .with_file_name(name);
+    ensure!(
+        path.exists(),
+        "{} is not there: build it with cargo build --release --bins",
+        path.display()
+    );
     Ok(path)
 }

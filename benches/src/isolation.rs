@@ -64,10 +64,20 @@ pub type Isolation = BTreeMap<Neighbours, Vec<Round>>;
 
 impl Neighbours {
     fn all() -> Vec<Self> {
-        let manners = [Manner::Hangs, Manner::EndlessBody, Manner::QuickThenHangs, Manner::Throttles];
-        let misbehaving =
-            manners.into_iter().flat_map(|manner| NUMBERS.map(|number| Self::Misbehaving(manner, number)));
-        [Self::Nobody, Self::OneHangingOneFailing].into_iter().chain(misbehaving).chain([Self::TwoWell]).collect()
+        let manners = [
+            Manner::Hangs,
+            Manner::EndlessBody,
+            Manner::QuickThenHangs,
+            Manner::Throttles,
+        ];
+        let misbehaving = manners
+            .into_iter()
+            .flat_map(|manner| NUMBERS.map(|number| Self::Misbehaving(manner, number)));
+        [Self::Nobody, Self::OneHangingOneFailing]
+            .into_iter()
+            .chain(misbehaving)
+            .chain([Self::TwoWell])
+            .collect()
     }
 
     /// The receivers of each kind, which share its rate.
@@ -138,7 +148,10 @@ async fn play(stage: &mut Stage, neighbours: Neighbours, seconds: u32, next_run:
     };
     let warm_up = publish(&measured, RATE, WARM_UP_SECONDS);
     let measured = publish(&measured, RATE, seconds);
-    let others = kinds.iter().map(|accounts| publish(accounts, NEIGHBOUR_RATE, seconds)).collect();
+    let others = kinds
+        .iter()
+        .map(|accounts| publish(accounts, NEIGHBOUR_RATE, seconds))
+        .collect();
     deliver(stage, &warm_up, vec![], async {}).await?;
     let before = count(stage).await?;
     let half_time = async {
@@ -146,15 +159,34 @@ async fn play(stage: &mut Stage, neighbours: Neighbours, seconds: u32, next_run:
         peaks(&programs)
     };
     let (received, half) = deliver(stage, &measured, others, half_time).await?;
-    let (counts, end) = (count(stage).await?, peaks(&programs));
+    let counts = count(stage).await?;
+    let end = peaks(&programs);
     for mut program in programs {
         program.service.kill_nine()?;
     }
     vhost.delete().await?;
-    let counts =
-        Counts { unanswered: counts.unanswered - before.unanswered, failed: counts.failed - before.failed, ..counts };
-    let peak_memory = half.into_iter().map(|(name, half)| (name, Pair { bare: half, product: end[name] })).collect();
-    Ok(Round { received, counts, peak_memory })
+    let counts = Counts {
+        unanswered: counts.unanswered - before.unanswered,
+        failed: counts.failed - before.failed,
+        ..counts
+    };
+    let peak_memory = half
+        .into_iter()
+        .map(|(name, half)| {
+            (
+                name,
+                Pair {
+                    bare: half,
+                    product: end[name],
+                },
+            )
+        })
+        .collect();
+    Ok(Round {
+        received,
+        counts,
+        peak_memory,
+    })
 }
 
 /// A webhook for each receiver, each in an account of its own.
@@ -177,7 +209,11 @@ async fn deliver<T>(
 ) -> anyhow::Result<(Received, T)> {
     let seconds = measured.per_second.map_or(0, |rate| measured.events / rate);
     let within = Duration::from_secs(seconds.into()) + LATE;
-    let expect = Expect { run: measured.run, events: measured.events, webhooks: 1 };
+    let expect = Expect {
+        run: measured.run,
+        events: measured.events,
+        webhooks: 1,
+    };
     let () = stage.receiver.ask(&Question::Expect(expect), within).await?;
     let publishing = try_join_all(std::iter::once(measured).chain(&others).map(async |publish| {
         let published: Published = Part::start("publish")?.ask(publish, within).await?;

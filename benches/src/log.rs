@@ -39,5 +39,10 @@ pub async fn run(stage: &Stage, settings: &Settings) -> anyhow::Result<Log> {
     let pages = pages::run(&url, &database, &subjects).await?;
     eprintln!("log: pages were read");
     let prune = prune::run(&database, &subjects[1]).await?;
-    Ok(Log { rows, made, pages, prune })
+    Ok(Log {
+        rows,
+        made,
+        pages,
+        prune,
+    })
 }

@@ -15,7 +15,9 @@ impl Machine {
     /// Now, before anything is started.
     pub fn look() -> Self {
         let information = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let model = information.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+        let model = information
+            .lines()
+            .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
         let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
         Self {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
@@ -27,6 +29,10 @@ impl Machine {
 
 impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} cores ({}), load before the run {}", self.cores, self.processor, self.load)
+        write!(
+            f,
+            "{} cores ({}), load before the run {}",
+            self.cores, self.processor, self.load
+        )
     }
 }

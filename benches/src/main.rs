@@ -108,9 +108,15 @@ async fn measure() -> anyhow::Result<()> {
 }
 
 fn all_cores() -> anyhow::Result<Runtime> {
-    Builder::new_multi_thread().enable_all().build().context("cannot start threads")
+    Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start threads")
 }
 
 fn one_core() -> anyhow::Result<Runtime> {
-    Builder::new_current_thread().enable_all().build().context("cannot start the runtime")
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
 }

@@ -38,10 +38,18 @@ impl Part {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("cannot start {command}"))?;
-        let pid = child.id().context("a part that was just started has a process number")?;
+        let pid = child
+            .id()
+            .context("a part that was just started has a process number")?;
         let questions = child.stdin.take().context("its input is piped")?;
         let answers = BufReader::new(child.stdout.take().context("its output is piped")?).lines();
-        Ok(Self { command, pid, child, questions, answers })
+        Ok(Self {
+            command,
+            pid,
+            child,
+            questions,
+            answers,
+        })
     }
 
     /// Its process number.
@@ -56,7 +64,10 @@ impl Part {
     pub async fn ask<A: DeserializeOwned>(&mut self, question: &impl Serialize, within: Duration) -> anyhow::Result<A> {
         let mut line = serde_json::to_vec(question)?;
         line.push(b'\n');
-        self.questions.write_all(&line).await.with_context(|| format!("{} has ended", self.command))?;
+        self.questions
+            .write_all(&line)
+            .await
+            .with_context(|| format!("{} has ended", self.command))?;
         self.answer(within).await
     }
 
@@ -67,8 +78,12 @@ impl Part {
     pub async fn answer<A: DeserializeOwned>(&mut self, within: Duration) -> anyhow::Result<A> {
         let command = self.command;
         let line = timeout(within, self.answers.next_line());
-        let line = line.await.with_context(|| format!("{command} did not answer within {} s", within.as_secs()))?;
-        let Some(line) = line? else { bail!("{command} ended: {}", self.child.wait().await?) };
+        let line = line
+            .await
+            .with_context(|| format!("{command} did not answer within {} s", within.as_secs()))?;
+        let Some(line) = line? else {
+            bail!("{command} ended: {}", self.child.wait().await?)
+        };
         serde_json::from_str(&line).with_context(|| format!("{command} answered {line:?}"))
     }
 
@@ -77,7 +92,10 @@ impl Part {
     /// # Errors
     /// When that cannot be done.
     pub async fn stop(mut self) -> anyhow::Result<()> {
-        self.child.kill().await.with_context(|| format!("cannot stop {}", self.command))
+        self.child
+            .kill()
+            .await
+            .with_context(|| format!("cannot stop {}", self.command))
     }
 }
 
@@ -89,7 +107,9 @@ pub struct Owner {
 impl Owner {
     /// The process at the other end of standard input and output.
     pub fn new() -> Self {
-        Self { questions: BufReader::new(tokio::io::stdin()).lines() }
+        Self {
+            questions: BufReader::new(tokio::io::stdin()).lines(),
+        }
     }
 
     /// The next question; `None` when the owner has gone or wants the part to end.
@@ -98,7 +118,8 @@ impl Owner {
     /// When it is not understood.
     pub async fn question<Q: DeserializeOwned>(&mut self) -> anyhow::Result<Option<Q>> {
         let line = self.questions.next_line().await?;
-        line.map(|line| serde_json::from_str(&line).with_context(|| format!("the question {line:?}"))).transpose()
+        line.map(|line| serde_json::from_str(&line).with_context(|| format!("the question {line:?}")))
+            .transpose()
     }
 
     /// The first question, which is a part's job.

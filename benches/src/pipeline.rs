@@ -43,7 +43,12 @@ pub struct Pipeline {
 impl Pipeline {
     /// With no processes yet.
     pub fn new(exchange: &'static str, log: DeliveryLog) -> Self {
-        Self { exchange, log, processes: Vec::new(), running: Vec::new() }
+        Self {
+            exchange,
+            log,
+            processes: Vec::new(),
+            running: Vec::new(),
+        }
     }
 
     /// Adds a process that was started.
@@ -54,7 +59,10 @@ impl Pipeline {
 
     /// The process numbers of a hop.
     pub fn pids(&self, hop: Hop) -> impl Iterator<Item = u32> {
-        self.processes.iter().filter(move |(of, _)| *of == hop).map(|(_, pid)| *pid)
+        self.processes
+            .iter()
+            .filter(move |(of, _)| *of == hop)
+            .map(|(_, pid)| *pid)
     }
 
     /// Checks that it wrote a row for every delivery it was given, and no other.
@@ -66,7 +74,10 @@ impl Pipeline {
         // Its error also reaches the query.
         tokio::spawn(connection);
         let rows: i64 = client.query_one(self.log.count, &[]).await?.get(0);
-        ensure!(u64::try_from(rows) == Ok(deliveries), "{rows} rows were written for {deliveries} deliveries");
+        ensure!(
+            u64::try_from(rows) == Ok(deliveries),
+            "{rows} rows were written for {deliveries} deliveries"
+        );
         Ok(())
     }
 

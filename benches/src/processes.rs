@@ -33,7 +33,9 @@ impl Processes {
     /// The process of this name nearest below another.
     pub fn find_below(&self, ancestor: u32, name: &str) -> Option<u32> {
         let children = || self.0.iter().filter(|(_, process)| process.parent == ancestor);
-        let named = children().find(|(_, process)| process.name == name).map(|(pid, _)| *pid);
+        let named = children()
+            .find(|(_, process)| process.name == name)
+            .map(|(pid, _)| *pid);
         named.or_else(|| children().find_map(|(pid, _)| self.find_below(*pid, name)))
     }
 }
@@ -46,8 +48,16 @@ impl Process {
         let name = head.split_once('(')?.1.to_owned();
         // The first of these is field 3; user and system time, and those of reaped children, are fields 14 to 17.
         let fields: Vec<&str> = tail.split_whitespace().collect();
-        let ticks = fields.get(11..15)?.iter().filter_map(|field| field.parse::<u64>().ok()).sum();
-        Some(Self { parent: fields.get(1)?.parse().ok()?, name, ticks })
+        let ticks = fields
+            .get(11..15)?
+            .iter()
+            .filter_map(|field| field.parse::<u64>().ok())
+            .sum();
+        Some(Self {
+            parent: fields.get(1)?.parse().ok()?,
+            name,
+            ticks,
+        })
     }
 }
 

@@ -23,7 +23,10 @@ pub async fn start(stage: &Stage, settings: &Settings, webhooks: u32) -> anyhow:
         installation.add_webhook(&account, Conduct::Answers(number)).await?;
     }
     let database_url = installation.database_url.clone();
-    let log = DeliveryLog { database_url, count: "SELECT count(*) FROM deliveries WHERE state = 'delivered'" };
+    let log = DeliveryLog {
+        database_url,
+        count: "SELECT count(*) FROM deliveries WHERE state = 'delivered'",
+    };
     let mut pipeline = Pipeline::new(topology::EVENTS_EXCHANGE, log);
     for (hop, name, instances) in [(Hop::First, "fanout", 1), (Hop::Second, "sender", settings.senders)] {
         for _ in 0..instances {

@@ -52,7 +52,8 @@ pub async fn run() -> anyhow::Result<()> {
     let connection = Connection::connect(&job.amqp_url, ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
-    let (begin, first_ns) = (Instant::now(), now_ns());
+    let begin = Instant::now();
+    let first_ns = now_ns();
     let publishes = stream::iter(0..job.events).then(|number| async move {
         if let Some(rate) = job.per_second {
             sleep_until(begin + Duration::from_secs(1) * number / rate).await;
@@ -69,12 +70,25 @@ pub async fn run() -> anyhow::Result<()> {
 }
 
 async fn publish(channel: &Channel, job: &Publish, number: u32) -> anyhow::Result<()> {
-    let stamp = Stamp { run: job.run, number, published_ns: now_ns() };
+    let stamp = Stamp {
+        run: job.run,
+        number,
+        published_ns: now_ns(),
+    };
     let account = &job.accounts[number as usize % job.accounts.len()];
     let body = event(account, stamp);
-    let properties = BasicProperties::default().with_delivery_mode(2).with_content_type("application/json".into());
-    let (exchange, key) = (job.exchange.as_str().into(), event_type().name().into());
-    let confirm = channel.basic_publish(exchange, key, BasicPublishOptions::default(), body.as_bytes(), properties);
+    let properties = BasicProperties::default()
+        .with_delivery_mode(2)
+        .with_content_type("application/json".into());
+    let exchange = job.exchange.as_str().into();
+    let key = event_type().name().into();
+    let confirm = channel.basic_publish(
+        exchange,
+        key,
+        BasicPublishOptions::default(),
+        body.as_bytes(),
+        properties,
+    );
     ensure!(confirm.await?.await?.is_ack(), "the broker refused an event");
     Ok(())
 }

@@ -19,7 +19,10 @@ impl Times {
     /// Of these, in milliseconds and any order.
     pub fn of(mut milliseconds: Vec<f64>) -> Self {
         milliseconds.sort_unstable_by(f64::total_cmp);
-        Self { p50_ms: quantile(&milliseconds, 0.5), p99_ms: quantile(&milliseconds, 0.99) }
+        Self {
+            p50_ms: quantile(&milliseconds, 0.5),
+            p99_ms: quantile(&milliseconds, 0.99),
+        }
     }
 }
 
@@ -33,6 +36,12 @@ mod tests {
         assert_eq!([0.5, 0.99, 1.0].map(|share| quantile(&values, share)), [50, 99, 100]);
         assert_eq!(quantile::<u64>(&[], 0.5), 0);
         let times = Times::of((1..=100).rev().map(f64::from).collect());
-        assert_eq!(times, Times { p50_ms: 50.0, p99_ms: 99.0 });
+        assert_eq!(
+            times,
+            Times {
+                p50_ms: 50.0,
+                p99_ms: 99.0
+            }
+        );
     }
 }

@@ -60,7 +60,10 @@ pub async fn run() -> anyhow::Result<()> {
     let () = owner.job().await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let (acceptor, certificate) = identity()?;
-    owner.answer(&Address { url: format!("https://{}", listener.local_addr()?), certificate })?;
+    owner.answer(&Address {
+        url: format!("https://{}", listener.local_addr()?),
+        certificate,
+    })?;
     let tally = Arc::new(Tally::default());
     tokio::spawn(accept(listener, acceptor, Arc::clone(&tally)));
     let mut awaited = false;
@@ -87,14 +90,18 @@ fn identity() -> anyhow::Result<(TlsAcceptor, String)> {
     let rcgen::CertifiedKey { cert, signing_key } = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])?;
     let key = PrivatePkcs8KeyDer::from(signing_key.serialize_der());
     let chain = vec![cert.der().clone()];
-    let config = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key.into())?;
+    let config = rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(chain, key.into())?;
     Ok((TlsAcceptor::from(Arc::new(config)), cert.pem()))
 }
 
 async fn accept(listener: TcpListener, acceptor: TlsAcceptor, tally: Arc<Tally>) {
     loop {
         // A connection that cannot be accepted shows as deliveries that are missing.
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
         tokio::spawn(serve(stream, acceptor.clone(), Arc::clone(&tally)));
     }
 }
@@ -103,13 +110,20 @@ async fn serve(stream: TcpStream, acceptor: TlsAcceptor, tally: Arc<Tally>) -> a
     stream.set_nodelay(true)?;
     let stream = acceptor.accept(stream).await?;
     let service = service_fn(|request| receive(request, &tally));
-    Ok(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await?)
+    Ok(http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await?)
 }
 
 async fn receive(request: Request<Incoming>, tally: &Tally) -> Result<Response<Body>, Infallible> {
     let conduct = Conduct::of(request.uri().path());
     // A body that breaks off counts as no delivery.
-    let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = request
+        .into_body()
+        .collect()
+        .await
+        .map(|body| body.to_bytes())
+        .unwrap_or_default();
     let mut answer = Response::new(Either::Left(Empty::new()));
     match (conduct, Stamp::find(&body)) {
         (Some(Conduct::Answers(webhook)), Some(stamp)) => tally.count(stamp, webhook, now_ns()),
@@ -126,7 +140,9 @@ async fn receive(request: Request<Incoming>, tally: &Tally) -> Result<Response<B
         (Some(Conduct::Misbehaves(Manner::Throttles, number)), _) if !tally.takes(number, now_ns()) => {
             tally.count_failed();
             *answer.status_mut() = StatusCode::TOO_MANY_REQUESTS;
-            answer.headers_mut().insert(RETRY_AFTER, http::HeaderValue::from_static("1"));
+            answer
+                .headers_mut()
+                .insert(RETRY_AFTER, http::HeaderValue::from_static("1"));
         }
         _ => {}
     }

@@ -32,7 +32,13 @@ pub struct Report {
 impl Report {
     /// Without figures yet.
     pub fn new(machine: &Machine, settings: &Settings) -> Self {
-        let Settings { events, rounds, senders, bare_rows, .. } = settings;
+        let Settings {
+            events,
+            rounds,
+            senders,
+            bare_rows,
+            ..
+        } = settings;
         let introduction = format!(
             "The product against the bare crates on {machine}.\n\
              {rounds} rounds of each in turn, {events} deliveries a round of throughput, events of {EVENT_BYTES} bytes, \
@@ -40,18 +46,33 @@ impl Report {
              Median (smallest to largest round); a ratio is of medians, its spread that of the rounds pair by pair.\n"
         );
         let (results, costs, life, log) = Default::default();
-        Self { introduction, results, costs, life, log, notes: Vec::new() }
+        Self {
+            introduction,
+            results,
+            costs,
+            life,
+            log,
+            notes: Vec::new(),
+        }
     }
 
     /// A workload as fast as it goes.
     pub fn throughput(&mut self, name: &str, rounds: &Rounds) {
         let rate = rounds.rounds.each(|round| round.deliveries_per_second);
-        self.results.push(row(format!("{name}, deliveries/s"), &rate, THROUGHPUT_BAR));
+        self.results
+            .push(row(format!("{name}, deliveries/s"), &rate, THROUGHPUT_BAR));
         self.cpu(name, &rounds.rounds);
         for (hop, peak) in &rounds.peak_memory {
             let megabytes = |bytes: u64| vec![bytes as f64 / 1e6];
-            let peak = Pair { bare: megabytes(peak.bare), product: megabytes(peak.product) };
-            self.costs.push(row(format!("{name}, peak memory, MB: {}", hop_name(*hop)), &peak, NO_BAR));
+            let peak = Pair {
+                bare: megabytes(peak.bare),
+                product: megabytes(peak.product),
+            };
+            self.costs.push(row(
+                format!("{name}, peak memory, MB: {}", hop_name(*hop)),
+                &peak,
+                NO_BAR,
+            ));
         }
         self.repeats(name, rounds);
     }
@@ -59,9 +80,10 @@ impl Report {
     /// A workload at a modest rate.
     pub fn latency(&mut self, rounds: &Rounds) {
         let rate = rounds.workload.per_second.unwrap_or_default();
-        for (name, quantile, bar) in
-            [("p50", (|round| round.p50_ms) as fn(&Round) -> f64, NO_BAR), ("p99", |round| round.p99_ms, P99_BAR)]
-        {
+        for (name, quantile, bar) in [
+            ("p50", (|round| round.p50_ms) as fn(&Round) -> f64, NO_BAR),
+            ("p99", |round| round.p99_ms, P99_BAR),
+        ] {
             let name = format!("latency at {rate} events/s, {name}, ms");
             self.results.push(row(name, &rounds.rounds.each(quantile), bar));
         }
@@ -70,8 +92,17 @@ impl Report {
 
     /// The matching index; bare is reading the rows and nothing else.
     pub fn index(&mut self, load: &IndexLoad) {
-        let IndexLoad { webhooks, types, seconds, bytes_per_subscription } = load;
-        self.results.push(row(format!("index load, {webhooks} webhooks × {types} type(s), s"), seconds, NO_BAR));
+        let IndexLoad {
+            webhooks,
+            types,
+            seconds,
+            bytes_per_subscription,
+        } = load;
+        self.results.push(row(
+            format!("index load, {webhooks} webhooks × {types} type(s), s"),
+            seconds,
+            NO_BAR,
+        ));
         self.notes.push(format!(
             "The index of {webhooks} webhooks × {types} type(s) takes {bytes_per_subscription:.1} bytes per subscription."
         ));
@@ -87,10 +118,12 @@ impl Report {
         ];
         for (consumer, consumer_name) in consumers {
             let cpu = rounds.each(|round| round.cpu[&consumer]);
-            self.costs.push(row(format!("{name}, CPU s per 1000: {consumer_name}"), &cpu, NO_BAR));
+            self.costs
+                .push(row(format!("{name}, CPU s per 1000: {consumer_name}"), &cpu, NO_BAR));
         }
         let cpu = rounds.each(|round| round.cpu.values().sum());
-        self.costs.push(row(format!("{name}, CPU s per 1000: all"), &cpu, NO_BAR));
+        self.costs
+            .push(row(format!("{name}, CPU s per 1000: all"), &cpu, NO_BAR));
     }
 
     fn repeats(&mut self, name: &str, rounds: &Rounds) {
@@ -98,7 +131,8 @@ impl Report {
         for (side, rounds) in [("product", &sides.product), ("bare", &sides.bare)] {
             let repeats: u32 = rounds.iter().map(|round| round.repeats).sum();
             if repeats > 0 {
-                self.notes.push(format!("{name}, {side}: {repeats} deliveries arrived more than once."));
+                self.notes
+                    .push(format!("{name}, {side}: {repeats} deliveries arrived more than once."));
             }
         }
     }
@@ -113,12 +147,30 @@ fn hop_name(hop: Hop) -> &'static str {
 
 fn row(name: String, rounds: &Pair<Vec<f64>>, bar: &str) -> [String; 5] {
     let bar = bar.to_owned();
-    [name, spread(rounds.ratio()), bar, spread(rounds.product()), spread(rounds.bare())]
+    [
+        name,
+        spread(rounds.ratio()),
+        bar,
+        spread(rounds.product()),
+        spread(rounds.bare()),
+    ]
 }
 
-fn spread(Spread { median, smallest, largest }: Spread) -> String {
-    let (median, smallest, largest) = (number(median), number(smallest), number(largest));
-    if smallest == largest { median } else { format!("{median} ({smallest} to {largest})") }
+fn spread(
+    Spread {
+        median,
+        smallest,
+        largest,
+    }: Spread,
+) -> String {
+    let median = number(median);
+    let smallest = number(smallest);
+    let largest = number(largest);
+    if smallest == largest {
+        median
+    } else {
+        format!("{median} ({smallest} to {largest})")
+    }
 }
 
 /// Three digits that count, and no more places than that takes.
@@ -173,15 +225,31 @@ mod tests {
 
     #[test]
     fn figures_have_three_digits_and_their_spread() {
-        assert_eq!([0.0123, 1.5, 12.34, 1234.5].map(number), ["0.012", "1.50", "12.3", "1234"]);
-        let one = Pair { bare: vec![2.0], product: vec![1.0] };
+        assert_eq!(
+            [0.0123, 1.5, 12.34, 1234.5].map(number),
+            ["0.012", "1.50", "12.3", "1234"]
+        );
+        let one = Pair {
+            bare: vec![2.0],
+            product: vec![1.0],
+        };
         assert_eq!(row("x".into(), &one, "≥ 0.8"), ["x", "0.500", "≥ 0.8", "1.00", "2.00"]);
         assert_eq!(spread(Spread::of(&[1.0, 2.0, 3.0])), "2.00 (1.00 to 3.00)");
     }
 
     #[test]
     fn columns_stand_below_each_other() {
-        let text = table_text(HEADINGS, &[row("a".into(), &Pair { bare: vec![2.0], product: vec![1.0] }, "")]);
+        let text = table_text(
+            HEADINGS,
+            &[row(
+                "a".into(),
+                &Pair {
+                    bare: vec![2.0],
+                    product: vec![1.0],
+                },
+                "",
+            )],
+        );
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0].find("product ÷"), lines[1].find("0.500"));
     }

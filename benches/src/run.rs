@@ -27,18 +27,30 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     let mut stage = Stage::start().await?;
     let mut next_run = 1;
     if settings.wants(Section::Throughput) {
-        let workload = Workload { events: settings.events, webhooks: 1, per_second: None };
+        let workload = Workload {
+            events: settings.events,
+            webhooks: 1,
+            per_second: None,
+        };
         let rounds = contest::run("throughput", &mut stage, settings, workload, &mut next_run).await?;
         report.throughput("throughput", &rounds);
     }
     if settings.wants(Section::Fanout10) {
-        let workload = Workload { events: settings.events.div_ceil(FANOUT), webhooks: FANOUT, per_second: None };
+        let workload = Workload {
+            events: settings.events.div_ceil(FANOUT),
+            webhooks: FANOUT,
+            per_second: None,
+        };
         let rounds = contest::run("fan-out 10", &mut stage, settings, workload, &mut next_run).await?;
         report.throughput("throughput, fan-out 10", &rounds);
     }
     if settings.wants(Section::Latency) {
         let events = LATENCY_RATE * settings.seconds;
-        let workload = Workload { events, webhooks: 1, per_second: Some(LATENCY_RATE) };
+        let workload = Workload {
+            events,
+            webhooks: 1,
+            per_second: Some(LATENCY_RATE),
+        };
         let rounds = contest::run("latency", &mut stage, settings, workload, &mut next_run).await?;
         report.latency(&rounds);
     }

@@ -116,7 +116,9 @@ fn given(name: &str) -> Option<String> {
 
 fn number(name: &str, default: u32) -> anyhow::Result<u32> {
     let Some(text) = given(name) else { return Ok(default) };
-    let number = text.parse().with_context(|| format!("{name} is {text:?}, not a number"))?;
+    let number = text
+        .parse()
+        .with_context(|| format!("{name} is {text:?}, not a number"))?;
     ensure!(number > 0, "{name} must not be 0");
     Ok(number)
 }

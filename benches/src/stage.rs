@@ -48,13 +48,25 @@ impl Stage {
         let (broker_pid, database_pid) = servers()?;
         let mut receiver = Part::start("receiver")?;
         let address = receiver.ask(&(), START).await?;
-        Ok(Self { stack, receiver, address, broker_pid, database_pid, _lock: lock })
+        Ok(Self {
+            stack,
+            receiver,
+            address,
+            broker_pid,
+            database_pid,
+            _lock: lock,
+        })
     }
 }
 
 /// The servers are children of this process, the broker below the scripts that start it.
 fn servers() -> anyhow::Result<(u32, u32)> {
-    let (processes, me) = (Processes::read(), std::process::id());
-    let find = |name| processes.find_below(me, name).with_context(|| format!("there is no process {name}"));
+    let processes = Processes::read();
+    let me = std::process::id();
+    let find = |name| {
+        processes
+            .find_below(me, name)
+            .with_context(|| format!("there is no process {name}"))
+    };
     Ok((find("beam.smp")?, find("postgres")?))
 }

@@ -21,8 +21,12 @@ const VIOLATIONS: &str = "(await axe.run(document, { resultTypes: ['violations']
 
 fn axe() -> anyhow::Result<String> {
     let file = testkit::dev_directory().join("tools/axe/axe-4.12.1.min.js");
-    fs::read_to_string(&file)
-        .with_context(|| format!("{} is missing; `make test` gets it (tests/browser/fetch-axe)", file.display()))
+    fs::read_to_string(&file).with_context(|| {
+        format!(
+            "{} is missing; `make test` gets it (tests/browser/fetch-axe)",
+            file.display()
+        )
+    })
 }
 
 #[tokio::test]
@@ -40,7 +44,11 @@ async fn no_page_breaks_a_rule_overflows_or_asks_anybody_else() -> anyhow::Resul
             for scheme in [Scheme::Light, Scheme::Dark] {
                 page.look_like(width, height, scheme).await?;
                 let wrong = wrong(page).await?;
-                found.extend(wrong.iter().map(|wrong| format!("{view:?}, {width} px, {scheme:?}: {wrong}")));
+                found.extend(
+                    wrong
+                        .iter()
+                        .map(|wrong| format!("{view:?}, {width} px, {scheme:?}: {wrong}")),
+                );
             }
         }
         page.look_like(SIZES[0].0, SIZES[0].1, Scheme::Light).await?;
@@ -58,6 +66,8 @@ async fn no_page_breaks_a_rule_overflows_or_asks_anybody_else() -> anyhow::Resul
 
 async fn wrong(page: &Page) -> anyhow::Result<Vec<String>> {
     let mut wrong: Vec<String> = serde_json::from_value(page.evaluate(VIOLATIONS).await?)?;
-    wrong.extend(serde_json::from_value::<Vec<String>>(page.evaluate("page.overflow()").await?)?);
+    wrong.extend(serde_json::from_value::<Vec<String>>(
+        page.evaluate("page.overflow()").await?,
+    )?);
     Ok(wrong)
 }

@@ -22,13 +22,23 @@ async fn check(page: &Page, path: &str) -> anyhow::Result<()> {
     let bytes = page.bytes();
     ensure!(bytes < MAX_PAGE_BYTES, "{path} takes {bytes} bytes");
     for details in ["false", "true"] {
-        page.evaluate(&format!("document.querySelectorAll('details').forEach((it) => {{ it.open = {details}; }})"))
-            .await?;
+        page.evaluate(&format!(
+            "document.querySelectorAll('details').forEach((it) => {{ it.open = {details}; }})"
+        ))
+        .await?;
         let overflow = page.evaluate("page.overflow()").await?;
         ensure!(overflow == json!([]), "{path}: {overflow:#}");
     }
-    ensure!(page.evaluate("window.pwned ?? null").await?.is_null(), "{path} ran a stranger's script");
-    ensure!(page.evaluate("document.querySelector('main img, main script') === null").await? == true, "{path}");
+    ensure!(
+        page.evaluate("window.pwned ?? null").await?.is_null(),
+        "{path} ran a stranger's script"
+    );
+    ensure!(
+        page.evaluate("document.querySelector('main img, main script') === null")
+            .await?
+            == true,
+        "{path}"
+    );
     page.check_traffic()
 }
 
@@ -39,7 +49,11 @@ async fn text_of_strangers_is_text_and_fits_a_telephone() -> anyhow::Result<()> 
     let answer = format!("{SCRIPT}{TURNED}\u{1b}[2J\u{0}\r{}", "long".repeat(2500));
     all.receiver.answer(Answer::status(404).body(answer));
     let path = format!("/{}?{}", "p".repeat(900), "q".repeat(900));
-    let names = [SCRIPT.to_owned(), format!("{TURNED} {}", "W".repeat(80)), "W".repeat(100)];
+    let names = [
+        SCRIPT.to_owned(),
+        format!("{TURNED} {}", "W".repeat(80)),
+        "W".repeat(100),
+    ];
     let mut webhooks = Vec::new();
     for name in &names {
         let form = json!({"name": name, "url": all.receiver.url(&path), "event_types": ["deal.won"]});
@@ -49,14 +63,23 @@ async fn text_of_strangers_is_text_and_fits_a_telephone() -> anyhow::Result<()> 
             Err(refused) => ensure!(refused.to_string().contains("/name"), "{refused}"),
         }
     }
-    ensure!(webhooks.len() >= 2, "ordinary characters are no reason to refuse a name");
+    ensure!(
+        webhooks.len() >= 2,
+        "ordinary characters are no reason to refuse a name"
+    );
     all.wait_until_known(f64::from(u8::try_from(webhooks.len())?)).await?;
-    let ids = ["<script>window.pwned=1</script>".to_owned(), "i".repeat(255), "<b>&amp;".repeat(30)];
+    let ids = [
+        "<script>window.pwned=1</script>".to_owned(),
+        "i".repeat(255),
+        "<b>&amp;".repeat(30),
+    ];
     let data = json!({"note": format!("{SCRIPT}{TURNED}{}", "word".repeat(2500)), "w".repeat(300): 1}).to_string();
     for n in 0..4 {
         for id in &ids {
             let id = format!("{n}{}", &id[..id.len().min(254)]);
-            all.crm.publish(Event::new("deal.won", &id).with_data(&data).as_json()).await?;
+            all.crm
+                .publish(Event::new("deal.won", &id).with_data(&data).as_json())
+                .await?;
         }
     }
     let first = &webhooks[0].id;
@@ -65,12 +88,22 @@ async fn text_of_strangers_is_text_and_fits_a_telephone() -> anyhow::Result<()> 
 
     let page = stage.page().await?.with_cache().await?;
     stage.sign_in(&page).await?;
-    let failed = all.api.get(&format!("/webhooks/{first}/deliveries?state=failed")).await?;
+    let failed = all
+        .api
+        .get(&format!("/webhooks/{first}/deliveries?state=failed"))
+        .await?;
     let delivery = failed["data"][0]["id"].as_str().unwrap_or_default().to_owned();
     check(&page, LIST).await?;
     check(&page, &format!("{LIST}/notifications")).await?;
     for webhook in &webhooks {
-        for below in ["", "/edit", "/deliveries", "/verify", "/delete", "/recover?since=2026-01-01T00:00"] {
+        for below in [
+            "",
+            "/edit",
+            "/deliveries",
+            "/verify",
+            "/delete",
+            "/recover?since=2026-01-01T00:00",
+        ] {
             check(&page, &format!("{LIST}/{}{below}", webhook.id)).await?;
         }
     }
@@ -80,7 +113,9 @@ async fn text_of_strangers_is_text_and_fits_a_telephone() -> anyhow::Result<()> 
     page.open(LIST).await?;
     assert!(page.says(SCRIPT).await?, "a name stands as it is");
     page.open(&format!("{LIST}/{first}/deliveries/{delivery}")).await?;
-    let shown: Value = page.evaluate("document.body.innerText.includes('[U+202E]gpj.exe')").await?;
+    let shown: Value = page
+        .evaluate("document.body.innerText.includes('[U+202E]gpj.exe')")
+        .await?;
     assert_eq!(shown, true, "what turns text around is told instead");
     Ok(())
 }
@@ -94,13 +129,19 @@ async fn a_name_that_is_too_long_or_has_controls_is_told_at_its_field() -> anyho
     for name in ["n".repeat(10_000), "a\u{7}b".to_owned()] {
         page.open(&format!("{LIST}/new")).await?;
         // Past the browser's own limit, which is not the one that counts.
-        let typed =
-            format!("(page.field('Name').removeAttribute('maxlength'), page.field('Name').value = {})", json!(name));
+        let typed = format!(
+            "(page.field('Name').removeAttribute('maxlength'), page.field('Name').value = {})",
+            json!(name)
+        );
         page.evaluate(&typed).await?;
         page.fill("Endpoint URL", "https://erp.company.com/").await?;
         page.tick("Deal won deal.won").await?;
         page.click("Save").await?;
-        page.wait_for("the field to be marked", "page.field('Name').getAttribute('aria-invalid') === 'true'").await?;
+        page.wait_for(
+            "the field to be marked",
+            "page.field('Name').getAttribute('aria-invalid') === 'true'",
+        )
+        .await?;
         let overflow = page.evaluate("page.overflow()").await?;
         assert_eq!(overflow, json!([]));
         page.check_traffic()?;

@@ -14,7 +14,10 @@ async fn walk(page: &Page) -> anyhow::Result<Vec<String>> {
     let mut names = Vec::new();
     for place in controls {
         page.press("Tab").await?;
-        let focused = page.focused().await?.unwrap_or_else(|| panic!("nothing has the focus after {names:?}"));
+        let focused = page
+            .focused()
+            .await?
+            .unwrap_or_else(|| panic!("nothing has the focus after {names:?}"));
         assert_eq!(focused.place, place, "{focused:?} is out of turn after {names:?}");
         assert!(focused.is_visible, "one does not see that {focused:?} has the focus");
         names.push(focused.name);
@@ -47,13 +50,20 @@ async fn tab_reaches_everything_in_order_and_enter_and_space_work() -> anyhow::R
     page.open(LIST).await?;
     let names = walk(&page).await?;
     assert_eq!(names[0], "Skip to content");
-    for name in ["Add Webhook", "Search", "ERP Sync", "Pause ERP Sync", "Resume Deal alerts"] {
+    for name in [
+        "Add Webhook",
+        "Search",
+        "ERP Sync",
+        "Pause ERP Sync",
+        "Resume Deal alerts",
+    ] {
         assert!(names.iter().any(|it| it == name), "{name} is not among {names:?}");
     }
     page.open(LIST).await?;
     page.press("Tab").await?;
     page.press("Enter").await?;
-    page.wait_for("the content to have the focus", "document.activeElement.id === 'main'").await?;
+    page.wait_for("the content to have the focus", "document.activeElement.id === 'main'")
+        .await?;
 
     go_to(&page, "Add Webhook").await?;
     page.press("Enter").await?;

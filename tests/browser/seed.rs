@@ -15,20 +15,37 @@ const ERP_EVENTS: [&str; 2] = ["deal.won", "invoice.paid"];
 /// The API or the database refuses.
 pub async fn fill(all: &Deployment) -> anyhow::Result<Webhook> {
     let types = all.api.get("/event-types").await?;
-    let every: Vec<_> = types["data"].as_array().into_iter().flatten().map(|known| &known["type"]).collect();
+    let every: Vec<_> = types["data"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|known| &known["type"])
+        .collect();
     let form =
         |name: &str, url: &str, events: serde_json::Value| json!({"name": name, "url": url, "event_types": events});
     let erp = form("ERP Sync", "https://erp.company.com/api/crm-webhook", json!(ERP_EVENTS));
     let erp = all.api.create_webhook_from(&erp).await?;
     for other in [
-        form("Data warehouse", "https://ingest.warehouse.example/v2/crm", json!(every)),
-        form("Support desk", "https://desk.company.com/hooks/easycrm", json!(["ticket.created", "ticket.resolved"])),
+        form(
+            "Data warehouse",
+            "https://ingest.warehouse.example/v2/crm",
+            json!(every),
+        ),
+        form(
+            "Support desk",
+            "https://desk.company.com/hooks/easycrm",
+            json!(["ticket.created", "ticket.resolved"]),
+        ),
         form(
             "Deal alerts",
             "https://chat.company.com/hooks/T02/B7",
             json!(["deal.won", "deal.lost", "quote.accepted"]),
         ),
-        form("Partner mailing", "https://mail.partner.example/crm", json!(["contact.created", "contact.updated"])),
+        form(
+            "Partner mailing",
+            "https://mail.partner.example/crm",
+            json!(["contact.created", "contact.updated"]),
+        ),
     ] {
         all.api.create_webhook_from(&other).await?;
     }

@@ -18,7 +18,11 @@ impl Stage {
     pub async fn start(settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let all = Box::pin(Deployment::with(settings)).await?;
         let token = all.site.token("acme", "admin").await?;
-        Ok(Self { all, browser: Browser::start().await?, token })
+        Ok(Self {
+            all,
+            browser: Browser::start().await?,
+            token,
+        })
     }
 
     /// A page without a session.

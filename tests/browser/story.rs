@@ -57,7 +57,8 @@ impl Story {
         page.follow("Add Webhook").await?;
         page.wait_for_text("Events to send").await?;
         page.fill("Name", "ERP Sync").await?;
-        page.fill("Endpoint URL", &self.stage.all.receiver.url("/api/crm-webhook")).await?;
+        page.fill("Endpoint URL", &self.stage.all.receiver.url("/api/crm-webhook"))
+            .await?;
         page.tick("Deal won deal.won").await?;
         page.tick("Invoice paid invoice.paid").await
     }
@@ -71,7 +72,9 @@ impl Story {
         assert!(page.is_ticked("Invoice paid invoice.paid").await?);
         let requests = self.stage.all.receiver.wait_for(1, DEADLINE).await?;
         let key = page.value("Signing secret").await?;
-        let [request] = &requests[..] else { panic!("{} requests", requests.len()) };
+        let [request] = &requests[..] else {
+            panic!("{} requests", requests.len())
+        };
         standardwebhooks::Webhook::new(&key)?.verify(&request.body, &request.headers)?;
         Ok(())
     }
@@ -110,7 +113,8 @@ impl Story {
         page.open(&format!("{webhook}/deliveries")).await?;
         page.wait_for_text("404 Not Found").await?;
         all.receiver.answer(Answer::ok());
-        page.click_at("document.querySelector('#deliveries form button')").await?;
+        page.click_at("document.querySelector('#deliveries form button')")
+            .await?;
         page.wait_for_text("The delivery is being sent again.").await?;
         all.receiver.wait_for(4, DEADLINE).await?;
         page.open(&format!("{webhook}/deliveries?state=failed")).await?;
@@ -121,7 +125,8 @@ impl Story {
         let (page, all) = (&self.page, &self.stage.all);
         page.open(webhook).await?;
         page.click("Pause").await?;
-        page.wait_for_text("Paused. Events are kept and sent when you resume.").await?;
+        page.wait_for_text("Paused. Events are kept and sent when you resume.")
+            .await?;
         page.wait_for_text("Paused by an administrator").await?;
         self.publish("deal.won", "story-held").await?;
         page.wait_for_text("1 event is waiting").await?;
@@ -138,7 +143,9 @@ impl Story {
         const NOTICE: &str = "Webhook 'ERP Sync' has been paused due to repeated failures";
         let (page, all) = (&self.page, &self.stage.all);
         all.receiver.answer(Answer::status(404));
-        all.crm.publish_all(Event::deals_won("failing", 10).iter().map(Event::as_json)).await?;
+        all.crm
+            .publish_all(Event::deals_won("failing", 10).iter().map(Event::as_json))
+            .await?;
         page.open(LIST).await?;
         page.wait_for_text(NOTICE).await?;
         page.wait_for_text("10 failures in a row").await?;

@@ -81,12 +81,26 @@ impl Views {
         Stage::sign_in_with(&empty, &all.site.token("globex", "admin").await?).await?;
         let (paused, failed) = find(all, &erp).await?;
         let receiver = all.receiver.url("/api/crm-webhook");
-        Ok(Self { page, empty, stranger: stage.page().await?, erp, paused, failed, receiver })
+        Ok(Self {
+            page,
+            empty,
+            stranger: stage.page().await?,
+            erp,
+            paused,
+            failed,
+            receiver,
+        })
     }
 
     /// Opens a view; gives the page it is on.
     pub async fn open(&self, view: View) -> anyhow::Result<&Page> {
-        let Self { page, erp, paused, failed, .. } = self;
+        let Self {
+            page,
+            erp,
+            paused,
+            failed,
+            ..
+        } = self;
         match view {
             View::SignIn => self.stranger.open("/sign-in").await?,
             View::SignInRefused => return self.sign_in_refused().await,
@@ -107,7 +121,10 @@ impl Views {
             View::Delivery => page.open(&format!("{LIST}/{erp}/deliveries/{failed}")).await?,
             View::Notifications => page.open(&format!("{LIST}/notifications")).await?,
             View::Verify => page.open(&format!("{LIST}/{erp}/verify")).await?,
-            View::Recover => page.open(&format!("{LIST}/{erp}/recover?since=2026-01-01T00:00")).await?,
+            View::Recover => {
+                page.open(&format!("{LIST}/{erp}/recover?since=2026-01-01T00:00"))
+                    .await?
+            }
             View::Delete => page.open(&format!("{LIST}/{erp}/delete")).await?,
             View::NotFound => page.open(&format!("{LIST}/nothing")).await?,
         }
@@ -138,33 +155,45 @@ impl Views {
         page.fill("Name", "ERP Sync").await?;
         page.fill("Endpoint URL", &self.receiver).await?;
         for event_type in ["deal.won", "invoice.paid"] {
-            page.click_at(&format!("document.querySelector('[value=\"{event_type}\"]')")).await?;
+            page.click_at(&format!("document.querySelector('[value=\"{event_type}\"]')"))
+                .await?;
         }
         // Ten tests a minute are allowed.
         let succeeds = async || {
             page.click("Test").await.is_ok()
                 && page
-                    .wait_for("a result", "document.querySelector('#test-result .ok, #test-result .bad') !== null")
+                    .wait_for(
+                        "a result",
+                        "document.querySelector('#test-result .ok, #test-result .bad') !== null",
+                    )
                     .await
                     .is_ok()
                 && page.says("HTTP 200 OK = Success").await.unwrap_or_default()
         };
         wait::until(DEADLINE, "a test to succeed", succeeds).await?;
         // The receiver here has a name that would tell readers nothing; and a secret is none in a picture.
-        for (label, text) in
-            [("Endpoint URL", "https://erp.company.com/api/crm-webhook"), ("Signing secret", "whsec_…")]
-        {
-            page.evaluate(&format!("(page.field({}).value = {})", json!(label), json!(text))).await?;
+        for (label, text) in [
+            ("Endpoint URL", "https://erp.company.com/api/crm-webhook"),
+            ("Signing secret", "whsec_…"),
+        ] {
+            page.evaluate(&format!("(page.field({}).value = {})", json!(label), json!(text)))
+                .await?;
         }
-        page.evaluate("(document.activeElement.blur(), scrollTo(0, 0))").await.map(drop)
+        page.evaluate("(document.activeElement.blur(), scrollTo(0, 0))")
+            .await
+            .map(drop)
     }
 
     /// With a delivery that failed unfolded.
     async fn log_unfolded(&self) -> anyhow::Result<()> {
         self.page.open(&format!("{LIST}/{}/deliveries", self.erp)).await?;
         let failed = "[...document.querySelectorAll('tbody')].find((it) => it.innerText.includes('Failed'))";
-        self.page.click_at(&format!("{failed}.querySelector('summary')")).await?;
-        self.page.wait_for("it to unfold", &format!("{failed}.querySelector('details').open")).await?;
+        self.page
+            .click_at(&format!("{failed}.querySelector('summary')"))
+            .await?;
+        self.page
+            .wait_for("it to unfold", &format!("{failed}.querySelector('details').open"))
+            .await?;
         self.page.evaluate("scrollTo(0, 0)").await.map(drop)
     }
 }
@@ -175,8 +204,14 @@ async fn find(all: &Deployment, erp: &str) -> anyhow::Result<(String, String)> {
     let deliveries = all.api.deliveries(erp).await?;
     let id = |list: &[serde_json::Value], field: &str, value: &str| {
         let found = list.iter().find(|it| it[field] == value);
-        found.and_then(|it| it["id"].as_str()).map(str::to_owned).unwrap_or_default()
+        found
+            .and_then(|it| it["id"].as_str())
+            .map(str::to_owned)
+            .unwrap_or_default()
     };
     let webhooks = webhooks["data"].as_array().cloned().unwrap_or_default();
-    Ok((id(&webhooks, "paused_reason", "repeated_failures"), id(&deliveries, "state", "failed")))
+    Ok((
+        id(&webhooks, "paused_reason", "repeated_failures"),
+        id(&deliveries, "state", "failed"),
+    ))
 }

@@ -18,8 +18,12 @@ async fn wait_until_events_are_unacknowledged(vhost: &Vhost) -> anyhow::Result<(
         let unacknowledged = vhost.unacknowledged(queue).await.ok().flatten();
         vhost.ready(queue).await.ok() == Some(Some(0)) && unacknowledged == u64::try_from(EVENTS).ok()
     };
-    Ok(wait::until(DEADLINE, format!("{EVENTS} messages of {queue} to be taken and not acknowledged"), unacknowledged)
-        .await?)
+    Ok(wait::until(
+        DEADLINE,
+        format!("{EVENTS} messages of {queue} to be taken and not acknowledged"),
+        unacknowledged,
+    )
+    .await?)
 }
 
 /// Waits until each job's attempt has failed and the job is unacknowledged, or the job is in the outbox: a sender that has
@@ -28,8 +32,16 @@ async fn wait_until_attempted_or_spilled(scene: &Scene, attempted_before: usize)
     let database = scene.all.site.database().await?;
     let vhost = scene.all.site.vhost();
     let all_attempted_or_spilled = async || {
-        let spilled = database.count("SELECT count(*) FROM waiting_deliveries").await.unwrap_or_default();
-        let unacknowledged = vhost.unacknowledged("webhooks.deliveries").await.ok().flatten().unwrap_or_default();
+        let spilled = database
+            .count("SELECT count(*) FROM waiting_deliveries")
+            .await
+            .unwrap_or_default();
+        let unacknowledged = vhost
+            .unacknowledged("webhooks.deliveries")
+            .await
+            .ok()
+            .flatten()
+            .unwrap_or_default();
         let attempted = scene.all.receiver.count() - attempted_before;
         attempted as u64 == unacknowledged && attempted + usize::try_from(spilled).unwrap_or_default() == EVENTS
     };

@@ -28,14 +28,22 @@ async fn a_cluster_whose_nodes_go_one_after_the_other_loses_nothing() -> anyhow:
         wait_until_written_down(node).await?;
     }
     let load = Load::start(&installation).await?;
-    restart_one_after_the_other(&mut installation, &load).await.context("rolling restart")?;
-    kill_the_leaders(&mut installation, &load).await.context("death of leaders")?;
+    restart_one_after_the_other(&mut installation, &load)
+        .await
+        .context("rolling restart")?;
+    kill_the_leaders(&mut installation, &load)
+        .await
+        .context("death of leaders")?;
     load.wait_for_some().await?;
     let published = load.end().await?;
     let delivered = published.wait_delivered(&installation.receiver).await?;
     println!("{delivered}");
     anyhow::ensure!(delivered.slowest < LATE, "a delivery took {:?}", delivered.slowest);
-    anyhow::ensure!(delivered.longest_silence < LATE, "nothing was delivered for {:?}", delivered.longest_silence);
+    anyhow::ensure!(
+        delivered.longest_silence < LATE,
+        "nothing was delivered for {:?}",
+        delivered.longest_silence
+    );
     installation.finish().await
 }
 
@@ -56,10 +64,17 @@ async fn restart_one_after_the_other(installation: &mut Installation, load: &Loa
 async fn kill_the_leaders(installation: &mut Installation, load: &Load) -> anyhow::Result<()> {
     for queue in ["webhooks.tests", "webhooks.deliveries"] {
         load.wait_for_some().await?;
-        let leader = installation.cluster.leader(installation.site.vhost(), queue).await?.context("a leader")?;
+        let leader = installation
+            .cluster
+            .leader(installation.site.vhost(), queue)
+            .await?
+            .context("a leader")?;
         installation.cluster.node(leader).kill_nine().await?;
         installation.reconnect_all().await?;
-        wait::until(READY_WITHIN, "all programs to be ready", async || installation.are_ready().await).await?;
+        wait::until(READY_WITHIN, "all programs to be ready", async || {
+            installation.are_ready().await
+        })
+        .await?;
         let late_comer = tokio::time::timeout(READY_WITHIN, installation.another_sender()).await;
         let mut late_comer = late_comer.context("a sender that starts is not ready in time")??;
         installation.test_button_works().await?;

@@ -23,7 +23,10 @@ async fn start(site: Site) -> anyhow::Result<Scene> {
 async fn reach_the_middle(scene: &Scene) -> anyhow::Result<()> {
     tokio::try_join!(scene.publish("e", EVENTS), scene.wait_for(BEGUN))?;
     let arrived = scene.all.receiver.count();
-    assert!(arrived < EVENTS * 9 / 10, "{arrived} have arrived already: too late for a kill in the middle");
+    assert!(
+        arrived < EVENTS * 9 / 10,
+        "{arrived} have arrived already: too late for a kill in the middle"
+    );
     Ok(())
 }
 
@@ -38,7 +41,10 @@ async fn the_death_of_fanout_loses_no_event() -> anyhow::Result<()> {
     scene.wait_for(BEGUN / 10).await?;
     scene.all.fanout.kill_nine()?;
     let unfinished = scene.all.site.vhost().ready("webhooks.events").await?;
-    assert!(unfinished > Some(0), "fanout had finished: too late for a kill in the middle");
+    assert!(
+        unfinished > Some(0),
+        "fanout had finished: too late for a kill in the middle"
+    );
     scene.all.fanout.start_again().await?;
     scene.wait_all_delivered(EVENTS).await?;
     scene.finish(EVENTS, EVENTS).await

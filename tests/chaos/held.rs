@@ -40,7 +40,14 @@ async fn senders_that_die_while_they_hold_lose_nothing_and_hold_nothing_twice() 
     tokio::time::sleep_until(tokio::time::Instant::now() + SEEN_WITHIN).await;
     scene.publish("e", EVENTS).await?;
     for held in [BEGUN as u64, 4 * BEGUN as u64] {
-        let some = async || scene.all.api.webhook(&webhook).await.is_ok_and(|it| it["held"].as_u64() >= Some(held));
+        let some = async || {
+            scene
+                .all
+                .api
+                .webhook(&webhook)
+                .await
+                .is_ok_and(|it| it["held"].as_u64() >= Some(held))
+        };
         wait::until(RECOVERY, "some deliveries to be held", some).await?;
         scene.kill_senders()?;
         scene.start_senders().await?;
@@ -77,7 +84,10 @@ async fn a_release_goes_on_after_the_death_of_fanout_of_senders_and_of_the_broke
     broker.kill_nine().await?;
     broker.start_again().await?;
     scene.wait_ready().await?;
-    assert!(scene.all.receiver.count() < EVENTS, "all was released: too late for the kills");
+    assert!(
+        scene.all.receiver.count() < EVENTS,
+        "all was released: too late for the kills"
+    );
     scene.wait_all_delivered(EVENTS).await?;
     scene.finish(EVENTS, EVENTS).await
 }

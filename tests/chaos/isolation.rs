@@ -27,15 +27,40 @@ async fn a_webhook_that_hangs_keeps_nobody_waiting_and_gets_everything_once_it_a
     all.receiver.answer_at("/hangs", Answer::hang());
     let hangs = all.webhook("/hangs", &["deal.won"]).await?;
     let healthy = all.webhook("/healthy", &["invoice.paid"]).await?;
-    all.crm.publish_all(Event::deals_won("e", FLOOD).iter().map(Event::as_json)).await?;
+    all.crm
+        .publish_all(Event::deals_won("e", FLOOD).iter().map(Event::as_json))
+        .await?;
     for number in 0..HEALTHY {
-        all.crm.publish(Event::new("invoice.paid", &format!("h-{number}")).as_json()).await?;
+        all.crm
+            .publish(Event::new("invoice.paid", &format!("h-{number}")).as_json())
+            .await?;
     }
-    let arrived = async || all.receiver.requests().iter().filter(|it| it.path == "/healthy").count() == HEALTHY;
-    wait::until(Duration::from_secs(3), "the healthy webhook's events, although another hangs", arrived).await?;
-    let spilled = async || all.sender.metric("webhook_deliveries_spilled_total").await.is_ok_and(|it| it > 100.0);
+    let arrived = async || {
+        all.receiver
+            .requests()
+            .iter()
+            .filter(|it| it.path == "/healthy")
+            .count()
+            == HEALTHY
+    };
+    wait::until(
+        Duration::from_secs(3),
+        "the healthy webhook's events, although another hangs",
+        arrived,
+    )
+    .await?;
+    let spilled = async || {
+        all.sender
+            .metric("webhook_deliveries_spilled_total")
+            .await
+            .is_ok_and(|it| it > 100.0)
+    };
     wait::until(DEADLINE, "spilled deliveries", spilled).await?;
-    assert_eq!(all.api.webhook(&hangs.id).await?["held"], json!(0), "it is not paused: nothing is held");
+    assert_eq!(
+        all.api.webhook(&hangs.id).await?["held"],
+        json!(0),
+        "it is not paused: nothing is held"
+    );
 
     all.receiver.answer_at("/hangs", Answer::ok());
     all.wait_until_logged("delivered", FLOOD + HEALTHY).await?;
@@ -79,7 +104,11 @@ const MISBEHAVIOURS: [Misbehaviour; 6] = [
     },
     Misbehaviour {
         name: "a head, and a body that does not end",
-        script: || Answer::raw("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nok").then_hang().into(),
+        script: || {
+            Answer::raw("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nok")
+                .then_hang()
+                .into()
+        },
         ..SIX
     },
     Misbehaviour {
@@ -92,7 +121,11 @@ const MISBEHAVIOURS: [Misbehaviour; 6] = [
         script: || Script::sequence((0..100).map(|_| Answer::ok()), Answer::hang()),
         ..SIX
     },
-    Misbehaviour { name: "429", script: || Answer::status(429).retry_after("1").into(), ..SIX },
+    Misbehaviour {
+        name: "429",
+        script: || Answer::status(429).retry_after("1").into(),
+        ..SIX
+    },
 ];
 
 /// Two seconds are promised of a release build on a machine of its own; this is a debug build, maybe on a busy one. A slot
@@ -115,7 +148,10 @@ async fn however_receivers_misbehave_first_attempts_of_another_webhook_are_in_ti
 /// The longest time from an event's publication to its first attempt, for a webhook that answers at once.
 async fn slowest_beside(misbehaviour: &Misbehaviour) -> anyhow::Result<Duration> {
     let concurrency = misbehaviour.concurrency;
-    let settings = [("WEBHOOKS_SENDER__CONCURRENCY", concurrency), ("WEBHOOKS_SENDER__PER_WEBHOOK_CONCURRENCY", "16")];
+    let settings = [
+        ("WEBHOOKS_SENDER__CONCURRENCY", concurrency),
+        ("WEBHOOKS_SENDER__PER_WEBHOOK_CONCURRENCY", "16"),
+    ];
     let mut all = Deployment::with(&settings).await?;
     for number in 0..misbehaviour.webhooks {
         let path = format!("/bad-{number}");
@@ -124,7 +160,9 @@ async fn slowest_beside(misbehaviour: &Misbehaviour) -> anyhow::Result<Duration>
     }
     all.webhook("/healthy", &["invoice.paid"]).await?;
     let data = serde_json::json!({ "note": "n".repeat(misbehaviour.bytes) }).to_string();
-    let burst = Event::deals_won("burst", misbehaviour.burst).into_iter().map(|event| event.with_data(&data));
+    let burst = Event::deals_won("burst", misbehaviour.burst)
+        .into_iter()
+        .map(|event| event.with_data(&data));
     all.crm.publish_all(burst.map(|event| event.as_json())).await?;
 
     let (mut published, mut ticks) = (HashMap::new(), interval(TICK));
@@ -134,15 +172,36 @@ async fn slowest_beside(misbehaviour: &Misbehaviour) -> anyhow::Result<Duration>
         let id = format!("healthy-{number}");
         published.insert(id.clone(), SystemTime::now());
         all.crm.publish(Event::new("invoice.paid", &id).as_json()).await?;
-        all.crm.publish_all(Event::deals_won(&id, PER_TICK).iter().map(Event::as_json)).await?;
+        all.crm
+            .publish_all(Event::deals_won(&id, PER_TICK).iter().map(Event::as_json))
+            .await?;
     }
-    let arrived = async || all.receiver.requests().iter().filter(|it| it.path == "/healthy").count() == TICKS;
-    wait::until(DEADLINE, format!("the healthy webhook's events beside: {}", misbehaviour.name), arrived).await?;
-    let late = all.receiver.requests().into_iter().filter(|it| it.path == "/healthy").map(|request| {
-        let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
-        let since = published.get(body["id"].as_str().unwrap_or_default());
-        since.and_then(|since| request.received_at.duration_since(*since).ok()).unwrap_or_default()
-    });
+    let arrived = async || {
+        all.receiver
+            .requests()
+            .iter()
+            .filter(|it| it.path == "/healthy")
+            .count()
+            == TICKS
+    };
+    wait::until(
+        DEADLINE,
+        format!("the healthy webhook's events beside: {}", misbehaviour.name),
+        arrived,
+    )
+    .await?;
+    let late = all
+        .receiver
+        .requests()
+        .into_iter()
+        .filter(|it| it.path == "/healthy")
+        .map(|request| {
+            let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
+            let since = published.get(body["id"].as_str().unwrap_or_default());
+            since
+                .and_then(|since| request.received_at.duration_since(*since).ok())
+                .unwrap_or_default()
+        });
     let slowest = late.max().unwrap_or_default();
     // What hangs would keep an orderly stop waiting.
     all.sender.kill_nine()?;

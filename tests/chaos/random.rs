@@ -36,7 +36,11 @@ const SECONDS: u64 = 30;
 const NODES: u64 = 1;
 /// Events in a second, over all publishers; each goes to one or two webhooks.
 const RATE: u64 = 20;
-const BOUNDS: Bounds = Bounds { repeats_percent: 5.0, calm_p99: Duration::from_secs(2), memory_mib: 256 };
+const BOUNDS: Bounds = Bounds {
+    repeats_percent: 5.0,
+    calm_p99: Duration::from_secs(2),
+    memory_mib: 256,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_wrongly_failed_or_paused_by_random_faults() -> anyhow::Result<()> {
@@ -46,7 +50,9 @@ async fn nothing_is_lost_wrongly_failed_or_paused_by_random_faults() -> anyhow::
     anyhow::ensure!((1..=3).contains(&nodes), "CHAOS_NODES: 1, 2 or 3");
     let mut failed = Vec::new();
     for seed in seeds()? {
-        let report = run(seed, length, rate, nodes as usize).await.with_context(|| format!("seed {seed}"))?;
+        let report = run(seed, length, rate, nodes as usize)
+            .await
+            .with_context(|| format!("seed {seed}"))?;
         println!("{report}");
         if !report.violations.is_empty() {
             failed.push(seed);
@@ -58,7 +64,10 @@ async fn nothing_is_lost_wrongly_failed_or_paused_by_random_faults() -> anyhow::
 
 async fn run(seed: u64, length: Duration, rate: u64, nodes: usize) -> anyhow::Result<Report> {
     let schedule = Schedule::of(seed, length, Installation::scope(nodes, Load::moody()));
-    println!("seed {seed}, {} s, {rate} events a second, {nodes} broker nodes:\n{schedule}", length.as_secs());
+    println!(
+        "seed {seed}, {} s, {rate} events a second, {nodes} broker nodes:\n{schedule}",
+        length.as_secs()
+    );
     let installation = Installation::start(nodes).await?;
     let load = Arc::new(Load::prepare(&installation, schedule.clone()).await?);
     let publishing = load.publish(&installation.site, rate, length);
@@ -83,11 +92,18 @@ async fn run(seed: u64, length: Duration, rate: u64, nodes: usize) -> anyhow::Re
 
 /// A list such as `1,2,7`, or a range such as `1-20`.
 fn seeds() -> anyhow::Result<Vec<u64>> {
-    let text = env::var("CHAOS_SEEDS").ok().filter(|text| !text.is_empty()).unwrap_or_else(|| SEEDS.to_owned());
+    let text = env::var("CHAOS_SEEDS")
+        .ok()
+        .filter(|text| !text.is_empty())
+        .unwrap_or_else(|| SEEDS.to_owned());
     let mut seeds = Vec::new();
     for part in text.split(',') {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let number = |text: &str| text.trim().parse::<u64>().with_context(|| format!("CHAOS_SEEDS: {text:?}"));
+        let number = |text: &str| {
+            text.trim()
+                .parse::<u64>()
+                .with_context(|| format!("CHAOS_SEEDS: {text:?}"))
+        };
         seeds.extend(number(first)?..=number(last)?);
     }
     Ok(seeds)

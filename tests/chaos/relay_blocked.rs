@@ -31,7 +31,11 @@ async fn what_a_resume_releases_during_an_alarm_is_published_when_it_is_over() -
     // Every process has seen the pause by then.
     sleep(Duration::from_secs(1)).await;
     scene.publish("held", HELD).await?;
-    scene.all.api.wait_for_webhook(&webhook, |it| it["held"] == HELD).await?;
+    scene
+        .all
+        .api
+        .wait_for_webhook(&webhook, |it| it["held"] == HELD)
+        .await?;
 
     let confirmed = r#"webhook_amqp_publishes_total{result="confirmed"}"#;
     let before = scene.all.fanout.metric(confirmed).await?;

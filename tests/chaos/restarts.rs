@@ -36,8 +36,16 @@ async fn the_programs_outlast_a_restart_of_the_broker() -> anyhow::Result<()> {
     let mut broker = PrivateRabbit::temporary().await?;
     let mut scene = start(site_on(&broker).await?).await?;
     broker.stop().await?;
-    scene.all.sender.wait_unmet(&["broker consumer", "broker publisher"]).await?;
-    scene.all.fanout.wait_unmet(&["broker consumer", "broker publisher"]).await?;
+    scene
+        .all
+        .sender
+        .wait_unmet(&["broker consumer", "broker publisher"])
+        .await?;
+    scene
+        .all
+        .fanout
+        .wait_unmet(&["broker consumer", "broker publisher"])
+        .await?;
     broker.start_again().await?;
     scene.wait_ready().await?;
 

@@ -27,7 +27,10 @@ async fn retries_that_come_due_or_wait_survive_the_death_of_the_broker() -> anyh
     scene.publish("due", EVENTS).await?;
     scene.wait_for(EVENTS + BEGUN).await?;
     broker.kill_nine().await?;
-    assert!(scene.all.receiver.count() < 2 * EVENTS, "all retries were made: too late for a kill in the middle");
+    assert!(
+        scene.all.receiver.count() < 2 * EVENTS,
+        "all retries were made: too late for a kill in the middle"
+    );
     broker.start_again().await?;
     scene.wait_all_delivered(EVENTS).await?;
 

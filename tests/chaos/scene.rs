@@ -19,22 +19,30 @@ pub struct Scene {
 
 /// A site on a broker that the test may kill.
 pub async fn site_on(broker: &PrivateRabbit) -> anyhow::Result<Site> {
-    Site::on(broker.create_vhost().await?, shared_stack().await.create_database().await?)
+    Site::on(
+        broker.create_vhost().await?,
+        shared_stack().await.create_database().await?,
+    )
 }
 
 /// A site in a database that the test may kill.
 pub async fn site_in(database: &PrivatePostgres) -> anyhow::Result<Site> {
-    Site::on(shared_stack().await.create_vhost().await?, database.create_database().await?)
+    Site::on(
+        shared_stack().await.create_vhost().await?,
+        database.create_database().await?,
+    )
 }
 
 /// The first attempt of each delivery fails, all others succeed.
 pub fn fails_each_once() -> Script {
     let mut seen = HashSet::new();
-    Script::decided_by(
-        move |request, _| {
-            if seen.insert(request.webhook_id().to_owned()) { Answer::status(503) } else { Answer::ok() }
-        },
-    )
+    Script::decided_by(move |request, _| {
+        if seen.insert(request.webhook_id().to_owned()) {
+            Answer::status(503)
+        } else {
+            Answer::ok()
+        }
+    })
 }
 
 impl Scene {
@@ -49,12 +57,18 @@ impl Scene {
 
     /// Publishes that many events, and waits for the confirms.
     pub async fn publish(&self, prefix: &str, count: usize) -> anyhow::Result<()> {
-        self.all.crm.publish_all(Event::deals_won(prefix, count).iter().map(Event::as_json)).await
+        self.all
+            .crm
+            .publish_all(Event::deals_won(prefix, count).iter().map(Event::as_json))
+            .await
     }
 
     /// Ends both senders in order.
     pub async fn stop_senders(&mut self) -> anyhow::Result<()> {
-        assert_eq!((self.all.sender.stop().await?, self.second_sender.stop().await?), (0, 0));
+        assert_eq!(
+            (self.all.sender.stop().await?, self.second_sender.stop().await?),
+            (0, 0)
+        );
         Ok(())
     }
 
@@ -90,7 +104,9 @@ impl Scene {
         let expected = BTreeMap::from([("delivered".to_owned(), i64::try_from(events)?)]);
         let mut logged = BTreeMap::new();
         let as_expected = async || {
-            let Ok(database) = self.all.site.database().await else { return false };
+            let Ok(database) = self.all.site.database().await else {
+                return false;
+            };
             logged = database.deliveries_by_state().await.unwrap_or_default();
             logged == expected
         };
@@ -118,6 +134,9 @@ impl Scene {
     /// Which deliveries have arrived, by `webhook-id` and body.
     fn arrived(&self) -> BTreeSet<(String, Vec<u8>)> {
         let requests = self.all.receiver.requests();
-        requests.into_iter().map(|request| (request.webhook_id().to_owned(), request.body.to_vec())).collect()
+        requests
+            .into_iter()
+            .map(|request| (request.webhook_id().to_owned(), request.body.to_vec()))
+            .collect()
     }
 }

@@ -32,7 +32,14 @@ impl Cuttable {
         site.set("WEBHOOKS_DATABASE__URL", database.url());
         let (fanout, sender) = (site.launch("fanout")?, site.launch("sender")?);
         let (api, receiver) = (Api::new(fanout.api_url(), &token), Receiver::start(&site.ca).await?);
-        let all = Deployment { fanout, sender, receiver, api, crm, site };
+        let all = Deployment {
+            fanout,
+            sender,
+            receiver,
+            api,
+            crm,
+            site,
+        };
         all.fanout.wait_alive().await?;
         all.sender.wait_alive().await?;
         Ok(Self { all, broker, database })
@@ -72,9 +79,14 @@ impl Cuttable {
     fn check_said_once(&self, since: [usize; 2]) {
         for (program, since) in [&self.all.fanout, &self.all.sender].into_iter().zip(since) {
             let lines = program.log_lines().split_off(since);
-            assert!(lines.iter().any(|line| line.field("level") == "WARN"), "no warning in {lines:?}");
+            assert!(
+                lines.iter().any(|line| line.field("level") == "WARN"),
+                "no warning in {lines:?}"
+            );
             let mut times: BTreeMap<&str, usize> = BTreeMap::new();
-            lines.iter().for_each(|line| *times.entry(line.message()).or_default() += 1);
+            lines
+                .iter()
+                .for_each(|line| *times.entry(line.message()).or_default() += 1);
             assert!(times.values().all(|times| *times == 1), "{times:?}");
         }
     }
@@ -135,7 +147,11 @@ async fn programs_that_lose_the_database_go_on_when_it_is_back() -> anyhow::Resu
     cuttable.wait_unmet(&DATABASE).await?;
     // fanout continues with its subscription index; senders wait, since they cannot record outcomes.
     let meanwhile = Event::deals_won("meanwhile", 50);
-    cuttable.all.crm.publish_all(meanwhile.iter().map(Event::as_json)).await?;
+    cuttable
+        .all
+        .crm
+        .publish_all(meanwhile.iter().map(Event::as_json))
+        .await?;
     let accepted = r#"webhook_events_consumed_total{event_type="deal.won",result="accepted"}"#;
     cuttable.all.fanout.wait_for_metric(accepted, 51.0).await?;
     let_them_try(&mut cuttable.database).await?;

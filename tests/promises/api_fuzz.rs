@@ -23,8 +23,11 @@ const LEAST_REQUESTS: usize = 1500;
 #[tokio::test]
 async fn whatever_is_sent_the_api_answers_as_it_is_described() -> anyhow::Result<()> {
     // A test delivery to an address that leads nowhere takes this long.
-    let all =
-        Deployment::with(&[("WEBHOOKS_EGRESS__TIMEOUT", "1s"), ("WEBHOOKS_EGRESS__CONNECT_TIMEOUT", "1s")]).await?;
+    let all = Deployment::with(&[
+        ("WEBHOOKS_EGRESS__TIMEOUT", "1s"),
+        ("WEBHOOKS_EGRESS__CONNECT_TIMEOUT", "1s"),
+    ])
+    .await?;
     let client = Client::new(all.fanout.api_url()).with_bearer(&all.site.token("acme", "admin").await?);
     let description = Description::new(client.get("/api/v1/openapi.json").await?.json()?);
     let delivery = failed_delivery(&all).await?;
@@ -33,7 +36,10 @@ async fn whatever_is_sent_the_api_answers_as_it_is_described() -> anyhow::Result
         // What one operation does to a webhook must not keep the next from being understood.
         let known = known(&all, &delivery).await?;
         for request in requests::requests(&description, &operation, &known) {
-            let answer = client.send(request.request.clone()).await.with_context(|| request.label.clone())?;
+            let answer = client
+                .send(request.request.clone())
+                .await
+                .with_context(|| request.label.clone())?;
             check(&description, &operation, &request, &answer).with_context(|| request.label.clone())?;
             sent += 1;
         }
@@ -51,7 +57,9 @@ async fn failed_delivery(all: &Deployment) -> anyhow::Result<String> {
     all.crm.publish(Event::new("deal.won", "e").as_json()).await?;
     let failed = all.api.wait_for_state(&webhook.id, "e", "failed").await?;
     for n in 0..5 {
-        all.crm.publish(Event::new("deal.won", &format!("more-{n}")).as_json()).await?;
+        all.crm
+            .publish(Event::new("deal.won", &format!("more-{n}")).as_json())
+            .await?;
     }
     // Five failures create a notification.
     let told = async || all.api.notifications().await.is_ok_and(|told| !told.is_empty());
@@ -65,7 +73,12 @@ async fn known(all: &Deployment, delivery: &str) -> anyhow::Result<Known> {
     let webhook = all.api.create_webhook_from(&form).await?.id;
     let notifications = all.api.notifications().await?;
     let notification = notifications[0]["id"].as_str().context("an id")?.to_owned();
-    Ok(Known { webhook, delivery: delivery.to_owned(), notification, url })
+    Ok(Known {
+        webhook,
+        delivery: delivery.to_owned(),
+        notification,
+        url,
+    })
 }
 
 /// Never an internal error, always a status that the description lists, and then as it describes it.

@@ -29,7 +29,10 @@ async fn an_event_that_can_never_be_processed_is_put_aside_unchanged_and_its_nei
     let rejected = series("webhook_events_consumed_total", "invalid");
     all.fanout.wait_for_metric(&rejected, bad.len() as f64).await?;
     let put_aside = take_all(all.site.vhost(), "webhooks.events.rejected").await?;
-    let by_name: HashMap<String, _> = put_aside.iter().map(|taken| (taken.header("traceparent"), taken)).collect();
+    let by_name: HashMap<String, _> = put_aside
+        .iter()
+        .map(|taken| (taken.header("traceparent"), taken))
+        .collect();
     assert_eq!((put_aside.len(), by_name.len()), (bad.len(), bad.len()));
     for case in &bad {
         let taken = by_name[case.name];
@@ -37,8 +40,14 @@ async fn an_event_that_can_never_be_processed_is_put_aside_unchanged_and_its_nei
         assert!(!taken.header("x-reject-detail").is_empty(), "{}", case.name);
         assert_eq!(taken.header("x-source-queue"), "webhooks.events");
         assert!(taken.body == case.message.body(), "{}: the body was changed", case.name);
-        assert_eq!(taken.properties.content_type(), case.message.properties().content_type());
-        assert_eq!(taken.properties.content_encoding(), case.message.properties().content_encoding());
+        assert_eq!(
+            taken.properties.content_type(),
+            case.message.properties().content_type()
+        );
+        assert_eq!(
+            taken.properties.content_encoding(),
+            case.message.properties().content_encoding()
+        );
     }
     assert_eq!(all.receiver.count(), expected_posts);
     all.finish().await
@@ -51,12 +60,25 @@ async fn an_event_of_an_unknown_type_is_counted_and_forgotten() -> anyhow::Resul
     let unknown = ["deal.exploded", "Deal.won", "deal.*", "#"];
     for event_type in unknown {
         // The routing key does not matter: the event's own type counts.
-        all.crm.publish(Message::new("deal.won", Event::new(event_type, event_type).as_json().body())).await?;
+        all.crm
+            .publish(Message::new(
+                "deal.won",
+                Event::new(event_type, event_type).as_json().body(),
+            ))
+            .await?;
     }
     all.crm.publish(Event::new("deal.won", "known").as_json()).await?;
     let arrived = all.receiver.wait_for(1, DEADLINE).await?;
-    assert_eq!(std::str::from_utf8(&arrived[0].body)?, Event::new("deal.won", "known").posted_body());
-    all.fanout.wait_for_metric(&series("webhook_events_consumed_total", "unknown_type"), unknown.len() as f64).await?;
+    assert_eq!(
+        std::str::from_utf8(&arrived[0].body)?,
+        Event::new("deal.won", "known").posted_body()
+    );
+    all.fanout
+        .wait_for_metric(
+            &series("webhook_events_consumed_total", "unknown_type"),
+            unknown.len() as f64,
+        )
+        .await?;
     all.finish().await
 }
 
@@ -66,11 +88,15 @@ async fn a_job_that_cannot_be_read_is_put_aside_unchanged_and_its_neighbours_are
     all.webhook("/", &["deal.won"]).await?;
     let unreadable: [&[u8]; 3] = [b"", b"{}", b"\xff\xff\xff\xff"];
     for (body, neighbour) in unreadable.iter().zip(Event::deals_won("neighbour", unreadable.len())) {
-        all.crm.publish_to("webhooks.delivery", Message::new("webhooks.deliveries", *body)).await?;
+        all.crm
+            .publish_to("webhooks.delivery", Message::new("webhooks.deliveries", *body))
+            .await?;
         all.crm.publish(neighbour.as_json()).await?;
     }
     all.receiver.wait_for(unreadable.len(), DEADLINE).await?;
-    all.sender.wait_for_metric("webhook_jobs_rejected_total", unreadable.len() as f64).await?;
+    all.sender
+        .wait_for_metric("webhook_jobs_rejected_total", unreadable.len() as f64)
+        .await?;
 
     let put_aside = take_all(all.site.vhost(), "webhooks.deliveries.rejected").await?;
     let mut bodies: Vec<&[u8]> = put_aside.iter().map(|taken| taken.body.as_slice()).collect();

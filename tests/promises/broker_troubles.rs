@@ -19,23 +19,37 @@ async fn posted_once(all: &Deployment, events: usize) -> anyhow::Result<()> {
 }
 
 fn repeated(all: &Deployment) -> Vec<(String, usize)> {
-    all.receiver.count_by_webhook_id().into_iter().filter(|(_, posts)| *posts > 1).collect()
+    all.receiver
+        .count_by_webhook_id()
+        .into_iter()
+        .filter(|(_, posts)| *posts > 1)
+        .collect()
 }
 
 #[tokio::test]
 async fn a_notification_that_has_nowhere_to_go_disturbs_no_delivery_and_is_sent() -> anyhow::Result<()> {
     let all = Deployment::start().await?;
-    all.crm.channel().exchange_delete("crm.notifications".into(), Default::default()).await?;
+    all.crm
+        .channel()
+        .exchange_delete("crm.notifications".into(), Default::default())
+        .await?;
     all.receiver.answer_at("/failing", Answer::status(404));
     let failing = all.webhook("/failing", &["invoice.paid"]).await?;
     all.webhook("/well", &["deal.won"]).await?;
 
-    let (good, bad) = (Event::deals_won("e", EVENTS), (0..10).map(|n| Event::new("invoice.paid", &format!("f-{n}"))));
+    let (good, bad) = (
+        Event::deals_won("e", EVENTS),
+        (0..10).map(|n| Event::new("invoice.paid", &format!("f-{n}"))),
+    );
     let events = good.iter().map(Event::as_json).chain(bad.map(|event| event.as_json()));
     all.crm.publish_all(events).await?;
-    all.api.wait_for_webhook(&failing.id, |it| it["status"] == "paused").await?;
+    all.api
+        .wait_for_webhook(&failing.id, |it| it["status"] == "paused")
+        .await?;
     // The warning before it, and the pause.
-    all.fanout.wait_for_metric(r#"webhook_notifications_total{channel="broker",result="sent"}"#, 2.0).await?;
+    all.fanout
+        .wait_for_metric(r#"webhook_notifications_total{channel="broker",result="sent"}"#, 2.0)
+        .await?;
     posted_once(&all, EVENTS + 10).await?;
     assert_eq!(all.fanout.metric("webhook_amqp_declared_again_total").await?, 1.0);
     all.finish().await
@@ -45,8 +59,13 @@ async fn a_notification_that_has_nowhere_to_go_disturbs_no_delivery_and_is_sent(
 async fn an_exchange_of_ours_that_was_deleted_is_back_without_a_restart() -> anyhow::Result<()> {
     let all = Deployment::start().await?;
     all.webhook("/", &["deal.won"]).await?;
-    all.crm.channel().exchange_delete("webhooks.delivery".into(), Default::default()).await?;
-    all.crm.publish_all(Event::deals_won("e", EVENTS).iter().map(Event::as_json)).await?;
+    all.crm
+        .channel()
+        .exchange_delete("webhooks.delivery".into(), Default::default())
+        .await?;
+    all.crm
+        .publish_all(Event::deals_won("e", EVENTS).iter().map(Event::as_json))
+        .await?;
     posted_once(&all, EVENTS).await?;
     all.finish().await
 }
@@ -74,9 +93,17 @@ async fn a_queue_of_tests_that_cannot_be_had_stops_nothing_but_tests() -> anyhow
     site.migrate().await?;
     // A queue of this name with other arguments: not durable.
     let crm = site.crm().await?;
-    let own = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
-    crm.channel().queue_declare("webhooks.tests".into(), own, FieldTable::default()).await?;
-    let user = site.vhost().permit("^(webhooks|crm)", "^(webhooks|crm|amq)", ".*").await?;
+    let own = QueueDeclareOptions {
+        exclusive: true,
+        ..QueueDeclareOptions::default()
+    };
+    crm.channel()
+        .queue_declare("webhooks.tests".into(), own, FieldTable::default())
+        .await?;
+    let user = site
+        .vhost()
+        .permit("^(webhooks|crm)", "^(webhooks|crm|amq)", ".*")
+        .await?;
     site.set("WEBHOOKS_AMQP__URL", &user);
     let all = Deployment::at(site).await?;
     all.webhook("/", &["deal.won"]).await?;
@@ -86,7 +113,12 @@ async fn a_queue_of_tests_that_cannot_be_had_stops_nothing_but_tests() -> anyhow
     // Once it can be had, tests work without a restart.
     drop(crm);
     let webhook = all.webhook("/tested", &["deal.lost"]).await?;
-    let works = async || all.api.test_webhook(&webhook.id).await.is_ok_and(|answer| answer.status == 200);
+    let works = async || {
+        all.api
+            .test_webhook(&webhook.id)
+            .await
+            .is_ok_and(|answer| answer.status == 200)
+    };
     wait::until(DEADLINE, "a test to be made", works).await?;
     all.finish().await
 }

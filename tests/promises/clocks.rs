@@ -32,7 +32,9 @@ async fn a_sender_ten_minutes_behind_keeps_to_the_ladder_and_says_so() -> anyhow
     receiver.answer(Answer::status(500));
     let (api, crm) = (site.api(&fanout, "acme").await?, site.crm().await?);
     let webhook = api.create_webhook(&receiver.url("/"), &["deal.won"]).await?;
-    fanout.wait_for_metric("webhook_subscription_index_webhooks", 1.0).await?;
+    fanout
+        .wait_for_metric("webhook_subscription_index_webhooks", 1.0)
+        .await?;
     crm.publish(Event::new("deal.won", "e").as_json()).await?;
     api.wait_for_state(&webhook.id, "e", "retrying").await?;
 
@@ -43,8 +45,16 @@ async fn a_sender_ten_minutes_behind_keeps_to_the_ladder_and_says_so() -> anyhow
     // It looks for overdue retries when it starts.
     assert_eq!(fanout.stop().await?, 0);
     fanout.start_again().await?;
-    let difference = async || sender.metric("webhook_clock_difference_seconds").await.unwrap_or_default();
-    wait::until(WITHIN, "the difference", async || (599.0..601.0).contains(&difference().await)).await?;
+    let difference = async || {
+        sender
+            .metric("webhook_clock_difference_seconds")
+            .await
+            .unwrap_or_default()
+    };
+    wait::until(WITHIN, "the difference", async || {
+        (599.0..601.0).contains(&difference().await)
+    })
+    .await?;
     assert_eq!(sender.wait_for_line(WARNING).await?.field("level"), "WARN");
     assert_eq!(receiver.count(), 1);
     Ok(())
@@ -60,7 +70,9 @@ async fn a_fanout_two_months_ahead_drops_nothing_and_files_events_under_today() 
     let right = site.sender().await?;
     set_clock(&mut site, "+60d")?;
     let fanout = site.fanout().await?;
-    fanout.wait_for_line("retention: cannot delete all expired data; retrying").await?;
+    fanout
+        .wait_for_line("retention: cannot delete all expired data; retrying")
+        .await?;
     fanout.wait_for_line(WARNING).await?;
     let output = site.run("fanout", &["prune", "--dry-run"]).await?;
     assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
@@ -69,7 +81,9 @@ async fn a_fanout_two_months_ahead_drops_nothing_and_files_events_under_today() 
     let receiver = Receiver::start(&site.ca).await?;
     let (api, crm) = (site.api(&fanout, "acme").await?, site.crm().await?);
     let webhook = api.create_webhook(&receiver.url("/"), &["deal.won"]).await?;
-    fanout.wait_for_metric("webhook_subscription_index_webhooks", 1.0).await?;
+    fanout
+        .wait_for_metric("webhook_subscription_index_webhooks", 1.0)
+        .await?;
     crm.publish(Event::new("deal.won", "e").as_json()).await?;
     api.wait_for_state(&webhook.id, "e", "delivered").await?;
     let today = "SELECT count(*) FROM deliveries WHERE created_at BETWEEN now() - interval '2 minutes' AND now()";
@@ -83,7 +97,13 @@ async fn a_fanout_two_months_ahead_drops_nothing_and_files_events_under_today() 
 async fn clocks_that_agree_are_not_worth_a_word() -> anyhow::Result<()> {
     let all = Deployment::start().await?;
     for program in [&all.fanout, &all.sender] {
-        let difference = async || program.metric("webhook_clock_difference_seconds").await.unwrap_or(99.0).abs();
+        let difference = async || {
+            program
+                .metric("webhook_clock_difference_seconds")
+                .await
+                .unwrap_or(99.0)
+                .abs()
+        };
         wait::until(WITHIN, "a small difference", async || difference().await < 2.0).await?;
         assert!(!program.log().contains(WARNING));
     }

@@ -19,14 +19,25 @@ async fn check_consumers(all: &Deployment) -> anyhow::Result<()> {
         wait::until(DEADLINE, format!("one consumer of {queue}"), has_one).await?;
         let none_left = async || matches!(vhost.unacknowledged(queue).await, Ok(Some(0)));
         wait::until(DEADLINE, format!("nothing unacknowledged in {queue}"), none_left).await?;
-        program.wait_for_metric(&format!(r#"webhook_amqp_consumers{{queue="{queue}"}}"#), 1.0).await?;
-        program.wait_for_metric(&format!(r#"webhook_amqp_unacknowledged_messages{{queue="{queue}"}}"#), 0.0).await?;
+        program
+            .wait_for_metric(&format!(r#"webhook_amqp_consumers{{queue="{queue}"}}"#), 1.0)
+            .await?;
+        program
+            .wait_for_metric(
+                &format!(r#"webhook_amqp_unacknowledged_messages{{queue="{queue}"}}"#),
+                0.0,
+            )
+            .await?;
     }
     Ok(())
 }
 
 fn times(program: &Program, message: &str) -> usize {
-    program.log_lines().iter().filter(|line| line.message() == message).count()
+    program
+        .log_lines()
+        .iter()
+        .filter(|line| line.message() == message)
+        .count()
 }
 
 async fn wait_all_arrived(all: &Deployment, events: usize) -> anyhow::Result<()> {
@@ -39,7 +50,10 @@ async fn a_database_that_was_away_for_long_leaves_no_job_behind() -> anyhow::Res
     const OUTAGES: usize = 3;
     const EVENTS: usize = 100;
     let mut database = PrivatePostgres::temporary().await?;
-    let mut site = Site::on(shared_stack().await.create_vhost().await?, database.create_database().await?)?;
+    let mut site = Site::on(
+        shared_stack().await.create_vhost().await?,
+        database.create_database().await?,
+    )?;
     site.set("WEBHOOKS_SENDER__DATABASE_PATIENCE", "2s");
     let mut all = Deployment::at(site).await?;
     all.webhook("/", &["deal.won"]).await?;
@@ -73,7 +87,9 @@ async fn connections_closed_under_load_leave_no_consumer_behind() -> anyhow::Res
     let mut all = Deployment::start().await?;
     all.webhook("/", &["deal.won"]).await?;
     for round in 0..ROUNDS {
-        all.crm.publish_all(Event::deals_won(&round.to_string(), EVENTS).iter().map(Event::as_json)).await?;
+        all.crm
+            .publish_all(Event::deals_won(&round.to_string(), EVENTS).iter().map(Event::as_json))
+            .await?;
         all.site.vhost().close_connections(1).await?;
         all.crm = all.site.crm().await?;
     }

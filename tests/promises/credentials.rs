@@ -10,11 +10,16 @@ async fn replaced_passwords_are_read_from_their_files_without_a_restart() -> any
     let directory = tempfile::tempdir()?;
     let (database_file, broker_file) = (directory.path().join("database"), directory.path().join("broker"));
     let database = PrivatePostgres::temporary().await?;
-    let mut site = Site::on(shared_stack().await.create_vhost().await?, database.create_database().await?)?;
+    let mut site = Site::on(
+        shared_stack().await.create_vhost().await?,
+        database.create_database().await?,
+    )?;
     site.migrate().await?;
     let (owner, connection) = tokio_postgres::connect(site.database_url(), tokio_postgres::NoTls).await?;
     tokio::spawn(connection);
-    owner.batch_execute("CREATE ROLE rotated SUPERUSER LOGIN PASSWORD 'former'").await?;
+    owner
+        .batch_execute("CREATE ROLE rotated SUPERUSER LOGIN PASSWORD 'former'")
+        .await?;
     let mut url = url::Url::parse(site.database_url())?;
     let mut database_url = |password: &str| -> anyhow::Result<String> {
         url.set_username("rotated")
@@ -24,7 +29,10 @@ async fn replaced_passwords_are_read_from_their_files_without_a_restart() -> any
     };
     std::fs::write(&database_file, database_url("former")?)?;
     std::fs::write(&broker_file, site.vhost().permit_as("former", ".*", ".*", ".*").await?)?;
-    for (variable, file) in [("WEBHOOKS_DATABASE__URL", &database_file), ("WEBHOOKS_AMQP__URL", &broker_file)] {
+    for (variable, file) in [
+        ("WEBHOOKS_DATABASE__URL", &database_file),
+        ("WEBHOOKS_AMQP__URL", &broker_file),
+    ] {
         site.set(variable, "");
         site.set(&format!("{variable}_FILE"), &file.display().to_string());
     }
@@ -35,7 +43,10 @@ async fn replaced_passwords_are_read_from_their_files_without_a_restart() -> any
 
     owner.batch_execute("ALTER ROLE rotated PASSWORD 'latter'").await?;
     std::fs::write(&database_file, database_url("latter")?)?;
-    std::fs::write(&broker_file, all.site.vhost().permit_as("latter", ".*", ".*", ".*").await?)?;
+    std::fs::write(
+        &broker_file,
+        all.site.vhost().permit_as("latter", ".*", ".*", ".*").await?,
+    )?;
     let ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'rotated'";
     assert!(owner.query_one(ended, &[]).await?.get::<_, i64>(0) > 0);
     all.site.vhost().close_connections(4).await?;

@@ -20,7 +20,10 @@ fn url_as(site: &Site, role: &str) -> String {
 /// A site on a server of its own, since roles are the whole server's.
 async fn site() -> anyhow::Result<(Site, PrivatePostgres)> {
     let server = PrivatePostgres::temporary().await?;
-    let site = Site::on(shared_stack().await.create_vhost().await?, server.create_database().await?)?;
+    let site = Site::on(
+        shared_stack().await.create_vhost().await?,
+        server.create_database().await?,
+    )?;
     Ok((site, server))
 }
 
@@ -59,7 +62,14 @@ async fn both_programs_do_everything_with_roles_that_may_do_no_more() -> anyhow:
     let sender = site.sender().await?;
     let receiver = testkit::receiver::Receiver::start(&site.ca).await?;
     let crm = site.crm().await?;
-    let all = Deployment { fanout, sender, receiver, api, crm, site };
+    let all = Deployment {
+        fanout,
+        sender,
+        receiver,
+        api,
+        crm,
+        site,
+    };
 
     let webhook = all.webhook("/", &["deal.won"]).await?;
     all.crm.publish(Event::new("deal.won", "good").as_json()).await?;
@@ -69,7 +79,9 @@ async fn both_programs_do_everything_with_roles_that_may_do_no_more() -> anyhow:
     all.receiver.answer(Answer::status(400));
     let bad = Event::deals_won("bad", 10);
     all.crm.publish_all(bad.iter().map(Event::as_json)).await?;
-    all.api.wait_for_webhook(&webhook.id, |webhook| webhook["status"] == "paused").await?;
+    all.api
+        .wait_for_webhook(&webhook.id, |webhook| webhook["status"] == "paused")
+        .await?;
     all.crm.publish(Event::new("deal.won", "held").as_json()).await?;
     all.api.wait_for_state(&webhook.id, "held", "held").await?;
     all.receiver.answer(Answer::ok());
@@ -128,7 +140,13 @@ async fn a_role_that_cannot_make_days_is_refused_at_the_start() -> anyhow::Resul
     for program in ["fanout", "sender"] {
         let mut program = site.launch(program)?;
         assert_eq!(program.wait_end(e2e::DEADLINE).await?, 1);
-        assert!(program.log().contains("role dml may not make the days of the delivery log"), "{}", program.log());
+        assert!(
+            program
+                .log()
+                .contains("role dml may not make the days of the delivery log"),
+            "{}",
+            program.log()
+        );
     }
     Ok(())
 }

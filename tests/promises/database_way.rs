@@ -29,7 +29,10 @@ async fn a_pooler_that_shares_sessions_is_refused_in_a_sentence() -> anyhow::Res
     let direct = site.database_url().to_owned();
     let refused = site.run("fanout", &["migrate"]).await?;
     let said = String::from_utf8(refused.stderr)?;
-    assert!(!refused.status.success() && said.contains("set pool_mode = session"), "{said}");
+    assert!(
+        !refused.status.success() && said.contains("set pool_mode = session"),
+        "{said}"
+    );
     site.set("WEBHOOKS_DATABASE__URL", &direct);
     site.migrate().await?;
     site.set("WEBHOOKS_DATABASE__URL", pooler.url());
@@ -72,17 +75,40 @@ async fn a_database_is_trusted_by_its_own_authority_alone() -> anyhow::Result<()
     let (right, wrong) = (directory.path().join("right.pem"), directory.path().join("wrong.pem"));
     std::fs::write(&right, authority.pem())?;
     std::fs::write(&wrong, stranger.pem())?;
-    let mut site = Site::on(shared_stack().await.create_vhost().await?, database.create_database().await?)?;
+    let mut site = Site::on(
+        shared_stack().await.create_vhost().await?,
+        database.create_database().await?,
+    )?;
     let plain = site.database_url().to_owned();
     let by_name = plain.replace("127.0.0.1", "localhost");
     let encrypted = "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name <> ''";
     for (url, ca_file, trusted) in [
-        (format!("{plain}?sslmode=verify-full&sslrootcert={}", wrong.display()), "", false),
+        (
+            format!("{plain}?sslmode=verify-full&sslrootcert={}", wrong.display()),
+            "",
+            false,
+        ),
         (format!("{plain}?sslmode=verify-full"), "", false),
-        (format!("{plain}?sslmode=verify-full&sslrootcert={}", right.display()), "", true),
-        (format!("{by_name}?sslmode=verify-full"), right.to_str().unwrap_or_default(), true),
-        (format!("{plain}?sslmode=verify-ca"), right.to_str().unwrap_or_default(), true),
-        (format!("{plain}?sslmode=require"), right.to_str().unwrap_or_default(), true),
+        (
+            format!("{plain}?sslmode=verify-full&sslrootcert={}", right.display()),
+            "",
+            true,
+        ),
+        (
+            format!("{by_name}?sslmode=verify-full"),
+            right.to_str().unwrap_or_default(),
+            true,
+        ),
+        (
+            format!("{plain}?sslmode=verify-ca"),
+            right.to_str().unwrap_or_default(),
+            true,
+        ),
+        (
+            format!("{plain}?sslmode=require"),
+            right.to_str().unwrap_or_default(),
+            true,
+        ),
     ] {
         site.set("WEBHOOKS_DATABASE__URL", &url);
         site.set("WEBHOOKS_DATABASE__CA_FILE", ca_file);
@@ -98,6 +124,9 @@ async fn a_database_is_trusted_by_its_own_authority_alone() -> anyhow::Result<()
     let (client, connection) = tokio_postgres::connect(&plain, tokio_postgres::NoTls).await?;
     tokio::spawn(connection);
     let sessions = client.query(encrypted, &[]).await?;
-    assert!(!sessions.is_empty() && sessions.iter().all(|session| session.get::<_, bool>(0)), "all are encrypted");
+    assert!(
+        !sessions.is_empty() && sessions.iter().all(|session| session.get::<_, bool>(0)),
+        "all are encrypted"
+    );
     Ok(())
 }

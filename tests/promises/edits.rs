@@ -30,7 +30,8 @@ enum Listeners {
 async fn edits_apply(listeners: Listeners) -> anyhow::Result<()> {
     let all = Deployment::with(&[("WEBHOOKS_RETRY__DELAYS", "3s")]).await?;
     for path in ["/old", "/deleted"] {
-        all.receiver.answer_at(path, Script::sequence([Answer::status(503)], Answer::ok()));
+        all.receiver
+            .answer_at(path, Script::sequence([Answer::status(503)], Answer::ok()));
     }
     let moved = all.webhook("/old", &["deal.won"]).await?;
     let deleted = all.webhook("/deleted", &["deal.won"]).await?;
@@ -40,13 +41,25 @@ async fn edits_apply(listeners: Listeners) -> anyhow::Result<()> {
     let undeliverable = all.api.wait_for_state(&deleted.id, "queued", "retrying").await?;
 
     if listeners == Listeners::Lost {
-        assert_eq!(all.site.database().await?.terminate_listeners().await?, 2, "fanout's and sender's");
+        assert_eq!(
+            all.site.database().await?.terminate_listeners().await?,
+            2,
+            "fanout's and sender's"
+        );
     }
-    all.api.edit_webhook(&moved.id, &json!({"url": all.receiver.url("/new")})).await?;
-    all.api.edit_webhook(&retuned.id, &json!({"event_types": ["contact.created"]})).await?;
+    all.api
+        .edit_webhook(&moved.id, &json!({"url": all.receiver.url("/new")}))
+        .await?;
+    all.api
+        .edit_webhook(&retuned.id, &json!({"event_types": ["contact.created"]}))
+        .await?;
     all.api.delete_webhook(&deleted.id).await?;
     sleep_until(Instant::now() + PROMISED).await;
-    for (event_type, id) in [("deal.won", "later"), ("invoice.paid", "unwanted"), ("contact.created", "wanted")] {
+    for (event_type, id) in [
+        ("deal.won", "later"),
+        ("invoice.paid", "unwanted"),
+        ("contact.created", "wanted"),
+    ] {
         all.crm.publish(Event::new(event_type, id).as_json()).await?;
     }
 
@@ -54,7 +67,12 @@ async fn edits_apply(listeners: Listeners) -> anyhow::Result<()> {
     all.api.wait_for_state(&moved.id, "later", "delivered").await?;
     all.api.wait_for_state(&retuned.id, "wanted", "delivered").await?;
     wait_until_given_up(&all, &undeliverable).await?;
-    let mut paths: Vec<String> = all.receiver.requests().into_iter().map(|request| request.path).collect();
+    let mut paths: Vec<String> = all
+        .receiver
+        .requests()
+        .into_iter()
+        .map(|request| request.path)
+        .collect();
     paths.sort();
     assert_eq!(paths, ["/deleted", "/new", "/new", "/old", "/retuned"]);
     assert_eq!(all.api.deliveries(&retuned.id).await?.len(), 1);
@@ -69,5 +87,10 @@ async fn wait_until_given_up(all: &Deployment, delivery: &Value) -> anyhow::Resu
         let now = all.api.delivery(id).await.unwrap_or_default();
         now["state"] == "failed" && now["error"] == "webhook deleted" && now["attempts"] == delivery["attempts"]
     };
-    Ok(testkit::wait::until(e2e::DEADLINE, "the delivery to the deleted webhook to be given up", given_up).await?)
+    Ok(testkit::wait::until(
+        e2e::DEADLINE,
+        "the delivery to the deleted webhook to be given up",
+        given_up,
+    )
+    .await?)
 }

@@ -21,22 +21,34 @@ const IN_TIME: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 async fn an_event_arrives_in_time_however_many_another_account_has_published_before() -> anyhow::Result<()> {
-    let settings = [("WEBHOOKS_SENDER__CONCURRENCY", "8"), ("WEBHOOKS_SENDER__PER_WEBHOOK_CONCURRENCY", "8")];
+    let settings = [
+        ("WEBHOOKS_SENDER__CONCURRENCY", "8"),
+        ("WEBHOOKS_SENDER__PER_WEBHOOK_CONCURRENCY", "8"),
+    ];
     let mut all = Deployment::with(&settings).await?;
     all.receiver.answer_at("/acme", Answer::ok().delay(SLOW));
     for _ in 0..WEBHOOKS {
-        all.api.create_webhook(&all.receiver.url("/acme"), &["deal.won"]).await?;
+        all.api
+            .create_webhook(&all.receiver.url("/acme"), &["deal.won"])
+            .await?;
     }
     let beta = all.site.api(&all.fanout, "beta").await?;
     beta.create_webhook(&all.receiver.url("/beta"), &["deal.won"]).await?;
     all.wait_until_known(WEBHOOKS as f64 + 1.0).await?;
     assert_eq!(all.sender.stop().await?, 0);
 
-    all.crm.publish_all(Event::deals_won("flood", EVENTS).iter().map(Event::as_json)).await?;
+    all.crm
+        .publish_all(Event::deals_won("flood", EVENTS).iter().map(Event::as_json))
+        .await?;
     let vhost = all.site.vhost();
     let waiting = async || {
         let waiting = ["webhooks.deliveries", "webhooks.deliveries.bulk"].map(|queue| vhost.ready(queue));
-        futures_util::future::join_all(waiting).await.into_iter().flatten().flatten().sum::<u32>()
+        futures_util::future::join_all(waiting)
+            .await
+            .into_iter()
+            .flatten()
+            .flatten()
+            .sum::<u32>()
     };
     let enqueued = async || waiting().await == FLOOD as u32;
     wait::until(DEADLINE, "the flood's jobs", enqueued).await?;
@@ -44,7 +56,9 @@ async fn an_event_arrives_in_time_however_many_another_account_has_published_bef
     vhost.drain("webhooks.deliveries", BUDGET).await?;
 
     all.sender.start_again().await?;
-    all.crm.publish(Event::new("deal.won", "b-1").of_account("beta").as_json()).await?;
+    all.crm
+        .publish(Event::new("deal.won", "b-1").of_account("beta").as_json())
+        .await?;
     let arrived = async || all.receiver.requests().iter().any(|request| request.path == "/beta");
     wait::until(IN_TIME, "the other account's event", arrived).await?;
     assert!(waiting().await > 500, "the flood is over");
@@ -60,19 +74,29 @@ const RETRIES: usize = 5_000;
 async fn retries_that_come_back_all_at_once_go_behind_each_other_and_none_is_lost_or_made_twice() -> anyhow::Result<()>
 {
     let all = Deployment::with(&[("WEBHOOKS_RETRY__DELAYS", "1h")]).await?;
-    all.receiver.answer(Script::sequence([Answer::status(503)], Answer::ok()));
+    all.receiver
+        .answer(Script::sequence([Answer::status(503)], Answer::ok()));
     let webhook = all.webhook("/", &["deal.won"]).await?;
     all.crm.publish(Event::new("deal.won", "e").as_json()).await?;
     let waits = async || matches!(all.site.vhost().ready("webhooks.retry.1h").await, Ok(Some(1)));
     wait::until(DEADLINE, "the retry to wait", waits).await?;
-    let retry = all.site.vhost().drain("webhooks.retry.1h", 1).await?.pop().context("the retry")?;
+    let retry = all
+        .site
+        .vhost()
+        .drain("webhooks.retry.1h", 1)
+        .await?
+        .pop()
+        .context("the retry")?;
 
     let copy = Message::new("webhooks.deliveries", retry).content_type(wire::DELIVERY_JOB);
     try_join_all((0..RETRIES).map(|_| all.crm.publish_to("webhooks.delivery", copy.clone()))).await?;
     all.wait_until_emptied().await?;
     all.api.wait_for_state(&webhook.id, "e", "delivered").await?;
     assert_eq!(all.receiver.count(), 2, "an attempt and a retry");
-    let moved = all.sender.metric(r#"webhook_amqp_publishes_total{result="confirmed"}"#).await?;
+    let moved = all
+        .sender
+        .metric(r#"webhook_amqp_publishes_total{result="confirmed"}"#)
+        .await?;
     assert!(moved > 1_000.0, "{moved} were moved to the bulk lane");
     all.finish().await
 }

@@ -38,12 +38,18 @@ async fn a_job_for_another_accounts_webhook_is_put_aside_and_leaves_no_trace() -
         wait::until(DEADLINE, "the job to be rejected", aside).await?;
         let taken = take_all(&vhost, "webhooks.deliveries.rejected").await?;
         assert_eq!(
-            (taken[0].header("x-reject-reason").as_str(), taken[0].body == job.encode()),
+            (
+                taken[0].header("x-reject-reason").as_str(),
+                taken[0].body == job.encode()
+            ),
             ("other_account", true)
         );
     }
     assert_eq!(all.receiver.count(), 0);
     assert!(all.api.deliveries(&webhook.id).await?.is_empty());
-    assert!(all.site.database().await?.deliveries_by_state().await?.is_empty(), "it is not in anybody's log");
+    assert!(
+        all.site.database().await?.deliveries_by_state().await?.is_empty(),
+        "it is not in anybody's log"
+    );
     all.finish().await
 }

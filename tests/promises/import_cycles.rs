@@ -18,7 +18,9 @@ use source::Sources;
 
 /// The crates of the workspace: directories with a `src`.
 fn packages() -> anyhow::Result<Vec<PathBuf>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the tests lie in the workspace")?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .context("the tests lie in the workspace")?;
     let mut packages = vec![root.join("tests"), root.join("benches")];
     for entry in root.join("crates").read_dir()? {
         packages.push(entry?.path());
@@ -33,7 +35,11 @@ fn roots(package: &Path) -> anyhow::Result<Vec<PathBuf>> {
     if let Ok(programs) = source.join("bin").read_dir() {
         for program in programs {
             let program = program?.path();
-            roots.push(if program.is_dir() { program.join("main.rs") } else { program });
+            roots.push(if program.is_dir() {
+                program.join("main.rs")
+            } else {
+                program
+            });
         }
     }
     roots.retain(|root| root.is_file());
@@ -59,7 +65,11 @@ fn no_modules_of_the_workspace_import_each_other() -> anyhow::Result<()> {
 fn cycle_of(files: &[(&str, &str)]) -> Option<Vec<String>> {
     let files: BTreeMap<_, _> = files.iter().map(|(name, text)| (PathBuf::from(name), *text)).collect();
     let read = |file: &Path| files.get(file).map(|text| (*text).to_owned());
-    cycle(&Sources::read(Path::new("lib.rs"), &read).expect("the made-up files are there").imports())
+    cycle(
+        &Sources::read(Path::new("lib.rs"), &read)
+            .expect("the made-up files are there")
+            .imports(),
+    )
 }
 
 #[test]
@@ -81,7 +91,12 @@ fn a_re_export_counts_as_the_module_that_defines_the_name() {
     let lib = "mod parent;\nmod user;";
     let user = "use crate::parent::Child;\nfn f(_: Child) {}";
     let files = |parent: String| {
-        cycle_of(&[("lib.rs", lib), ("parent.rs", &parent), ("parent/child.rs", child), ("user.rs", user)])
+        cycle_of(&[
+            ("lib.rs", lib),
+            ("parent.rs", &parent),
+            ("parent/child.rs", child),
+            ("user.rs", user),
+        ])
     };
     assert_eq!(files(parent("pub use child::Child;")), None);
     assert_eq!(files(parent("pub use self::child::*;")), None);
@@ -105,7 +120,11 @@ fn what_is_no_import_is_left_out() {
         use crate::b::B;
     "##;
     assert_eq!(
-        cycle_of(&[("lib.rs", "mod a;\nmod b;"), ("a.rs", a), ("b.rs", "use crate::a::A;\npub struct B(A);")]),
+        cycle_of(&[
+            ("lib.rs", "mod a;\nmod b;"),
+            ("a.rs", a),
+            ("b.rs", "use crate::a::A;\npub struct B(A);")
+        ]),
         None
     );
 }

@@ -26,7 +26,9 @@ async fn large_events_to_many_webhooks_do_not_fill_it() -> anyhow::Result<()> {
     }
     let data = format!(r#"{{"note":"{}"}}"#, "x".repeat(250_000));
     let events = Event::deals_won("large", EVENTS);
-    all.crm.publish_all(events.into_iter().map(|event| event.with_data(&data).as_json())).await?;
+    all.crm
+        .publish_all(events.into_iter().map(|event| event.with_data(&data).as_json()))
+        .await?;
     let arrived = async || all.receiver.count_by_webhook_id().len() == WEBHOOKS * EVENTS;
     wait::until(Duration::from_secs(120), "all deliveries", arrived).await?;
     check(&all.fanout, MOST[0])?;

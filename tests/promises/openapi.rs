@@ -10,6 +10,9 @@ async fn fanout_prints_it_without_any_settings() -> anyhow::Result<()> {
     site.set("WEBHOOKS_DATABASE__URL", "");
     let printed = site.run("fanout", &["openapi"]).await?;
     assert_eq!(printed.status.code(), Some(0));
-    assert!(String::from_utf8(printed.stdout)? == COMMITTED, "it is the one that is committed");
+    assert!(
+        String::from_utf8(printed.stdout)? == COMMITTED,
+        "it is the one that is committed"
+    );
     Ok(())
 }

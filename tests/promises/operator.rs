@@ -21,7 +21,10 @@ async fn run(site: &Site, arguments: &[&str]) -> anyhow::Result<(i32, String)> {
 async fn sign_in(console: &Client, token: &str) -> anyhow::Result<Option<String>> {
     let form = Request::post("/sign-in").header("content-type", "application/x-www-form-urlencoded");
     let answer = console.send(form.body(Bytes::from(format!("token={token}")))?).await?;
-    let cookie = answer.headers.get("set-cookie").and_then(|cookie| cookie.to_str().ok()?.split(';').next());
+    let cookie = answer
+        .headers
+        .get("set-cookie")
+        .and_then(|cookie| cookie.to_str().ok()?.split(';').next());
     Ok(cookie.map(str::to_owned))
 }
 
@@ -36,31 +39,69 @@ async fn sessions_are_listed_and_ended_and_tokens_have_an_end() -> anyhow::Resul
     site.migrate().await?;
     let mut fanout = site.fanout().await?;
     let console = Client::new(fanout.api_url().to_owned());
-    let create = ["token", "create", "--account", "acme", "--role", "viewer", "--expires", "90d"];
-    let (0, token) = run(&site, &create).await? else { anyhow::bail!("no token") };
+    let create = [
+        "token",
+        "create",
+        "--account",
+        "acme",
+        "--role",
+        "viewer",
+        "--expires",
+        "90d",
+    ];
+    let (0, token) = run(&site, &create).await? else {
+        anyhow::bail!("no token")
+    };
     let in_90_days = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(90 * 24)).to_string();
     let (_, tokens) = run(&site, &["token", "list"]).await?;
-    assert!(tokens.contains("EXPIRES") && tokens.contains(&in_90_days[..10]), "{tokens}");
+    assert!(
+        tokens.contains("EXPIRES") && tokens.contains(&in_90_days[..10]),
+        "{tokens}"
+    );
 
     let cookie = sign_in(&console, token.trim()).await?.expect("the token is good");
-    let other = sign_in(&console, &site.token("globex", "admin").await?).await?.expect("this one, too");
+    let other = sign_in(&console, &site.token("globex", "admin").await?)
+        .await?
+        .expect("this one, too");
     let (_, sessions) = run(&site, &["session", "list"]).await?;
-    let [_, first, _] = sessions.lines().collect::<Vec<_>>()[..] else { anyhow::bail!("{sessions}") };
+    let [_, first, _] = sessions.lines().collect::<Vec<_>>()[..] else {
+        anyhow::bail!("{sessions}")
+    };
     assert!(first.contains("\tacme\tviewer\t"), "{first}");
     let (ended, said) = run(&site, &["session", "revoke", "--account", "acme"]).await?;
-    assert!(ended == 0 && said.starts_with("1 sessions ended\nacme\ttoken "), "{said}");
-    assert_eq!((status(&console, &cookie).await?, status(&console, &other).await?), (303, 200));
+    assert!(
+        ended == 0 && said.starts_with("1 sessions ended\nacme\ttoken "),
+        "{said}"
+    );
+    assert_eq!(
+        (status(&console, &cookie).await?, status(&console, &other).await?),
+        (303, 200)
+    );
     assert_eq!(run(&site, &["session", "revoke", "--all"]).await?.0, 0);
     assert_eq!(status(&console, &other).await?, 303);
 
-    site.database().await?.execute("UPDATE api_tokens SET expires_at = now()").await?;
+    site.database()
+        .await?
+        .execute("UPDATE api_tokens SET expires_at = now()")
+        .await?;
     assert_eq!(sign_in(&console, token.trim()).await?, None);
-    fanout.wait_for_metric("webhook_auth_failures_total{reason=\"expired_token\"}", 1.0).await?;
+    fanout
+        .wait_for_metric("webhook_auth_failures_total{reason=\"expired_token\"}", 1.0)
+        .await?;
     for wrong in [
         &["session", "revoke"][..],
         &["session", "revoke", "--all", "--account", "acme"],
         &["session", "revoke", "0123456789abcdef"],
-        &["token", "create", "--account", "acme", "--role", "viewer", "--expires", "soon"],
+        &[
+            "token",
+            "create",
+            "--account",
+            "acme",
+            "--role",
+            "viewer",
+            "--expires",
+            "soon",
+        ],
     ] {
         assert_eq!(run(&site, wrong).await?.0, 2, "{wrong:?}");
     }
@@ -77,7 +118,9 @@ async fn a_key_is_retired_while_everything_runs() -> anyhow::Result<()> {
     let receiver = Receiver::start(&site.ca).await?;
     let mut fanout = site.fanout().await?;
     let token = site.token("acme", "admin").await?;
-    let webhook = Api::new(fanout.api_url(), &token).create_webhook(&receiver.url("/hook"), &["deal.won"]).await?;
+    let webhook = Api::new(fanout.api_url(), &token)
+        .create_webhook(&receiver.url("/hook"), &["deal.won"])
+        .await?;
     assert_eq!(fanout.stop().await?, 0);
 
     site.set("WEBHOOKS_SECRETS__KEY", NEXT);
@@ -86,7 +129,10 @@ async fn a_key_is_retired_while_everything_runs() -> anyhow::Result<()> {
     site.set("WEBHOOKS_SECRETS__PREVIOUS_KEYS", FORMER);
     let (mut fanout, mut sender) = (site.fanout().await?, site.sender().await?);
     let (status, said) = run(&site, &["secrets", "rekey"]).await?;
-    assert!(status == 0 && said.starts_with("1 secrets encrypted again, 0 were"), "{said}");
+    assert!(
+        status == 0 && said.starts_with("1 secrets encrypted again, 0 were"),
+        "{said}"
+    );
     let (_, said) = run(&site, &["secrets", "rekey"]).await?;
     assert!(said.starts_with("0 secrets encrypted again, 1 were"), "{said}");
 
@@ -96,7 +142,11 @@ async fn a_key_is_retired_while_everything_runs() -> anyhow::Result<()> {
     let api = Api::new(fanout.api_url(), &token);
     let shown: Value = api.get(&format!("/webhooks/{}/secret", webhook.id)).await?;
     assert_eq!(shown["secret"], webhook.secret.as_str());
-    let tested = async || api.test_webhook(&webhook.id).await.is_ok_and(|answer| answer.status == 200);
+    let tested = async || {
+        api.test_webhook(&webhook.id)
+            .await
+            .is_ok_and(|answer| answer.status == 200)
+    };
     wait::until(DEADLINE, "a signed test", tested).await?;
     receiver.verify(&domain::SigningSecret::parse(&webhook.secret)?)?;
     assert_eq!((fanout.stop().await?, sender.stop().await?), (0, 0));
@@ -112,7 +162,11 @@ async fn an_account_has_as_many_webhooks_as_the_operator_allows() -> anyhow::Res
     all.webhook("/second", &["deal.won"]).await?;
     let refused = all.api.post("/webhooks", &form("/third")).await?;
     let problem = refused.json()?;
-    assert_eq!(problem["detail"], "An account has at most 2 webhooks; delete one first", "{}", refused.status);
+    assert_eq!(
+        problem["detail"], "An account has at most 2 webhooks; delete one first",
+        "{}",
+        refused.status
+    );
     let other = all.site.api(&all.fanout, "globex").await?;
     assert!(other.post("/webhooks", &form("/other")).await?.status.is_success());
     all.api.delete_webhook(&first.id).await?;

@@ -22,7 +22,10 @@ fn at(path: &str, requests: Vec<ReceivedRequest>) -> Vec<ReceivedRequest> {
 /// The number of the event that a request brings; its id is `e-<number>`.
 fn number(request: &ReceivedRequest) -> usize {
     let body: serde_json::Value = serde_json::from_slice(&request.body).expect("a JSON body");
-    body["id"].as_str().and_then(|id| id.strip_prefix("e-")?.parse().ok()).expect("an event's number")
+    body["id"]
+        .as_str()
+        .and_then(|id| id.strip_prefix("e-")?.parse().ok())
+        .expect("an event's number")
 }
 
 #[tokio::test]
@@ -41,7 +44,10 @@ async fn a_pause_in_the_middle_of_a_burst_holds_the_rest_and_a_resume_sends_it_i
     let (published, webhook) = tokio::join!(publishing, pausing);
     published?;
     assert_eq!(
-        (&webhook?["status"], &all.api.webhook(&paused.id).await?["paused_reason"]),
+        (
+            &webhook?["status"],
+            &all.api.webhook(&paused.id).await?["paused_reason"]
+        ),
         (&json!("paused"), &json!("user"))
     );
     sleep_until(Instant::now() + SEEN_WITHIN).await;
@@ -49,15 +55,27 @@ async fn a_pause_in_the_middle_of_a_burst_holds_the_rest_and_a_resume_sends_it_i
     assert!(before.len() < BURST, "the pause came too late for this test");
 
     let rest = BURST - before.len();
-    let holding = all.api.wait_for_webhook(&paused.id, |webhook| webhook["held"] == rest).await?;
+    let holding = all
+        .api
+        .wait_for_webhook(&paused.id, |webhook| webhook["held"] == rest)
+        .await?;
     assert!(holding["oldest_held_at"].is_string(), "{holding:#}");
-    wait::until(DEADLINE, "the other webhook", async || at("/other", all.receiver.requests()).len() == BURST).await?;
-    assert_eq!(at("/paused", all.receiver.requests()).len(), before.len(), "nothing is sent to a paused webhook");
+    wait::until(DEADLINE, "the other webhook", async || {
+        at("/other", all.receiver.requests()).len() == BURST
+    })
+    .await?;
+    assert_eq!(
+        at("/paused", all.receiver.requests()).len(),
+        before.len(),
+        "nothing is sent to a paused webhook"
+    );
 
     all.api.resume(&paused.id).await?;
     let arrived = async || at("/paused", all.receiver.requests()).len() >= BURST;
     wait::until(DEADLINE, "what was held", arrived).await?;
-    all.api.wait_for_webhook(&paused.id, |it| it["held"] == 0 && it["oldest_held_at"].is_null()).await?;
+    all.api
+        .wait_for_webhook(&paused.id, |it| it["held"] == 0 && it["oldest_held_at"].is_null())
+        .await?;
     let requests = at("/paused", all.receiver.requests());
     let ids: BTreeSet<_> = requests.iter().map(ReceivedRequest::webhook_id).collect();
     assert_eq!((requests.len(), ids.len()), (BURST, BURST), "every event arrives once");
@@ -65,9 +83,16 @@ async fn a_pause_in_the_middle_of_a_burst_holds_the_rest_and_a_resume_sends_it_i
     let mut in_order = released.clone();
     in_order.sort_unstable();
     let place = |number: usize| in_order.binary_search(&number).expect("the same numbers");
-    let displaced = released.iter().enumerate().map(|(at, number)| place(*number).abs_diff(at)).max();
+    let displaced = released
+        .iter()
+        .enumerate()
+        .map(|(at, number)| place(*number).abs_diff(at))
+        .max();
     assert!(displaced < Some(OVERTAKING), "{displaced:?}");
-    let delivery = all.api.wait_for_state(&paused.id, &format!("e-{}", in_order[rest - 1]), "delivered").await?;
+    let delivery = all
+        .api
+        .wait_for_state(&paused.id, &format!("e-{}", in_order[rest - 1]), "delivered")
+        .await?;
     assert_eq!(delivery["attempts"][0]["trigger"], "resume");
     drop(second_sender);
     all.finish().await
@@ -76,17 +101,28 @@ async fn a_pause_in_the_middle_of_a_burst_holds_the_rest_and_a_resume_sends_it_i
 #[tokio::test]
 async fn retries_that_come_due_are_held_and_go_on_with_their_ladder() -> anyhow::Result<()> {
     let all = Deployment::with(&[("WEBHOOKS_RETRY__DELAYS", "1s,2s")]).await?;
-    all.receiver.answer(Script::sequence([Answer::status(503), Answer::status(503)], Answer::ok()));
+    all.receiver.answer(Script::sequence(
+        [Answer::status(503), Answer::status(503)],
+        Answer::ok(),
+    ));
     let webhook = all.webhook("/", &["deal.won"]).await?;
     all.crm.publish(Event::new("deal.won", "e").as_json()).await?;
     all.api.wait_for_state(&webhook.id, "e", "retrying").await?;
     all.api.pause(&webhook.id).await?;
     let held = all.api.wait_for_state(&webhook.id, "e", "held").await?;
-    assert_eq!((all.receiver.count(), &held["http_status"]), (1, &json!(503)), "the last attempt stays to be seen");
+    assert_eq!(
+        (all.receiver.count(), &held["http_status"]),
+        (1, &json!(503)),
+        "the last attempt stays to be seen"
+    );
     all.api.resume(&webhook.id).await?;
     let delivery = all.api.wait_for_state(&webhook.id, "e", "delivered").await?;
-    let triggers: Vec<_> =
-        delivery["attempts"].as_array().into_iter().flatten().map(|attempt| &attempt["trigger"]).collect();
+    let triggers: Vec<_> = delivery["attempts"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|attempt| &attempt["trigger"])
+        .collect();
     assert_eq!(triggers, ["event", "resume", "retry"]);
     all.finish().await
 }
@@ -120,18 +156,30 @@ async fn edits_apply_to_what_is_held() -> anyhow::Result<()> {
     all.api.wait_for_state(&webhook.id, "e", "held").await?;
     let edit = json!({"url": all.receiver.url("/new"), "event_types": ["invoice.paid"]});
     all.api.edit_webhook(&webhook.id, &edit).await?;
-    let rotated = all.api.post(&format!("/webhooks/{}/secret/rotate", webhook.id), &json!({})).await?;
+    let rotated = all
+        .api
+        .post(&format!("/webhooks/{}/secret/rotate", webhook.id), &json!({}))
+        .await?;
     assert_eq!(rotated.status.as_u16(), 200, "{}", rotated.text());
     all.api.resume(&webhook.id).await?;
     all.api.wait_for_state(&webhook.id, "e", "delivered").await?;
     let requests = all.receiver.requests();
-    let [request] = &requests[..] else { panic!("{} requests", requests.len()) };
+    let [request] = &requests[..] else {
+        panic!("{} requests", requests.len())
+    };
     assert_eq!(request.path, "/new");
-    let both: Vec<&str> = request.header("webhook-signature").unwrap_or_default().split(' ').collect();
+    let both: Vec<&str> = request
+        .header("webhook-signature")
+        .unwrap_or_default()
+        .split(' ')
+        .collect();
     assert_eq!(both.len(), 2, "the new secret and the old one sign");
     standardwebhooks::Webhook::new(&webhook.secret)?.verify(&request.body, &request.headers)?;
     let now = all.api.get(&format!("/webhooks/{}/secret", webhook.id)).await?;
-    let secret = now["secret_whsec"].as_str().or_else(|| now["secret"].as_str()).expect("a secret");
+    let secret = now["secret_whsec"]
+        .as_str()
+        .or_else(|| now["secret"].as_str())
+        .expect("a secret");
     assert_ne!(secret, webhook.secret);
     standardwebhooks::Webhook::new(secret)?.verify(&request.body, &request.headers)?;
     all.finish().await

@@ -15,7 +15,11 @@ async fn large_headers_are_no_reason_to_park_anything() -> anyhow::Result<()> {
     let baggage = "x".repeat(40_000);
     let large = large.iter().map(|event| event.as_json().header("baggage", &baggage));
     let (first, second) = small.split_at(GOOD / 2);
-    let events = first.iter().map(Event::as_json).chain(large).chain(second.iter().map(Event::as_json));
+    let events = first
+        .iter()
+        .map(Event::as_json)
+        .chain(large)
+        .chain(second.iter().map(Event::as_json));
     all.crm.publish_all(events).await?;
     all.receiver.wait_for(GOOD + 5, DEADLINE).await?;
     assert_eq!(all.receiver.count_by_webhook_id().len(), GOOD + 5);
@@ -33,7 +37,9 @@ async fn messages_that_break_the_connection_are_parked_and_no_others() -> anyhow
     for (number, event) in Event::deals_won("good", GOOD).iter().enumerate() {
         if number % (GOOD / POISONED as usize) == 7 {
             let poison = Event::new("deal.won", &format!("poisoned-{number}")).as_json();
-            hostile.publish("crm.events", "deal.won", b"\xff\xfe", poison.body()).await?;
+            hostile
+                .publish("crm.events", "deal.won", b"\xff\xfe", poison.body())
+                .await?;
         }
         all.crm.publish(event.as_json()).await?;
     }
@@ -55,9 +61,12 @@ const DEATHS: usize = 16;
 async fn take_and_end(url: &str, queue: &str) -> anyhow::Result<()> {
     let connection = lapin::Connection::connect(url, lapin::ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;
-    let mut consumer =
-        channel.basic_consume(queue.into(), "".into(), Default::default(), FieldTable::default()).await?;
-    tokio::time::timeout(DEADLINE, consumer.next()).await?.context("the consumer goes on")??;
+    let mut consumer = channel
+        .basic_consume(queue.into(), "".into(), Default::default(), FieldTable::default())
+        .await?;
+    tokio::time::timeout(DEADLINE, consumer.next())
+        .await?
+        .context("the consumer goes on")??;
     connection.close(200, "ended".into()).await?;
     Ok(())
 }
@@ -73,8 +82,16 @@ async fn a_job_that_many_senders_ended_with_is_deferred_and_not_parked() -> anyh
     }
     all.sender = all.site.sender().await?;
     let delivery = all.api.wait_for_state(&webhook.id, "e", "delivered").await?;
-    let delivery = all.api.delivery(delivery["id"].as_str().context("a delivery has an id")?).await?;
-    let outcomes: Vec<_> = delivery["attempts"].as_array().into_iter().flatten().map(|it| &it["outcome"]).collect();
+    let delivery = all
+        .api
+        .delivery(delivery["id"].as_str().context("a delivery has an id")?)
+        .await?;
+    let outcomes: Vec<_> = delivery["attempts"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|it| &it["outcome"])
+        .collect();
     assert_eq!(outcomes, ["local_error", "success"], "{delivery}");
     assert_eq!(all.receiver.count(), 1);
     all.finish().await

@@ -36,8 +36,12 @@ async fn a_running_fanout_removes_old_days_and_shows_how_far_the_log_reaches() -
     let now = jiff::Timestamp::now().as_second() as f64;
     let days = async |metric: &str| fanout.metric(metric).await.map(|at| (at - now) / 86400.0);
     let reaches = async || {
-        let oldest = days("webhook_log_oldest_partition_timestamp_seconds").await.unwrap_or_default();
-        let newest = days("webhook_log_newest_partition_timestamp_seconds").await.unwrap_or_default();
+        let oldest = days("webhook_log_oldest_partition_timestamp_seconds")
+            .await
+            .unwrap_or_default();
+        let newest = days("webhook_log_newest_partition_timestamp_seconds")
+            .await
+            .unwrap_or_default();
         (-30.0..=-29.0).contains(&oldest) && (6.0..=7.0).contains(&newest)
     };
     wait::until(DEADLINE, "the oldest day to be gone", reaches).await?;

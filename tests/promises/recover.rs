@@ -8,13 +8,18 @@ use testkit::wait;
 async fn failed(all: &Deployment, events: usize) -> anyhow::Result<e2e::Webhook> {
     all.receiver.answer(Answer::status(500));
     let webhook = all.webhook("/", &["deal.won"]).await?;
-    all.crm.publish_all(Event::deals_won("e", events).iter().map(Event::as_json)).await?;
+    all.crm
+        .publish_all(Event::deals_won("e", events).iter().map(Event::as_json))
+        .await?;
     all.wait_until_logged("failed", events).await?;
     Ok(webhook)
 }
 
-const NEVER_PAUSED: [(&str, &str); 3] =
-    [("WEBHOOKS_AUTO_PAUSE__AFTER", "0"), ("WEBHOOKS_RETRY__DELAYS", "1s"), ("WEBHOOKS_RELEASE__PER_SECOND", "1000")];
+const NEVER_PAUSED: [(&str, &str); 3] = [
+    ("WEBHOOKS_AUTO_PAUSE__AFTER", "0"),
+    ("WEBHOOKS_RETRY__DELAYS", "1s"),
+    ("WEBHOOKS_RELEASE__PER_SECOND", "1000"),
+];
 
 #[tokio::test]
 async fn a_failed_delivery_is_sent_again_by_hand() -> anyhow::Result<()> {
@@ -31,7 +36,11 @@ async fn a_failed_delivery_is_sent_again_by_hand() -> anyhow::Result<()> {
 
     let delivery = all.api.wait_for_state(&webhook.id, "e-0", "delivered").await?;
     assert_eq!(delivery["attempts"][2]["trigger"], "manual");
-    assert_eq!(all.receiver.count_by_webhook_id().values().collect::<Vec<_>>(), [&3], "under the same webhook-id");
+    assert_eq!(
+        all.receiver.count_by_webhook_id().values().collect::<Vec<_>>(),
+        [&3],
+        "under the same webhook-id"
+    );
     assert_eq!(all.api.post(&path, &json!({})).await?.status.as_u16(), 409);
     all.finish().await
 }
@@ -51,13 +60,22 @@ async fn all_failed_deliveries_of_a_time_are_recovered_each_with_a_fresh_ladder(
     let before = all.receiver.count();
 
     // One delivery fails once more, which its fresh ladder makes good.
-    all.receiver.answer(Script::sequence([Answer::status(503)], Answer::ok()));
+    all.receiver
+        .answer(Script::sequence([Answer::status(503)], Answer::ok()));
     let (status, accepted) = recover(json!({"since": "2020-01-01T00:00:00Z"})).await?;
     assert_eq!((status, &accepted["count"]), (202, &json!(EVENTS)));
-    assert_eq!(recover(json!({"since": "2020-01-01T00:00:00Z"})).await?.0, 409, "one at a time");
+    assert_eq!(
+        recover(json!({"since": "2020-01-01T00:00:00Z"})).await?.0,
+        409,
+        "one at a time"
+    );
     all.wait_until_logged("delivered", EVENTS).await?;
     assert_eq!(all.receiver.count() - before, EVENTS + 1);
-    let again = async || recover(json!({"since": "2020-01-01T00:00:00Z"})).await.is_ok_and(|(status, _)| status == 202);
+    let again = async || {
+        recover(json!({"since": "2020-01-01T00:00:00Z"}))
+            .await
+            .is_ok_and(|(status, _)| status == 202)
+    };
     wait::until(DEADLINE, "the recovery to be over", again).await?;
     all.finish().await
 }

@@ -84,8 +84,16 @@ fn arguments(changed: &str, value: i64) -> FieldTable {
 
 #[tokio::test]
 async fn a_queue_with_other_arguments_is_named_and_left_alone() -> anyhow::Result<()> {
-    let limit = ("webhooks.deliveries", "webhooks.deliveries.rejected", "x-delivery-limit");
-    let bulk = ("webhooks.deliveries.bulk", "webhooks.deliveries.rejected", "x-delivery-limit");
+    let limit = (
+        "webhooks.deliveries",
+        "webhooks.deliveries.rejected",
+        "x-delivery-limit",
+    );
+    let bulk = (
+        "webhooks.deliveries.bulk",
+        "webhooks.deliveries.rejected",
+        "x-delivery-limit",
+    );
     let delay = ("webhooks.retry.1m", "webhooks.deliveries", "x-message-ttl");
     for (queue, dead_lettered_to, argument) in [limit, bulk, delay] {
         let mut site = Site::new().await?;
@@ -93,9 +101,14 @@ async fn a_queue_with_other_arguments_is_named_and_left_alone() -> anyhow::Resul
         site.set("WEBHOOKS_HTTP__LISTEN", "127.0.0.1:0");
         site.set("WEBHOOKS_TELEMETRY__LISTEN", "127.0.0.1:0");
         let mut arguments = arguments(argument, 1000);
-        arguments.insert("x-dead-letter-routing-key".into(), AMQPValue::LongString(dead_lettered_to.into()));
+        arguments.insert(
+            "x-dead-letter-routing-key".into(),
+            AMQPValue::LongString(dead_lettered_to.into()),
+        );
         let crm = site.crm().await?;
-        crm.channel().queue_declare(queue.into(), QueueDeclareOptions::durable(), arguments).await?;
+        crm.channel()
+            .queue_declare(queue.into(), QueueDeclareOptions::durable(), arguments)
+            .await?;
         for program in PROGRAMS {
             check_refusal(&site, program, 1, &[queue, argument]).await?;
         }

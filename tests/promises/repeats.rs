@@ -15,7 +15,10 @@ async fn an_event_published_again_is_sent_once_and_logged_once() -> anyhow::Resu
 
     all.api.wait_for_state(&webhook.id, "last", "delivered").await?;
     all.fanout
-        .wait_for_metric(r#"webhook_events_consumed_total{event_type="deal.won",result="duplicate"}"#, 2.0)
+        .wait_for_metric(
+            r#"webhook_events_consumed_total{event_type="deal.won",result="duplicate"}"#,
+            2.0,
+        )
         .await?;
     let arrived = all.receiver.count_by_webhook_id();
     assert_eq!((arrived.len(), all.receiver.count()), (2, 2));
@@ -64,7 +67,9 @@ async fn a_sender_that_stood_still_does_not_send_what_another_has_delivered_mean
     let other = all.site.sender().await?;
     let webhook = all.webhook("/", &["deal.won"]).await?;
     all.sender.freeze();
-    all.crm.publish_all(Event::deals_won("e", EVENTS).iter().map(Event::as_json)).await?;
+    all.crm
+        .publish_all(Event::deals_won("e", EVENTS).iter().map(Event::as_json))
+        .await?;
     // The broker gives up the connection of the one that is frozen once heartbeats are missing.
     all.receiver.wait_for(EVENTS, DEADLINE).await?;
     // The log is what the two share: before an outcome is committed, nobody can know of the attempt.

@@ -15,11 +15,14 @@ const URL_KEY: &str = "canary-url-key-8c2b";
 async fn secrets_and_tokens_are_in_no_log_line_no_message_and_no_metric() -> anyhow::Result<()> {
     let settings = [("RUST_LOG", "trace"), ("WEBHOOKS_RETRY__DELAYS", "1h")];
     let mut all = Deployment::with(&settings).await?;
-    all.receiver.answer(Script::sequence([Answer::ok(), Answer::status(503)], Answer::ok()));
+    all.receiver
+        .answer(Script::sequence([Answer::ok(), Answer::status(503)], Answer::ok()));
     let url = all.receiver.url(&format!("/hook?key={URL_KEY}"));
     let form = json!({"name": "ERP Sync", "url": url, "event_types": ["deal.won"], "secret": SECRET});
     let token = all.site.token("acme", "admin").await?;
-    let webhook = Api::new(all.fanout.api_url(), &token).create_webhook_from(&form).await?;
+    let webhook = Api::new(all.fanout.api_url(), &token)
+        .create_webhook_from(&form)
+        .await?;
     all.wait_until_known(1.0).await?;
 
     // One is delivered, one waits in the ladder, one waits for a sender.
@@ -27,7 +30,9 @@ async fn secrets_and_tokens_are_in_no_log_line_no_message_and_no_metric() -> any
         all.crm.publish(event.as_json()).await?;
         all.receiver.wait_for(1, DEADLINE).await?;
     }
-    all.sender.wait_for_metric("webhook_retries_scheduled_total", 1.0).await?;
+    all.sender
+        .wait_for_metric("webhook_retries_scheduled_total", 1.0)
+        .await?;
     all.receiver.verify(&SigningSecret::parse(SECRET)?)?;
     let metrics = [all.fanout.metrics().await?, all.sender.metrics().await?].concat();
     assert_eq!(all.sender.stop().await?, 0);

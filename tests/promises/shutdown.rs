@@ -16,13 +16,18 @@ async fn a_program_told_to_end_under_load_loses_nothing_and_sends_nothing_twice(
     let mut all = Deployment::with(&[("WEBHOOKS_SHUTDOWN__GRACE", "20s")]).await?;
     all.receiver.answer(Answer::ok().delay(Duration::from_millis(50)));
     all.webhook("/", &["deal.won"]).await?;
-    all.crm.publish_all(Event::deals_won("e", count).iter().map(Event::as_json)).await?;
+    all.crm
+        .publish_all(Event::deals_won("e", count).iter().map(Event::as_json))
+        .await?;
 
     all.receiver.wait_for(50, DEADLINE).await?;
     let begun = Instant::now();
     assert_eq!((all.sender.stop().await?, all.fanout.stop().await?), (0, 0));
     assert!(begun.elapsed() < GRACE);
-    assert!(all.receiver.count() < count, "everything was done before the programs were told to end");
+    assert!(
+        all.receiver.count() < count,
+        "everything was done before the programs were told to end"
+    );
     tokio::try_join!(all.fanout.start_again(), all.sender.start_again())?;
 
     all.receiver.wait_for(count, DEADLINE).await?;
@@ -45,7 +50,10 @@ async fn an_attempt_that_outlasts_the_grace_is_handed_back_and_made_again() -> a
 
     let begun = Instant::now();
     assert_eq!(all.sender.stop().await?, 0);
-    assert!(begun.elapsed() < Duration::from_secs(4), "one second of grace, and a little for the rest");
+    assert!(
+        begun.elapsed() < Duration::from_secs(4),
+        "one second of grace, and a little for the rest"
+    );
     all.sender.start_again().await?;
     let delivery = all.api.wait_for_state(&webhook.id, "e", "delivered").await?;
     assert_eq!(delivery["attempts"].as_array().map(Vec::len), Some(1));
@@ -60,14 +68,18 @@ async fn two_fanouts_and_two_senders_share_the_work() -> anyhow::Result<()> {
     all.receiver.answer(Answer::ok().delay(Duration::from_millis(20)));
     all.webhook("/", &["deal.won"]).await?;
     let (mut fanout, mut sender) = tokio::try_join!(all.site.fanout(), all.site.sender())?;
-    all.crm.publish_all(Event::deals_won("e", count).iter().map(Event::as_json)).await?;
+    all.crm
+        .publish_all(Event::deals_won("e", count).iter().map(Event::as_json))
+        .await?;
 
     all.receiver.wait_for(count, DEADLINE).await?;
     assert_eq!(all.receiver.count_by_webhook_id().len(), count);
     for (series, pair) in [(ACCEPTED, [&all.fanout, &fanout]), (DELIVERED, [&all.sender, &sender])] {
         let all_done = async || {
-            let done =
-                [pair[0].metric(series).await.unwrap_or_default(), pair[1].metric(series).await.unwrap_or_default()];
+            let done = [
+                pair[0].metric(series).await.unwrap_or_default(),
+                pair[1].metric(series).await.unwrap_or_default(),
+            ];
             done[0] + done[1] == count as f64 && done.iter().all(|done| *done > 0.0)
         };
         wait::until(DEADLINE, format!("both to have a part in {series}"), all_done).await?;

@@ -29,8 +29,13 @@ async fn outcomes_are_recorded_again_a_minute_after_the_way_to_the_database_fell
     link.silence();
     link.speak();
     let begun = Instant::now();
-    all.crm.publish_all(Event::deals_won("silent", EVENTS).iter().map(Event::as_json)).await?;
-    wait::until(PROMISED, "outcomes to be recorded again", async || delivered(1 + EVENTS as i64).await).await?;
+    all.crm
+        .publish_all(Event::deals_won("silent", EVENTS).iter().map(Event::as_json))
+        .await?;
+    wait::until(PROMISED, "outcomes to be recorded again", async || {
+        delivered(1 + EVENTS as i64).await
+    })
+    .await?;
     // The admin API has a pool of its own, and the matching index a connection.
     let other = all.receiver.url("/other");
     let adds = async || all.api.create_webhook(&other, &["contact.created"]).await.is_ok();
@@ -55,9 +60,19 @@ async fn a_sender_that_freezes_within_a_transaction_does_not_stop_the_others() -
     let mut tries = 0;
     // The sender waits for the webhook's lock within its transaction; it is frozen there, and then gets the lock.
     loop {
-        holder.execute(&format!("BEGIN; SELECT FROM webhooks WHERE id = '{}' FOR UPDATE", webhook.id)).await?;
-        all.crm.publish(Event::new("deal.won", &format!("frozen-{tries}")).as_json()).await?;
-        wait::until(PROMISED, "the sender to wait", async || looker.count(WAITING).await.is_ok_and(|n| n > 0)).await?;
+        holder
+            .execute(&format!(
+                "BEGIN; SELECT FROM webhooks WHERE id = '{}' FOR UPDATE",
+                webhook.id
+            ))
+            .await?;
+        all.crm
+            .publish(Event::new("deal.won", &format!("frozen-{tries}")).as_json())
+            .await?;
+        wait::until(PROMISED, "the sender to wait", async || {
+            looker.count(WAITING).await.is_ok_and(|n| n > 0)
+        })
+        .await?;
         all.sender.freeze();
         holder.execute("ROLLBACK").await?;
         let has_lock = async || looker.count(IDLE_IN_TRANSACTION).await.is_ok_and(|n| n > 0);
@@ -70,12 +85,22 @@ async fn a_sender_that_freezes_within_a_transaction_does_not_stop_the_others() -
     }
     let mut other = all.site.sender().await?;
     let before = looker.count("SELECT count(*) FROM deliveries").await?;
-    all.crm.publish_all(Event::deals_won("after", EVENTS).iter().map(Event::as_json)).await?;
+    all.crm
+        .publish_all(Event::deals_won("after", EVENTS).iter().map(Event::as_json))
+        .await?;
     // Half of them wait with the frozen one, for the broker to notice.
     let recorded = async || {
-        looker.count("SELECT count(*) FROM deliveries").await.is_ok_and(|now| now >= before + EVENTS as i64 / 4)
+        looker
+            .count("SELECT count(*) FROM deliveries")
+            .await
+            .is_ok_and(|now| now >= before + EVENTS as i64 / 4)
     };
-    wait::until(PROMISED, "the other sender to record failures of the same webhook", recorded).await?;
+    wait::until(
+        PROMISED,
+        "the other sender to record failures of the same webhook",
+        recorded,
+    )
+    .await?;
     all.sender.thaw();
     assert_eq!(other.stop().await?, 0);
     Ok(())

@@ -38,7 +38,10 @@ async fn a_json_event_becomes_a_signed_post_and_a_line_in_the_log() -> anyhow::R
     });
     assert_eq!(delivery, expected);
     let listed = all.api.deliveries(&webhook.id).await?;
-    assert_eq!((listed.len(), &listed[0]["id"], &listed[0]["attempts"]), (1, &json!(id), &json!(1)));
+    assert_eq!(
+        (listed.len(), &listed[0]["id"], &listed[0]["attempts"]),
+        (1, &json!(id), &json!(1))
+    );
     all.finish().await
 }
 
@@ -53,7 +56,10 @@ async fn data_arrives_byte_for_byte_in_both_formats() -> anyhow::Result<()> {
     let arrived = all.receiver.wait_for(2, DEADLINE).await?;
     for event in &events {
         let id = delivery_id(event, &webhook)?;
-        let request = arrived.iter().find(|request| request.webhook_id() == id).expect("both events arrive");
+        let request = arrived
+            .iter()
+            .find(|request| request.webhook_id() == id)
+            .expect("both events arrive");
         check_request(request, &all, &webhook, event)?;
         let logged = all.api.wait_for_state(&webhook.id, &event.id, "delivered").await?;
         assert_eq!(logged["payload"], event.posted_body());
@@ -67,7 +73,9 @@ async fn only_webhooks_of_the_account_that_list_the_type_get_an_event() -> anyho
     let other_account = all.site.api(&all.fanout, "globex").await?;
     all.webhook("/right", &["deal.won", "contact.created"]).await?;
     let other_type = all.webhook("/other-type", &["invoice.paid"]).await?;
-    let other_owner = other_account.create_webhook(&all.receiver.url("/other-account"), &["deal.won"]).await?;
+    let other_owner = other_account
+        .create_webhook(&all.receiver.url("/other-account"), &["deal.won"])
+        .await?;
     all.wait_until_known(3.0).await?;
 
     all.crm.publish(Event::new("deal.won", "e").as_json()).await?;
@@ -76,7 +84,9 @@ async fn only_webhooks_of_the_account_that_list_the_type_get_an_event() -> anyho
     assert!(other_account.deliveries(&other_owner.id).await?.is_empty());
     // The others do listen: each gets its own event, and after everything is done no other.
     all.crm.publish(Event::new("invoice.paid", "e2").as_json()).await?;
-    all.crm.publish(Event::new("deal.won", "e").of_account("globex").as_json()).await?;
+    all.crm
+        .publish(Event::new("deal.won", "e").of_account("globex").as_json())
+        .await?;
     let arrived = all.receiver.wait_for(3, DEADLINE).await?;
     let paths: BTreeSet<&str> = arrived.iter().map(|request| request.path.as_str()).collect();
     assert_eq!(paths, BTreeSet::from(["/right", "/other-type", "/other-account"]));
@@ -92,7 +102,10 @@ fn check_request(request: &ReceivedRequest, all: &Deployment, webhook: &Webhook,
     let webhook_headers = ["webhook-id", "webhook-timestamp", "webhook-signature"];
     assert_eq!(names, expected.into_iter().chain(webhook_headers).collect());
     assert_eq!(header("host"), all.receiver.address().to_string());
-    assert_eq!(header("user-agent"), concat!("EasyCRM-Webhooks/", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        header("user-agent"),
+        concat!("EasyCRM-Webhooks/", env!("CARGO_PKG_VERSION"))
+    );
     assert_eq!(header("content-type"), "application/json");
     assert_eq!(header("webhook-id"), delivery_id(event, webhook)?);
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();

@@ -12,7 +12,13 @@ async fn a_failed_attempt_is_logged_under_the_trace_of_its_event() -> anyhow::Re
     all.receiver.answer(Answer::status(503));
     let webhook = all.webhook("/", &["deal.won"]).await?;
     let traceparent = format!("00-{TRACE_ID}-00f067aa0ba902b7-01");
-    all.crm.publish(Event::new("deal.won", "e").as_json().header("traceparent", &traceparent)).await?;
+    all.crm
+        .publish(
+            Event::new("deal.won", "e")
+                .as_json()
+                .header("traceparent", &traceparent),
+        )
+        .await?;
 
     let requests = all.receiver.wait_for(1, DEADLINE).await?;
     let line = all.sender.wait_for_line("attempt failed").await?;
@@ -29,6 +35,9 @@ async fn a_failed_attempt_is_logged_under_the_trace_of_its_event() -> anyhow::Re
     for (name, value) in expected {
         assert_eq!(line.field(name), value, "{name} of {line:?}");
     }
-    assert_eq!((line.value("attempt"), line.value("status_code")), (&json!(1), &json!(503)));
+    assert_eq!(
+        (line.value("attempt"), line.value("status_code")),
+        (&json!(1), &json!(503))
+    );
     all.finish().await
 }

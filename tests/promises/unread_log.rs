@@ -33,7 +33,9 @@ async fn deliveries_go_on(all: &Deployment) -> anyhow::Result<()> {
     all.receiver.answer_at("/fails", Answer::status(500));
     all.webhook("/fails", &["deal.won"]).await?;
     let healthy = all.webhook("/healthy", &["invoice.paid"]).await?;
-    all.crm.publish_all(Event::deals_won("e", EVENTS).iter().map(Event::as_json)).await?;
+    all.crm
+        .publish_all(Event::deals_won("e", EVENTS).iter().map(Event::as_json))
+        .await?;
     all.receiver.wait_for(EVENTS, SEEN_WITHIN).await?;
     all.crm.publish(Event::new("invoice.paid", "h").as_json()).await?;
     all.api.wait_for_state(&healthy.id, "h", "delivered").await?;
@@ -71,12 +73,19 @@ async fn what_the_log_has_no_room_for_is_counted_and_said_once_it_is_read_again(
     };
     wait::until(SEEN_WITHIN, "lines to be dropped", dropped).await?;
 
-    let pipe = File::options().read(true).write(true).open(directory.path().join("log"))?;
+    let pipe = File::options()
+        .read(true)
+        .write(true)
+        .open(directory.path().join("log"))?;
     let reading = tokio::task::spawn_blocking(move || {
         let lines = BufReader::new(pipe).lines().map_while(Result::ok);
-        lines.into_iter().find(|line| line.contains("log lines were dropped because standard output was not read"))
+        lines
+            .into_iter()
+            .find(|line| line.contains("log lines were dropped because standard output was not read"))
     });
-    let said = tokio::time::timeout(SEEN_WITHIN, reading).await.context("the log never says it")??;
+    let said = tokio::time::timeout(SEEN_WITHIN, reading)
+        .await
+        .context("the log never says it")??;
     let said: serde_json::Value = serde_json::from_str(&said.context("the log ended")?)?;
     assert!(said["lines"].as_u64() > Some(0) && said["level"] == "WARN", "{said}");
     ends_within_the_grace(&mut all.sender).await

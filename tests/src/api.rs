@@ -25,7 +25,9 @@ pub struct Webhook {
 impl Api {
     /// The API at `fanout` (`http://host:port`), with this token.
     pub fn new(fanout: &str, token: &str) -> Self {
-        Self { client: Client::new(format!("{fanout}/api/v1")).with_bearer(token) }
+        Self {
+            client: Client::new(format!("{fanout}/api/v1")).with_bearer(token),
+        }
     }
 
     /// Creates a webhook with a generated secret.
@@ -33,7 +35,8 @@ impl Api {
     /// # Errors
     /// The API refuses.
     pub async fn create_webhook(&self, url: &str, event_types: &[&str]) -> anyhow::Result<Webhook> {
-        self.create_webhook_from(&json!({"name": "ERP Sync", "url": url, "event_types": event_types})).await
+        self.create_webhook_from(&json!({"name": "ERP Sync", "url": url, "event_types": event_types}))
+            .await
     }
 
     /// Creates a webhook from a whole form.
@@ -44,7 +47,10 @@ impl Api {
         let created = answered(201, &self.client.post("/webhooks", form).await?)?;
         let text = |name: &str| created[name].as_str().map(str::to_owned);
         let secret = text("secret_whsec").or_else(|| text("secret"));
-        Ok(Webhook { id: text("id").context("an id")?, secret: secret.context("a secret")? })
+        Ok(Webhook {
+            id: text("id").context("an id")?,
+            secret: secret.context("a secret")?,
+        })
     }
 
     /// Changes what `edit` names.
@@ -77,7 +83,10 @@ impl Api {
     /// The API refuses.
     pub async fn test_url(&self, url: &str) -> anyhow::Result<String> {
         let result = answered(200, &self.client.post("/webhooks/test", &json!({"url": url})).await?)?;
-        result["message"].as_str().map(str::to_owned).context("a result has a message")
+        result["message"]
+            .as_str()
+            .map(str::to_owned)
+            .context("a result has a message")
     }
 
     /// A webhook as it is now.
@@ -122,7 +131,10 @@ impl Api {
     /// # Errors
     /// The API refuses.
     pub async fn notifications(&self) -> anyhow::Result<Vec<Value>> {
-        Ok(self.get("/notifications?limit=100").await?["data"].as_array().context("a page has data")?.clone())
+        Ok(self.get("/notifications?limit=100").await?["data"]
+            .as_array()
+            .context("a page has data")?
+            .clone())
     }
 
     /// Reads anything that is there.
@@ -146,7 +158,13 @@ impl Api {
     /// # Errors
     /// The API refuses.
     pub async fn deliveries(&self, webhook: &str) -> anyhow::Result<Vec<Value>> {
-        let page = answered(200, &self.client.get(&format!("/webhooks/{webhook}/deliveries?limit=100")).await?)?;
+        let page = answered(
+            200,
+            &self
+                .client
+                .get(&format!("/webhooks/{webhook}/deliveries?limit=100"))
+                .await?,
+        )?;
         Ok(page["data"].as_array().context("a page has data")?.clone())
     }
 
@@ -171,11 +189,15 @@ impl Api {
         let mut seen = Value::Null;
         let found = wait::until_some(DEADLINE, "a delivery", async || {
             let listed = self.deliveries(webhook).await.ok()?;
-            let id = listed.iter().find(|delivery| delivery["event_id"] == event)?["id"].as_str()?.to_owned();
+            let id = listed.iter().find(|delivery| delivery["event_id"] == event)?["id"]
+                .as_str()?
+                .to_owned();
             seen = self.delivery(&id).await.ok()?;
             is_so(&seen).then(|| seen.clone())
         });
-        found.await.with_context(|| format!("the delivery of {event} is {seen:#}"))
+        found
+            .await
+            .with_context(|| format!("the delivery of {event} is {seen:#}"))
     }
 
     /// Waits until the delivery of the event to the webhook is in this state, and gives it with its attempts.
@@ -183,11 +205,17 @@ impl Api {
     /// # Errors
     /// It never is; the error shows how it is instead.
     pub async fn wait_for_state(&self, webhook: &str, event: &str, state: &str) -> anyhow::Result<Value> {
-        self.wait_for_delivery(webhook, event, |delivery| delivery["state"] == state).await
+        self.wait_for_delivery(webhook, event, |delivery| delivery["state"] == state)
+            .await
     }
 }
 
 fn answered(status: u16, answer: &Response) -> anyhow::Result<Value> {
-    ensure!(answer.status.as_u16() == status, "the API answered {}: {}", answer.status, answer.text());
+    ensure!(
+        answer.status.as_u16() == status,
+        "the API answered {}: {}",
+        answer.status,
+        answer.text()
+    );
     Ok(answer.json()?)
 }

@@ -35,11 +35,19 @@ impl Browser {
     pub async fn start() -> anyhow::Result<Self> {
         let profile = tempfile::tempdir()?;
         let mut command = Command::from(testkit::browser::command(profile.path())?);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
         let mut process = command.spawn().context("the browser does not start")?;
         let (requests, answers) = (process.stdin.take(), process.stdout.take());
         let connection = Connection::new(requests.context("a pipe")?, answers.context("a pipe")?);
-        Ok(Self { connection, _process: process, _profile: profile })
+        Ok(Self {
+            connection,
+            _process: process,
+            _profile: profile,
+        })
     }
 
     /// Opens a page with cookies and a cache of its own, for the console at `origin` (`http://host:port`).
@@ -48,7 +56,9 @@ impl Browser {
     /// The browser is gone.
     pub async fn open(&self, origin: &str) -> anyhow::Result<Page> {
         let browser = Target::new(self.connection.clone(), None);
-        let context = browser.call("Target.createBrowserContext", json!({"disposeOnDetach": true})).await?;
+        let context = browser
+            .call("Target.createBrowserContext", json!({"disposeOnDetach": true}))
+            .await?;
         let blank = json!({"url": "about:blank", "browserContextId": context["browserContextId"]});
         let created = browser.call("Target.createTarget", blank).await?;
         let attach = json!({"targetId": created["targetId"], "flatten": true});

@@ -30,7 +30,11 @@ impl Message {
     /// A persistent message without further properties.
     pub fn new(routing_key: &str, body: impl Into<Vec<u8>>) -> Self {
         let properties = BasicProperties::default().with_delivery_mode(2);
-        Self { routing_key: routing_key.to_owned(), properties, body: body.into() }
+        Self {
+            routing_key: routing_key.to_owned(),
+            properties,
+            body: body.into(),
+        }
     }
 
     /// The same message with this content type.
@@ -76,7 +80,10 @@ impl Crm {
         let connection = Connection::connect(url, ConnectionProperties::default()).await?;
         let channel = connection.create_channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
-        Ok(Self { channel, _connection: connection })
+        Ok(Self {
+            channel,
+            _connection: connection,
+        })
     }
 
     /// Publishes a message to `crm.events` and waits for the confirm.
@@ -102,9 +109,15 @@ impl Crm {
     /// # Errors
     /// The broker is gone or refuses.
     pub async fn publish_to(&self, exchange: &str, message: Message) -> anyhow::Result<()> {
-        let Message { routing_key, properties, body } = message;
+        let Message {
+            routing_key,
+            properties,
+            body,
+        } = message;
         let options = BasicPublishOptions::default();
-        let sent = self.channel.basic_publish(exchange.into(), routing_key.as_str().into(), options, &body, properties);
+        let sent = self
+            .channel
+            .basic_publish(exchange.into(), routing_key.as_str().into(), options, &body, properties);
         let confirmed = sent.await?.await.context("no confirm")?;
         ensure!(confirmed.is_ack(), "the broker refused a message to {exchange}");
         Ok(())

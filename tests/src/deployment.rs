@@ -7,8 +7,12 @@ use testkit::wait;
 use crate::{Api, Crm, DEADLINE, Program, Site, Webhook};
 
 /// The queues that are empty once everything is done.
-const EMPTIED: [&str; 4] =
-    ["webhooks.events", "webhooks.deliveries", "webhooks.deliveries.bulk", "webhooks.unroutable"];
+const EMPTIED: [&str; 4] = [
+    "webhooks.events",
+    "webhooks.deliveries",
+    "webhooks.deliveries.bulk",
+    "webhooks.unroutable",
+];
 /// Webhooks that a fanout matches events against.
 const KNOWN_WEBHOOKS: &str = "webhook_subscription_index_webhooks";
 /// The side queues.
@@ -59,7 +63,14 @@ impl Deployment {
         let receiver = Receiver::start(&site.ca).await?;
         let api = site.api(&fanout, "acme").await?;
         let crm = site.crm().await?;
-        Ok(Self { fanout, sender, receiver, api, crm, site })
+        Ok(Self {
+            fanout,
+            sender,
+            receiver,
+            api,
+            crm,
+            site,
+        })
     }
 
     /// A deployment and a receiver that may be saved as an address, and may not be dialled any more.
@@ -72,10 +83,26 @@ impl Deployment {
         let fanout = site.fanout().await?;
         site.set("WEBHOOKS_EGRESS__ALLOW_NETWORKS", "127.0.0.1/32");
         let sender = site.sender().await?;
-        let blocked = Receiver::builder(&site.ca).listen(([127, 0, 0, 2], 0).into()).start().await?;
-        let (api, crm, receiver) =
-            (site.api(&fanout, "acme").await?, site.crm().await?, Receiver::start(&site.ca).await?);
-        Ok((Self { fanout, sender, receiver, api, crm, site }, blocked))
+        let blocked = Receiver::builder(&site.ca)
+            .listen(([127, 0, 0, 2], 0).into())
+            .start()
+            .await?;
+        let (api, crm, receiver) = (
+            site.api(&fanout, "acme").await?,
+            site.crm().await?,
+            Receiver::start(&site.ca).await?,
+        );
+        Ok((
+            Self {
+                fanout,
+                sender,
+                receiver,
+                api,
+                crm,
+                site,
+            },
+            blocked,
+        ))
     }
 
     /// A webhook of `acme` that posts to `path` of the receiver; fanout knows it.
@@ -111,7 +138,9 @@ impl Deployment {
     /// It has another number at the deadline.
     pub async fn wait_until_logged(&self, state: &str, count: usize) -> anyhow::Result<()> {
         let as_many = async || {
-            let Ok(database) = self.site.database().await else { return false };
+            let Ok(database) = self.site.database().await else {
+                return false;
+            };
             let states = database.deliveries_by_state().await.unwrap_or_default();
             states.get(state) == i64::try_from(count).ok().as_ref()
         };
@@ -149,16 +178,25 @@ impl Deployment {
     /// # Errors
     /// One of that does not hold.
     pub async fn finish_with_rejected(mut self, events: u32, jobs: u32) -> anyhow::Result<()> {
-        ensure!(self.fanout.is_running() && self.sender.is_running(), "a program ended by itself");
+        ensure!(
+            self.fanout.is_running() && self.sender.is_running(),
+            "a program ended by itself"
+        );
         let (fanout, sender) = (self.fanout.stop().await?, self.sender.stop().await?);
-        ensure!((fanout, sender) == (0, 0), "exit statuses: fanout {fanout}, sender {sender}");
+        ensure!(
+            (fanout, sender) == (0, 0),
+            "exit statuses: fanout {fanout}, sender {sender}"
+        );
         for queue in EMPTIED {
             let left = self.site.vhost().ready(queue).await?;
             ensure!(left == Some(0), "{queue} holds {left:?} messages");
         }
         let [in_events, in_jobs] = REJECTED.map(|queue| self.site.vhost().ready(queue));
         let rejected = (in_events.await?, in_jobs.await?);
-        ensure!(rejected == (Some(events), Some(jobs)), "rejected events and jobs: {rejected:?}");
+        ensure!(
+            rejected == (Some(events), Some(jobs)),
+            "rejected events and jobs: {rejected:?}"
+        );
         Ok(())
     }
 }

@@ -30,29 +30,47 @@ impl Event {
     /// An event of account `acme` with some data.
     pub fn new(event_type: &str, id: &str) -> Self {
         let data = r#"{"id":"deal_9001","amount":"12000.00"}"#.to_owned();
-        Self { event_type: event_type.to_owned(), id: id.to_owned(), account: ACCOUNT.to_owned(), data }
+        Self {
+            event_type: event_type.to_owned(),
+            id: id.to_owned(),
+            account: ACCOUNT.to_owned(),
+            data,
+        }
     }
 
     /// `deal.won`, `count` times, with ids that start with `prefix`.
     pub fn deals_won(prefix: &str, count: usize) -> Vec<Self> {
-        (0..count).map(|number| Self::new("deal.won", &format!("{prefix}-{number}"))).collect()
+        (0..count)
+            .map(|number| Self::new("deal.won", &format!("{prefix}-{number}")))
+            .collect()
     }
 
     /// The same event with other data.
     #[must_use]
     pub fn with_data(self, data: &str) -> Self {
-        Self { data: data.to_owned(), ..self }
+        Self {
+            data: data.to_owned(),
+            ..self
+        }
     }
 
     /// The same event of another tenant.
     #[must_use]
     pub fn of_account(self, account: &str) -> Self {
-        Self { account: account.to_owned(), ..self }
+        Self {
+            account: account.to_owned(),
+            ..self
+        }
     }
 
     /// As a message in the CloudEvents JSON format.
     pub fn as_json(&self) -> Message {
-        let Self { event_type, id, account, data } = self;
+        let Self {
+            event_type,
+            id,
+            account,
+            data,
+        } = self;
         let body = format!(
             r#"{{"specversion":"1.0","id":"{id}","source":"/crm/deals","type":"{event_type}","time":"2026-11-23T06:00:00Z","subject":"deals/9001","account":"{account}","datacontenttype":"application/json","data":{data}}}"#
         );
@@ -61,9 +79,14 @@ impl Event {
 
     /// As a message in the CloudEvents protobuf format.
     pub fn as_protobuf(&self) -> Message {
-        let text = |value: &str| CloudEventAttributeValue { attr: Some(Attr::CeString(value.to_owned())) };
+        let text = |value: &str| CloudEventAttributeValue {
+            attr: Some(Attr::CeString(value.to_owned())),
+        };
         // 2026-11-23T06:00:00Z
-        let time = Attr::CeTimestamp(Timestamp { seconds: 1_795_413_600, nanos: 0 });
+        let time = Attr::CeTimestamp(Timestamp {
+            seconds: 1_795_413_600,
+            nanos: 0,
+        });
         let attributes = HashMap::from([
             ("subject".to_owned(), text("deals/9001")),
             ("account".to_owned(), text(&self.account)),
@@ -82,7 +105,12 @@ impl Event {
 
     /// What a receiver must get for it, byte for byte.
     pub fn posted_body(&self) -> String {
-        let Self { event_type, id, account, data } = self;
+        let Self {
+            event_type,
+            id,
+            account,
+            data,
+        } = self;
         format!(
             r#"{{"type":"{event_type}","timestamp":"2026-11-23T06:00:00Z","id":"{id}","account":"{account}","subject":"deals/9001","data":{data}}}"#
         )

@@ -79,7 +79,11 @@ impl Link {
         self.listening = Some(tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                connections.spawn(forward_until_silence(stream, Arc::clone(&servers), silences.subscribe()));
+                connections.spawn(forward_until_silence(
+                    stream,
+                    Arc::clone(&servers),
+                    silences.subscribe(),
+                ));
             }
         }));
         Ok(())
@@ -141,7 +145,11 @@ impl Drop for Link {
 
 fn address(url: &str) -> anyhow::Result<String> {
     let url = Url::parse(url)?;
-    Ok(format!("{}:{}", url.host_str().context("a host")?, url.port().context("a port")?))
+    Ok(format!(
+        "{}:{}",
+        url.host_str().context("a host")?,
+        url.port().context("a port")?
+    ))
 }
 
 /// An odd number of changes is a silence. One that begins while this connection is there ends it without a word.

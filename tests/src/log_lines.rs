@@ -25,5 +25,7 @@ impl LogLine {
 
 /// The lines that are JSON. A line still being written, or one on standard error, is not.
 pub(crate) fn parse(log: &str) -> Vec<LogLine> {
-    log.lines().filter_map(|line| serde_json::from_str(line).ok().map(LogLine)).collect()
+    log.lines()
+        .filter_map(|line| serde_json::from_str(line).ok().map(LogLine))
+        .collect()
 }

@@ -23,7 +23,10 @@ pub struct PersistentCrm {
 impl PersistentCrm {
     /// A service for the virtual host of this URL; nothing is connected yet.
     pub fn new(url: &str) -> Self {
-        Self { url: url.to_owned(), crm: None }
+        Self {
+            url: url.to_owned(),
+            crm: None,
+        }
     }
 
     /// Publishes an event until the broker has confirmed and routed it; gives how often it was published again.
@@ -52,14 +55,21 @@ impl PersistentCrm {
     async fn publish_once(&mut self, event: &Event) -> anyhow::Result<bool> {
         let crm = match self.crm.take() {
             Some(crm) => crm,
-            None => timeout(PATIENCE, Crm::connect(&self.url)).await.context("no connection")??,
+            None => timeout(PATIENCE, Crm::connect(&self.url))
+                .await
+                .context("no connection")??,
         };
         let (channel, message) = (self.crm.insert(crm).channel(), event.as_json());
-        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        let options = BasicPublishOptions {
+            mandatory: true,
+            ..BasicPublishOptions::default()
+        };
         let key = event.event_type.as_str().into();
         let properties = message.properties().clone();
         let published = channel.basic_publish(EVENTS_EXCHANGE.into(), key, options, message.body(), properties);
-        let confirmed = timeout(PATIENCE, async { published.await?.await }).await.context("no confirm")??;
+        let confirmed = timeout(PATIENCE, async { published.await?.await })
+            .await
+            .context("no confirm")??;
         Ok(matches!(confirmed, Confirmation::Ack(None)))
     }
 }

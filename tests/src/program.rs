@@ -41,7 +41,12 @@ impl Program {
         // The program holds the other end too, so that it never sees an error.
         const SCRIPT: &str = r#"mkfifo "$1" && exec 3<>"$1" && exec "$0" serve >"$1""#;
         let (program, pipe) = (binary(name)?.display().to_string(), pipe.display().to_string());
-        Self::run(name, Path::new("/bin/sh"), &["-c", SCRIPT, &program, &pipe], environment)
+        Self::run(
+            name,
+            Path::new("/bin/sh"),
+            &["-c", SCRIPT, &program, &pipe],
+            environment,
+        )
     }
 
     fn run(
@@ -51,7 +56,10 @@ impl Program {
         mut environment: Vec<(String, String)>,
     ) -> anyhow::Result<Self> {
         let [api, telemetry] = free_ports();
-        for (variable, port) in [("WEBHOOKS_HTTP__LISTEN", api), ("WEBHOOKS_TELEMETRY__LISTEN", telemetry)] {
+        for (variable, port) in [
+            ("WEBHOOKS_HTTP__LISTEN", api),
+            ("WEBHOOKS_TELEMETRY__LISTEN", telemetry),
+        ] {
             environment.push((variable.to_owned(), format!("127.0.0.1:{port}")));
         }
         Ok(Self {
@@ -98,9 +106,19 @@ impl Program {
     /// It does not answer, or the status contradicts the list.
     pub async fn unmet(&self) -> anyhow::Result<Vec<String>> {
         let answer = self.telemetry.get("/readyz").await?;
-        let unmet = answer.json()?.as_array().context("a list")?.iter().map(condition).collect::<Option<Vec<_>>>();
+        let unmet = answer
+            .json()?
+            .as_array()
+            .context("a list")?
+            .iter()
+            .map(condition)
+            .collect::<Option<Vec<_>>>();
         let unmet = sorted(unmet.context("every entry names its condition")?);
-        ensure!(answer.status.as_u16() == if unmet.is_empty() { 200 } else { 503 }, "{} for {unmet:?}", answer.status);
+        ensure!(
+            answer.status.as_u16() == if unmet.is_empty() { 200 } else { 503 },
+            "{} for {unmet:?}",
+            answer.status
+        );
         Ok(unmet)
     }
 
@@ -126,8 +144,13 @@ impl Program {
     /// There is no such series.
     pub async fn metric(&self, series: &str) -> anyhow::Result<f64> {
         let metrics = self.metrics().await?;
-        let value = metrics.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-        value.with_context(|| format!("{} has no metric {series}", self.name))?.parse().context("a number")
+        let value = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        value
+            .with_context(|| format!("{} has no metric {series}", self.name))?
+            .parse()
+            .context("a number")
     }
 
     /// Waits until a series has this value.
@@ -176,7 +199,9 @@ impl Program {
     pub fn peak_memory(&self) -> anyhow::Result<u64> {
         let pid = self.service.pid().context("the program does not run")?;
         let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"));
+        let peak = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"));
         Ok(peak.context("VmHWM")?.trim().parse::<u64>()? * 1024)
     }
 
@@ -190,7 +215,11 @@ impl Program {
     /// # Errors
     /// It does not end, or ended by a signal.
     pub async fn stop(&mut self) -> anyhow::Result<i32> {
-        self.service.stop().await?.code().with_context(|| format!("{} was ended by a signal", self.name))
+        self.service
+            .stop()
+            .await?
+            .code()
+            .with_context(|| format!("{} was ended by a signal", self.name))
     }
 
     /// Waits until it ends by itself; gives the exit status.
@@ -200,7 +229,9 @@ impl Program {
     pub async fn wait_end(&mut self, within: Duration) -> anyhow::Result<i32> {
         let what = format!("{} to end", self.name);
         let status = wait::until_some(within, what, async || self.service.exit_status()).await?;
-        status.code().with_context(|| format!("{} was ended by a signal", self.name))
+        status
+            .code()
+            .with_context(|| format!("{} was ended by a signal", self.name))
     }
 
     /// SIGKILL; returns when it is gone.
@@ -268,7 +299,10 @@ impl Drop for Program {
 /// It has not been built.
 pub(crate) fn binary(name: &str) -> anyhow::Result<PathBuf> {
     let test = env::current_exe().context("where this test is")?;
-    let profile = test.ancestors().nth(2).context("a test lies in target/<profile>/deps")?;
+    let profile = test
+        .ancestors()
+        .nth(2)
+        .context("a test lies in target/<profile>/deps")?;
     let program = profile.join(name);
     ensure!(
         program.is_file(),

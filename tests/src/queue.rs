@@ -18,7 +18,12 @@ pub struct Taken {
 impl Taken {
     /// A text header; empty when there is none.
     pub fn header(&self, name: &str) -> String {
-        match self.properties.headers().as_ref().and_then(|headers| headers.inner().get(name)) {
+        match self
+            .properties
+            .headers()
+            .as_ref()
+            .and_then(|headers| headers.inner().get(name))
+        {
             Some(AMQPValue::LongString(text)) => text.to_string(),
             _ => String::new(),
         }

@@ -59,8 +59,16 @@ impl Site {
             ("WEBHOOKS_API__PER_MINUTE", "0"),
             ("WEBHOOKS_LOG__FORMAT", "json"),
         ];
-        let settings = settings.map(|(variable, value)| (variable.to_owned(), value.to_owned())).into();
-        Ok(Self { ca, vhost, database_url, settings, _directory: directory })
+        let settings = settings
+            .map(|(variable, value)| (variable.to_owned(), value.to_owned()))
+            .into();
+        Ok(Self {
+            ca,
+            vhost,
+            database_url,
+            settings,
+            _directory: directory,
+        })
     }
 
     /// Sets an environment variable of all programs started from now on.
@@ -151,7 +159,12 @@ impl Site {
     /// It cannot be run, or does not end.
     pub async fn run(&self, name: &str, arguments: &[&str]) -> anyhow::Result<Output> {
         let mut command = Command::new(binary(name)?);
-        command.args(arguments).env_clear().envs(self.environment()).stdin(Stdio::null()).kill_on_drop(true);
+        command
+            .args(arguments)
+            .env_clear()
+            .envs(self.environment())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
         let ended = timeout(DEADLINE, command.output()).await;
         Ok(ended.with_context(|| format!("{name} {arguments:?} did not end"))??)
     }
@@ -170,7 +183,9 @@ impl Site {
     /// # Errors
     /// The command fails, or prints more or less than one line.
     pub async fn token(&self, account: &str, role: &str) -> anyhow::Result<String> {
-        let printed = self.run_well("fanout", &["token", "create", "--account", account, "--role", role]).await?;
+        let printed = self
+            .run_well("fanout", &["token", "create", "--account", account, "--role", role])
+            .await?;
         match printed.lines().collect::<Vec<_>>()[..] {
             [token] => Ok(token.to_owned()),
             _ => bail!("a token stands alone on its line, not: {printed}"),
@@ -187,13 +202,19 @@ impl Site {
 
     async fn run_well(&self, name: &str, arguments: &[&str]) -> anyhow::Result<String> {
         let output = self.run(name, arguments).await?;
-        let (said, complaint) = (String::from_utf8(output.stdout)?, String::from_utf8_lossy(&output.stderr));
+        let (said, complaint) = (
+            String::from_utf8(output.stdout)?,
+            String::from_utf8_lossy(&output.stderr),
+        );
         ensure!(output.status.success(), "{name} {arguments:?} failed: {complaint}");
         Ok(said)
     }
 
     fn environment(&self) -> Vec<(String, String)> {
-        self.settings.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+        self.settings
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
     }
 }
 

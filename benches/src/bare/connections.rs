@@ -33,10 +33,15 @@ impl Connections {
     /// # Errors
     /// When the address is not `https://<IP address>:<port>` or its certificate is none.
     pub fn new(receiver: &Address) -> anyhow::Result<Self> {
-        let authority = receiver.url.strip_prefix("https://").context("the receiver speaks HTTPS")?;
+        let authority = receiver
+            .url
+            .strip_prefix("https://")
+            .context("the receiver speaks HTTPS")?;
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(receiver.certificate.as_bytes())?)?;
-        let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let tls = ClientConfig::builder()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
         Ok(Self {
             authority: authority.to_owned(),
             address: authority.parse()?,
@@ -64,7 +69,10 @@ impl Connections {
         let answer = connection.send_request(request).await?;
         let status = answer.status();
         answer.into_body().collect().await?;
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(connection);
         ensure!(status.is_success(), "the receiver answered {status}");
         Ok(i16::try_from(status.as_u16())?)
     }
@@ -72,7 +80,10 @@ impl Connections {
     async fn open(&self) -> anyhow::Result<SendRequest<Full<Bytes>>> {
         let stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
-        let stream = self.tls.connect(ServerName::IpAddress(self.address.ip().into()), stream).await?;
+        let stream = self
+            .tls
+            .connect(ServerName::IpAddress(self.address.ip().into()), stream)
+            .await?;
         let (requests, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         Ok(requests)

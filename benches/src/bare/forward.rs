@@ -47,9 +47,14 @@ pub async fn run() -> anyhow::Result<()> {
 }
 
 async fn forward(events: &Channel, deliveries: &Channel, webhooks: u32) -> anyhow::Result<()> {
-    let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
-    let consumer = events.basic_consume(topology::EVENTS.into(), "".into(), options, arguments).await?;
-    let forwarded = consumer.map(|event| forward_one(deliveries, webhooks, event)).buffered(PREFETCH.into());
+    let options = BasicConsumeOptions::default();
+    let arguments = FieldTable::default();
+    let consumer = events
+        .basic_consume(topology::EVENTS.into(), "".into(), options, arguments)
+        .await?;
+    let forwarded = consumer
+        .map(|event| forward_one(deliveries, webhooks, event))
+        .buffered(PREFETCH.into());
     // They finish in order, so the last of those that are ready stands for all before it.
     let mut ready = forwarded.ready_chunks(PREFETCH.into());
     while let Some(finished) = ready.next().await {
@@ -71,8 +76,12 @@ async fn publish(channel: &Channel, webhook: u32, body: &[u8]) -> anyhow::Result
     let mut headers = FieldTable::default();
     headers.insert(WEBHOOK.into(), AMQPValue::LongUInt(webhook));
     let id = Uuid::now_v7().to_string();
-    let properties = BasicProperties::default().with_delivery_mode(2).with_message_id(id.into()).with_headers(headers);
-    let (exchange, key) = (topology::DELIVERY_EXCHANGE.into(), topology::DELIVERIES.into());
+    let properties = BasicProperties::default()
+        .with_delivery_mode(2)
+        .with_message_id(id.into())
+        .with_headers(headers);
+    let exchange = topology::DELIVERY_EXCHANGE.into();
+    let key = topology::DELIVERIES.into();
     let confirm = channel.basic_publish(exchange, key, BasicPublishOptions::default(), body, properties);
     ensure!(confirm.await?.await?.is_ack(), "the broker refused a message");
     Ok(())

@@ -56,8 +56,11 @@ pub async fn run() -> anyhow::Result<()> {
     let connection = Connection::connect(&job.amqp_url, ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;
     channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
-    let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
-    let consumer = channel.basic_consume(topology::DELIVERIES.into(), "".into(), options, arguments).await?;
+    let options = BasicConsumeOptions::default();
+    let arguments = FieldTable::default();
+    let consumer = channel
+        .basic_consume(topology::DELIVERIES.into(), "".into(), options, arguments)
+        .await?;
     let (failed, mut failures) = mpsc::channel(1);
     let poster = Arc::new(Poster {
         connections: Connections::new(&job.receiver)?,
@@ -66,7 +69,8 @@ pub async fn run() -> anyhow::Result<()> {
         channel,
     });
     let deliver_all = consumer.for_each(|delivery| {
-        let (poster, failed) = (Arc::clone(&poster), failed.clone());
+        let poster = Arc::clone(&poster);
+        let failed = failed.clone();
         tokio::spawn(async move {
             if let Err(error) = poster.deliver(delivery).await {
                 // One failure ends the part, without waiting for the others.
@@ -87,8 +91,13 @@ pub async fn run() -> anyhow::Result<()> {
 
 impl Poster {
     async fn deliver(&self, delivery: lapin::Result<Delivery>) -> anyhow::Result<()> {
-        let (delivery, received_at) = (delivery?, SystemTime::now());
-        let id = delivery.properties.message_id().as_ref().context("a message has an id")?;
+        let delivery = delivery?;
+        let received_at = SystemTime::now();
+        let id = delivery
+            .properties
+            .message_id()
+            .as_ref()
+            .context("a message has an id")?;
         let id: Uuid = id.as_str().parse()?;
         let headers = delivery.properties.headers().as_ref();
         let webhook = match headers.and_then(|headers| headers.inner().get(forward::WEBHOOK)) {
@@ -100,8 +109,18 @@ impl Poster {
             let _slot = self.slots.acquire().await?;
             self.connections.post(webhook, &id, payload.clone()).await?
         };
-        let row = Row { id, webhook, payload, status, received_at, posted_at: SystemTime::now() };
+        let row = Row {
+            id,
+            webhook,
+            payload,
+            status,
+            received_at,
+            posted_at: SystemTime::now(),
+        };
         self.writers.write(row).await?;
-        Ok(self.channel.basic_ack(delivery.delivery_tag, BasicAckOptions::default()).await?)
+        Ok(self
+            .channel
+            .basic_ack(delivery.delivery_tag, BasicAckOptions::default())
+            .await?)
     }
 }

@@ -32,8 +32,15 @@ const CREATE_TABLE: &str = "CREATE TABLE deliveries (
 const COPY: &str =
     "COPY deliveries (id, account, webhook, payload, status, received_at, posted_at) FROM STDIN (FORMAT binary)";
 
-const TYPES: [Type; 7] =
-    [Type::UUID, Type::TEXT, Type::INT4, Type::BYTEA, Type::INT2, Type::TIMESTAMPTZ, Type::TIMESTAMPTZ];
+const TYPES: [Type; 7] = [
+    Type::UUID,
+    Type::TEXT,
+    Type::INT4,
+    Type::BYTEA,
+    Type::INT2,
+    Type::TIMESTAMPTZ,
+    Type::TIMESTAMPTZ,
+];
 
 /// A delivery that was made.
 #[derive(Debug)]
@@ -71,7 +78,10 @@ pub async fn create_table(database_url: &str) -> anyhow::Result<()> {
 
 /// How the rows are counted.
 pub fn log(database_url: &str) -> DeliveryLog {
-    DeliveryLog { database_url: database_url.to_owned(), count: "SELECT count(*) FROM deliveries WHERE status = 200" }
+    DeliveryLog {
+        database_url: database_url.to_owned(),
+        count: "SELECT count(*) FROM deliveries WHERE status = 200",
+    }
 }
 
 impl Writers {
@@ -93,7 +103,10 @@ impl Writers {
             });
             queues.push(queue);
         }
-        Ok(Self { queues, next: AtomicUsize::new(0) })
+        Ok(Self {
+            queues,
+            next: AtomicUsize::new(0),
+        })
     }
 
     /// Hands a row to the next writer in turn and returns once it is committed.
@@ -103,7 +116,11 @@ impl Writers {
     pub async fn write(&self, row: Row) -> anyhow::Result<()> {
         let next = self.next.fetch_add(1, Ordering::Relaxed) % self.queues.len();
         let (committed, is_committed) = oneshot::channel();
-        self.queues[next].send((row, committed)).await.ok().context("a writer has ended")?;
+        self.queues[next]
+            .send((row, committed))
+            .await
+            .ok()
+            .context("a writer has ended")?;
         is_committed.await.context("a writer has ended")
     }
 }
@@ -114,9 +131,20 @@ async fn write_all(client: &Client, mut waiting: mpsc::Receiver<Pending>, rows: 
     while waiting.recv_many(&mut batch, rows).await > 0 {
         let mut writer = pin!(BinaryCopyInWriter::new(client.copy_in(&copy).await?, &TYPES));
         for (row, _) in &batch {
-            let (account, webhook, payload) = ("bench", i32::try_from(row.webhook)?, row.payload.as_ref());
-            let Row { id, status, received_at, posted_at, .. } = row;
-            writer.as_mut().write(&[id, &account, &webhook, &payload, status, received_at, posted_at]).await?;
+            let account = "bench";
+            let webhook = i32::try_from(row.webhook)?;
+            let payload = row.payload.as_ref();
+            let Row {
+                id,
+                status,
+                received_at,
+                posted_at,
+                ..
+            } = row;
+            writer
+                .as_mut()
+                .write(&[id, &account, &webhook, &payload, status, received_at, posted_at])
+                .await?;
         }
         writer.finish().await?;
         for (_, committed) in batch.drain(..) {

@@ -33,16 +33,24 @@ pub async fn declare(amqp_url: &str) -> lapin::Result<()> {
         (EVENTS, parked(quorum()), EVENTS_EXCHANGE, "#"),
         (DELIVERIES, parked(quorum()), DELIVERY_EXCHANGE, DELIVERIES),
     ] {
-        let options = QueueDeclareOptions { durable: true, ..Default::default() };
+        let options = QueueDeclareOptions {
+            durable: true,
+            ..Default::default()
+        };
         channel.queue_declare(name.into(), options, arguments).await?;
         let options = QueueBindOptions::default();
-        channel.queue_bind(name.into(), bound_to.into(), key.into(), options, FieldTable::default()).await?;
+        channel
+            .queue_bind(name.into(), bound_to.into(), key.into(), options, FieldTable::default())
+            .await?;
     }
     connection.close(200, "declared".into()).await
 }
 
 async fn exchange(channel: &Channel, name: &str, kind: ExchangeKind, arguments: FieldTable) -> lapin::Result<()> {
-    let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
+    let options = ExchangeDeclareOptions {
+        durable: true,
+        ..Default::default()
+    };
     channel.exchange_declare(name.into(), kind, options, arguments).await
 }
 

@@ -62,11 +62,19 @@ pub async fn generate(url: &str, rows: u32) -> anyhow::Result<(Vec<Subject>, (f6
     }
     let rows_a_day = i32::try_from(rows as usize / days.len())?;
     let adding = stream::iter(&days).map(|day| add_day(url, *day, rows_a_day, &subjects));
-    adding.buffer_unordered(AT_ONCE).try_for_each(|()| async { Ok(()) }).await?;
+    adding
+        .buffer_unordered(AT_ONCE)
+        .try_for_each(|()| async { Ok(()) })
+        .await?;
     client.execute(ADD_ATTEMPTS, &[&days[0]]).await?;
-    client.execute(ADD_COUNTS, &[&ids(&subjects), &i32::try_from(days.len() * 24)?]).await?;
+    client
+        .execute(ADD_COUNTS, &[&ids(&subjects), &i32::try_from(days.len() * 24)?])
+        .await?;
     // What autovacuum would do over time; and pending writes must not happen during the measurement.
-    for statement in ["VACUUM (ANALYZE) deliveries, attempts, attempt_counts, webhooks", "CHECKPOINT"] {
+    for statement in [
+        "VACUUM (ANALYZE) deliveries, attempts, attempt_counts, webhooks",
+        "CHECKPOINT",
+    ] {
         client.batch_execute(statement).await?;
     }
     let bytes: i64 = client.query_one(BYTES, &[]).await?.get(0);
@@ -85,10 +93,15 @@ async fn connect(url: &str) -> anyhow::Result<Client> {
 async fn add_webhooks(client: &Client) -> anyhow::Result<Vec<Subject>> {
     let subject = |number: usize| {
         let account = format!("bench-{}", number / PER_ACCOUNT).parse()?;
-        anyhow::Ok(Subject { account, webhook: WebhookId::generate() })
+        anyhow::Ok(Subject {
+            account,
+            webhook: WebhookId::generate(),
+        })
     };
     let subjects: Vec<Subject> = (0..WEBHOOKS).map(subject).collect::<Result<_, _>>()?;
-    client.execute(ADD_WEBHOOKS, &[&ids(&subjects), &accounts(&subjects), &types()]).await?;
+    client
+        .execute(ADD_WEBHOOKS, &[&ids(&subjects), &accounts(&subjects), &types()])
+        .await?;
     Ok(subjects)
 }
 
@@ -97,8 +110,11 @@ async fn add_day(url: &str, day: Date, rows: i32, subjects: &[Subject]) -> anyho
     let client = connect(url).await?;
     let passed = Timestamp::now().duration_since(day.to_zoned(TimeZone::UTC)?.timestamp());
     let seconds = passed.as_secs_f64().min(86_399.0);
-    let (accounts, ids) = (accounts(subjects), ids(subjects));
-    let added = client.execute(ADD_DAY, &[&day, &accounts, &ids, &types(), &seconds, &rows]).await;
+    let accounts = accounts(subjects);
+    let ids = ids(subjects);
+    let added = client
+        .execute(ADD_DAY, &[&day, &accounts, &ids, &types(), &seconds, &rows])
+        .await;
     added.with_context(|| format!("deliveries of {day}"))?;
     Ok(())
 }

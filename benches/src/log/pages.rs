@@ -80,7 +80,11 @@ impl Page {
             Self::StatsOfDay => Window::Day,
             Self::StatsOfMonth => Window::Month,
             _ => {
-                black_box(database.deliveries(account, *webhook, &self.filter(reader, number)?, LINES).await?);
+                black_box(
+                    database
+                        .deliveries(account, *webhook, &self.filter(reader, number)?, LINES)
+                        .await?,
+                );
                 return Ok(());
             }
         };
@@ -92,14 +96,31 @@ impl Page {
         let failed = Some(DeliveryState::Failed);
         let rare = EventType::all().last().map(|event_type| event_type.name().to_owned());
         Ok(match self {
-            Self::Deep => Filter { place: reader.deep, ..Filter::default() },
-            Self::Failed => Filter { state: failed, ..Filter::default() },
-            Self::Rare => Filter { event_type: rare, ..Filter::default() },
-            Self::RareFailed => Filter { state: failed, event_type: rare, ..Filter::default() },
+            Self::Deep => Filter {
+                place: reader.deep,
+                ..Filter::default()
+            },
+            Self::Failed => Filter {
+                state: failed,
+                ..Filter::default()
+            },
+            Self::Rare => Filter {
+                event_type: rare,
+                ..Filter::default()
+            },
+            Self::RareFailed => Filter {
+                state: failed,
+                event_type: rare,
+                ..Filter::default()
+            },
             Self::Between => {
                 let days_ago = i64::try_from(number)? % (DAYS - 3) + 1;
                 let until = Timestamp::now().checked_sub((days_ago * 24).hours())?;
-                Filter { since: Some(until.checked_sub(48.hours())?), until: Some(until), ..Filter::default() }
+                Filter {
+                    since: Some(until.checked_sub(48.hours())?),
+                    until: Some(until),
+                    ..Filter::default()
+                }
             }
             Self::First | Self::StatsOfDay | Self::StatsOfMonth => Filter::default(),
         })
@@ -108,7 +129,10 @@ impl Page {
 
 /// Measures every kind, of the big webhook and of small ones.
 pub async fn run(url: &str, database: &Database, subjects: &[Subject]) -> anyhow::Result<Pages> {
-    let sizes = [readers(database, &subjects[..1]).await?, readers(database, &subjects[1..=SMALL]).await?];
+    let sizes = [
+        readers(database, &subjects[..1]).await?,
+        readers(database, &subjects[1..=SMALL]).await?,
+    ];
     let bare = [bare(url, &sizes[0]).await?, bare(url, &sizes[1]).await?];
     let mut read = Vec::new();
     for page in Page::ALL {
@@ -149,14 +173,24 @@ async fn bare(url: &str, readers: &[Reader]) -> anyhow::Result<Times> {
 }
 
 fn decode(row: &Row) {
-    black_box((row.get::<_, uuid::Uuid>("id"), row.get::<_, String>("event_id"), row.get::<_, String>("event_type")));
-    black_box((row.get::<_, Timestamp>("created_at"), row.get::<_, Timestamp>("updated_at")));
+    black_box((
+        row.get::<_, uuid::Uuid>("id"),
+        row.get::<_, String>("event_id"),
+        row.get::<_, String>("event_type"),
+    ));
+    black_box((
+        row.get::<_, Timestamp>("created_at"),
+        row.get::<_, Timestamp>("updated_at"),
+    ));
 }
 
 async fn readers(database: &Database, subjects: &[Subject]) -> anyhow::Result<Vec<Reader>> {
     let mut readers = Vec::new();
     for subject in subjects {
-        readers.push(Reader { subject: subject.clone(), deep: place_of_deep(database, subject).await? });
+        readers.push(Reader {
+            subject: subject.clone(),
+            deep: place_of_deep(database, subject).await?,
+        });
     }
     Ok(readers)
 }
@@ -165,7 +199,9 @@ async fn readers(database: &Database, subjects: &[Subject]) -> anyhow::Result<Ve
 async fn place_of_deep(database: &Database, subject: &Subject) -> anyhow::Result<Place> {
     let mut filter = Filter::default();
     for _ in 1..DEEP {
-        let page = database.deliveries(&subject.account, subject.webhook, &filter, LINES - 1).await?;
+        let page = database
+            .deliveries(&subject.account, subject.webhook, &filter, LINES - 1)
+            .await?;
         let Some(last) = page.last() else { break };
         filter.place = Place::After(last.created_at, last.id);
     }

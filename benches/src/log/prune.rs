@@ -33,7 +33,13 @@ pub async fn run(database: &Database, subject: &Subject) -> anyhow::Result<Prune
     })
     .await?;
     let (beside, seconds) = beside_writes(database, subject, Box::pin(prune(database))).await?;
-    Ok(Prune { seconds, longest_write_ms: Pair { bare: alone, product: beside } })
+    Ok(Prune {
+        seconds,
+        longest_write_ms: Pair {
+            bare: alone,
+            product: beside,
+        },
+    })
 }
 
 async fn prune(database: &Database) -> anyhow::Result<f64> {
@@ -43,7 +49,10 @@ async fn prune(database: &Database) -> anyhow::Result<f64> {
     let forgotten = database.forget_past(kept).await?;
     let seconds = begin.elapsed().as_secs_f64();
     let forgotten = forgotten.context("nobody else prunes")?;
-    ensure!(forgotten.days == days()[..1], "the oldest day alone should be removed: {forgotten:?}");
+    ensure!(
+        forgotten.days == days()[..1],
+        "the oldest day alone should be removed: {forgotten:?}"
+    );
     Ok(seconds)
 }
 
@@ -55,7 +64,14 @@ async fn beside_writes<T>(
 ) -> anyhow::Result<(f64, T)> {
     // The first write connects and prepares.
     database
-        .record(&[delivered(subject)], AutoPause { after: 10, within: std::time::Duration::ZERO, suspended: false })
+        .record(
+            &[delivered(subject)],
+            AutoPause {
+                after: 10,
+                within: std::time::Duration::ZERO,
+                suspended: false,
+            },
+        )
         .await?;
     let done = Cell::new(false);
     let writes = async {
@@ -64,7 +80,14 @@ async fn beside_writes<T>(
             let record = delivered(subject);
             let begin = Instant::now();
             database
-                .record(&[record], AutoPause { after: 10, within: std::time::Duration::ZERO, suspended: false })
+                .record(
+                    &[record],
+                    AutoPause {
+                        after: 10,
+                        within: std::time::Duration::ZERO,
+                        suspended: false,
+                    },
+                )
                 .await?;
             longest = longest.max(begin.elapsed().as_secs_f64() * 1000.0);
         }

@@ -20,5 +20,8 @@ pub(super) struct Subject {
 /// Its days, oldest first.
 pub(super) fn days() -> Vec<Date> {
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-    (0..DAYS).rev().filter_map(|ago| today.checked_sub(ago.days()).ok()).collect()
+    (0..DAYS)
+        .rev()
+        .filter_map(|ago| today.checked_sub(ago.days()).ok())
+        .collect()
 }

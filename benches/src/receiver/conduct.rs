@@ -35,11 +35,17 @@ impl Manner {
     ];
 
     fn name(self) -> &'static str {
-        Self::NAMES.into_iter().find(|(manner, _)| *manner == self).map_or("", |(_, name)| name)
+        Self::NAMES
+            .into_iter()
+            .find(|(manner, _)| *manner == self)
+            .map_or("", |(_, name)| name)
     }
 
     fn named(name: &str) -> Option<Self> {
-        Self::NAMES.into_iter().find(|(_, of)| *of == name).map(|(manner, _)| manner)
+        Self::NAMES
+            .into_iter()
+            .find(|(_, of)| *of == name)
+            .map(|(manner, _)| manner)
     }
 }
 
@@ -76,6 +82,9 @@ mod tests {
         for conduct in [Conduct::Answers(9), Conduct::Fails].into_iter().chain(misbehaving) {
             assert_eq!(Conduct::of(&format!("/{conduct}")), Some(conduct));
         }
-        assert_eq!([Conduct::of("/"), Conduct::of("/x/1"), Conduct::of("/hangs/x")], [None; 3]);
+        assert_eq!(
+            [Conduct::of("/"), Conduct::of("/x/1"), Conduct::of("/hangs/x")],
+            [None; 3]
+        );
     }
 }

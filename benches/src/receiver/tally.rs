@@ -79,8 +79,14 @@ impl Tally {
     /// Clears everything and counts this run from now on.
     pub fn expect(&self, expect: Expect) {
         let deliveries = expect.events as usize * expect.webhooks as usize;
-        let (arrived, latencies_ns) = (vec![false; deliveries], Vec::with_capacity(deliveries));
-        *self.lock() = Run { expect, arrived, latencies_ns, ..Run::default() };
+        let arrived = vec![false; deliveries];
+        let latencies_ns = Vec::with_capacity(deliveries);
+        *self.lock() = Run {
+            expect,
+            arrived,
+            latencies_ns,
+            ..Run::default()
+        };
     }
 
     /// Waits until everything expected has arrived.
@@ -131,7 +137,12 @@ impl Tally {
     pub fn counts(&self) -> Counts {
         let run = self.lock();
         let arrived = u32::try_from(run.latencies_ns.len()).unwrap_or(u32::MAX);
-        Counts { arrived, repeats: run.repeats, unanswered: run.unanswered, failed: run.failed }
+        Counts {
+            arrived,
+            repeats: run.repeats,
+            unanswered: run.unanswered,
+            failed: run.failed,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Run> {
@@ -164,8 +175,14 @@ impl Run {
             return None;
         }
         self.latencies_ns.sort_unstable();
-        let (p50_ns, p99_ns) = (quantile(&self.latencies_ns, 0.5), quantile(&self.latencies_ns, 0.99));
-        Some(Received { last_ns: self.last_ns, repeats: self.repeats, p50_ns, p99_ns })
+        let p50_ns = quantile(&self.latencies_ns, 0.5);
+        let p99_ns = quantile(&self.latencies_ns, 0.99);
+        Some(Received {
+            last_ns: self.last_ns,
+            repeats: self.repeats,
+            p50_ns,
+            p99_ns,
+        })
     }
 }
 
@@ -174,13 +191,21 @@ mod tests {
     use super::*;
 
     fn stamp(run: u32, number: u32) -> Stamp {
-        Stamp { run, number, published_ns: 100 }
+        Stamp {
+            run,
+            number,
+            published_ns: 100,
+        }
     }
 
     #[tokio::test]
     async fn a_run_is_complete_when_every_webhook_got_every_event() {
         let tally = Tally::default();
-        tally.expect(Expect { run: 2, events: 2, webhooks: 2 });
+        tally.expect(Expect {
+            run: 2,
+            events: 2,
+            webhooks: 2,
+        });
         for (run, number, webhook, now) in [
             (2, 0, 0, 110),
             (2, 0, 0, 900),
@@ -195,7 +220,23 @@ mod tests {
         assert_eq!(tally.lock().received(), None);
         tally.count(stamp(2, 1), 0, 140);
         tally.count_failed();
-        assert_eq!(tally.counts(), Counts { arrived: 4, repeats: 1, unanswered: 0, failed: 1 });
-        assert_eq!(tally.complete().await, Received { last_ns: 140, repeats: 1, p50_ns: 20, p99_ns: 40 });
+        assert_eq!(
+            tally.counts(),
+            Counts {
+                arrived: 4,
+                repeats: 1,
+                unanswered: 0,
+                failed: 1
+            }
+        );
+        assert_eq!(
+            tally.complete().await,
+            Received {
+                last_ns: 140,
+                repeats: 1,
+                p50_ns: 20,
+                p99_ns: 40
+            }
+        );
     }
 }

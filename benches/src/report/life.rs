@@ -14,7 +14,9 @@ const MIB: f64 = 1024.0 * 1024.0;
 impl Report {
     /// A webhook beside others, compared with the same webhook alone.
     pub fn isolation(&mut self, isolation: &Isolation) {
-        let Some(alone) = isolation.get(&Neighbours::Nobody) else { return };
+        let Some(alone) = isolation.get(&Neighbours::Nobody) else {
+            return;
+        };
         for (neighbours, rounds) in isolation {
             if *neighbours != Neighbours::Nobody {
                 self.isolation_times(*neighbours, rounds, alone);
@@ -40,18 +42,32 @@ impl Report {
             ("p99", bar, |round| round.received.p99_ns),
         ] {
             let each = |rounds: &[Round]| rounds.iter().map(|round| of(round) as f64 / 1e6).collect();
-            let pair = Pair { bare: each(alone), product: each(rounds) };
-            self.life.push(row(format!("isolation, {quantile} {name}, ms ÷ alone"), &pair, bar));
+            let pair = Pair {
+                bare: each(alone),
+                product: each(rounds),
+            };
+            self.life
+                .push(row(format!("isolation, {quantile} {name}, ms ÷ alone"), &pair, bar));
         }
     }
 
     fn isolation_costs(&mut self, name: &str, rounds: &[Round]) {
         for program in ["fanout", "sender"] {
             let each = |of: fn(&Pair<u64>) -> u64| {
-                rounds.iter().filter_map(|round| Some(of(round.peak_memory.get(program)?) as f64 / MIB)).collect()
+                rounds
+                    .iter()
+                    .filter_map(|round| Some(of(round.peak_memory.get(program)?) as f64 / MIB))
+                    .collect()
             };
-            let pair = Pair { bare: each(|memory| memory.bare), product: each(|memory| memory.product) };
-            self.life.push(row(format!("isolation, peak memory of {program} {name}, MiB: end ÷ half"), &pair, NO_BAR));
+            let pair = Pair {
+                bare: each(|memory| memory.bare),
+                product: each(|memory| memory.product),
+            };
+            self.life.push(row(
+                format!("isolation, peak memory of {program} {name}, MiB: end ÷ half"),
+                &pair,
+                NO_BAR,
+            ));
         }
         let sum = |of: fn(&Round) -> u32| rounds.iter().map(of).sum::<u32>();
         self.notes.push(format!(
@@ -64,15 +80,25 @@ impl Report {
 
     /// A webhook while another account floods, compared with the same webhook alone.
     pub fn flood(&mut self, flood: &Flood) {
-        let beside = [("that answers", flood.beside_one_that_answers), ("that fails", flood.beside_one_that_fails)];
+        let beside = [
+            ("that answers", flood.beside_one_that_answers),
+            ("that fails", flood.beside_one_that_fails),
+        ];
         for (name, received) in beside {
             for (quantile, bar, of) in [
                 ("p50", NO_BAR, (|received| received.p50_ns) as fn(Received) -> u64),
                 ("p99", "< 5000 ms", |received| received.p99_ns),
             ] {
                 let milliseconds = |received| vec![of(received) as f64 / 1e6];
-                let pair = Pair { bare: milliseconds(flood.alone), product: milliseconds(received) };
-                self.life.push(row(format!("flood, {quantile} beside one {name}, ms ÷ alone"), &pair, bar));
+                let pair = Pair {
+                    bare: milliseconds(flood.alone),
+                    product: milliseconds(received),
+                };
+                self.life.push(row(
+                    format!("flood, {quantile} beside one {name}, ms ÷ alone"),
+                    &pair,
+                    bar,
+                ));
             }
         }
     }
@@ -80,20 +106,41 @@ impl Report {
     /// Many held deliveries.
     pub fn held(&mut self, held: &Held) {
         let nothing = held.list.bare;
-        for (name, times) in [("held", held.list.product), ("while they are released", held.list_while_released)] {
-            for (quantile, bar, of) in
-                [("p50", NO_BAR, (|times| times.p50_ms) as fn(Times) -> f64), ("p99", "< 50 ms", |times| times.p99_ms)]
-            {
-                let pair = Pair { bare: vec![of(nothing)], product: vec![of(times)] };
-                self.life.push(row(format!("held, {quantile} of the list {name}, ms ÷ nothing held"), &pair, bar));
+        for (name, times) in [
+            ("held", held.list.product),
+            ("while they are released", held.list_while_released),
+        ] {
+            for (quantile, bar, of) in [
+                ("p50", NO_BAR, (|times| times.p50_ms) as fn(Times) -> f64),
+                ("p99", "< 50 ms", |times| times.p99_ms),
+            ] {
+                let pair = Pair {
+                    bare: vec![of(nothing)],
+                    product: vec![of(times)],
+                };
+                self.life.push(row(
+                    format!("held, {quantile} of the list {name}, ms ÷ nothing held"),
+                    &pair,
+                    bar,
+                ));
             }
         }
-        for (name, rate) in [("released", held.released_per_second), ("arrived", held.arrived_per_second)] {
-            let pair = Pair { bare: vec![f64::from(held::PER_SECOND)], product: vec![rate] };
-            self.life.push(row(format!("held, {name} per second ÷ configured"), &pair, NO_BAR));
+        for (name, rate) in [
+            ("released", held.released_per_second),
+            ("arrived", held.arrived_per_second),
+        ] {
+            let pair = Pair {
+                bare: vec![f64::from(held::PER_SECOND)],
+                product: vec![rate],
+            };
+            self.life
+                .push(row(format!("held, {name} per second ÷ configured"), &pair, NO_BAR));
         }
         for (program, Pair { bare, product }) in &held.peak_memory {
-            let pair = Pair { bare: vec![*bare as f64 / MIB], product: vec![*product as f64 / MIB] };
+            let pair = Pair {
+                bare: vec![*bare as f64 / MIB],
+                product: vec![*product as f64 / MIB],
+            };
             let name = format!("held, peak memory of {program} while released, MiB: 60 s ÷ 20 s");
             self.life.push(row(name, &pair, "< 100 MiB"));
         }
@@ -109,14 +156,31 @@ impl Report {
     pub fn log(&mut self, log: &Log) {
         for (place, size) in ["big webhook", "small webhook"].iter().enumerate() {
             let bare = log.pages.bare[place];
-            self.log.push(log_row(format!("one page of one day, tokio-postgres alone, {size}"), bare, bare, NO_BAR));
+            self.log.push(log_row(
+                format!("one page of one day, tokio-postgres alone, {size}"),
+                bare,
+                bare,
+                NO_BAR,
+            ));
             for (page, times) in &log.pages.read {
-                self.log.push(log_row(format!("{}, {size}", page_name(*page)), times[place], bare, "p99 < 30 ms"));
+                self.log.push(log_row(
+                    format!("{}, {size}", page_name(*page)),
+                    times[place],
+                    bare,
+                    "p99 < 30 ms",
+                ));
             }
         }
         let longest = &log.prune.longest_write_ms;
-        let pair = Pair { bare: vec![longest.bare], product: vec![longest.product] };
-        self.life.push(row("log, longest write while a day is removed, ms ÷ alone".to_owned(), &pair, NO_BAR));
+        let pair = Pair {
+            bare: vec![longest.bare],
+            product: vec![longest.product],
+        };
+        self.life.push(row(
+            "log, longest write while a day is removed, ms ÷ alone".to_owned(),
+            &pair,
+            NO_BAR,
+        ));
         let (seconds, bytes) = log.made;
         self.notes.push(format!(
             "Log: {} deliveries of {} webhooks in {} days, {:.1} GiB with indexes, made in {seconds:.0} s.",
@@ -125,7 +189,10 @@ impl Report {
             log::DAYS,
             bytes as f64 / MIB / 1024.0
         ));
-        self.notes.push(format!("Log: its oldest day was removed in {} s (bar < 1 s).", number(log.prune.seconds)));
+        self.notes.push(format!(
+            "Log: its oldest day was removed in {} s (bar < 1 s).",
+            number(log.prune.seconds)
+        ));
     }
 }
 

@@ -30,7 +30,11 @@ impl Admin {
             return Ok(RecoverRange { since, until });
         }
         let detail = "`since` must not be later than `until`, or than now";
-        Err(AdminError::Invalid(vec![FieldError::new("/since", "since_after_until", detail)]))
+        Err(AdminError::Invalid(vec![FieldError::new(
+            "/since",
+            "since_after_until",
+            detail,
+        )]))
     }
 
     /// Retries a failed delivery: one attempt, now.
@@ -61,7 +65,10 @@ impl Admin {
         if !self.database.webhook_exists(&by.account, id).await? {
             return Err(AdminError::NotFound);
         }
-        Ok(self.database.recoverable(&by.account, id, range.since, range.until).await?)
+        Ok(self
+            .database
+            .recoverable(&by.account, id, range.since, range.until)
+            .await?)
     }
 
     /// Sends all failed deliveries of a range of time again, each with all its retries; how many there are.

@@ -16,6 +16,10 @@ pub struct FieldError {
 impl FieldError {
     /// An error of the field at `pointer`.
     pub fn new(pointer: impl Into<String>, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { pointer: pointer.into(), code, detail: detail.into() }
+        Self {
+            pointer: pointer.into(),
+            code,
+            detail: detail.into(),
+        }
     }
 }

@@ -19,7 +19,11 @@ pub enum Input<T> {
 impl<T: Default> Input<T> {
     /// For a field that must be filled in: its check then says so.
     pub(crate) fn or_empty(self) -> Self {
-        if matches!(self, Self::Missing) { Self::Given(T::default()) } else { self }
+        if matches!(self, Self::Missing) {
+            Self::Given(T::default())
+        } else {
+            self
+        }
     }
 }
 

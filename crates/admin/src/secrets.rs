@@ -48,8 +48,14 @@ impl Admin {
     /// # Errors
     /// [`AdminError::NotFound`].
     pub async fn reveal_secret(&self, by: &Bearer, id: WebhookId) -> Result<SigningSecret, AdminError> {
-        let secret = self.database.current_secret(&by.account, id).await?.ok_or(AdminError::NotFound)?;
-        self.database.audit(Entry::new(by, id, AuditAction::SecretRevealed)).await?;
+        let secret = self
+            .database
+            .current_secret(&by.account, id)
+            .await?
+            .ok_or(AdminError::NotFound)?;
+        self.database
+            .audit(Entry::new(by, id, AuditAction::SecretRevealed))
+            .await?;
         tracing::info!(account = %by.account, by = %by.who, webhook = %id, "secret shown");
         Ok(secret)
     }
@@ -63,7 +69,11 @@ impl Admin {
         let rotated = self.database.rotate_secret(by, id, &secret).await?;
         let (webhook, previous_expires_at) = rotated.ok_or(AdminError::NotFound)?;
         log_change(by, id, AuditAction::SecretRotated);
-        Ok(Rotation { webhook, secret, previous_expires_at })
+        Ok(Rotation {
+            webhook,
+            secret,
+            previous_expires_at,
+        })
     }
 }
 
@@ -80,10 +90,23 @@ mod tests {
     #[test]
     fn a_malformed_secret_is_refused_and_not_replaced_by_a_generated_one() {
         let error = FieldError::new("/secret", "wrong_type", "Must be a text");
-        let form = SecretForm { secret: Input::Malformed, errors: vec![error.clone()] };
+        let form = SecretForm {
+            secret: Input::Malformed,
+            errors: vec![error.clone()],
+        };
         assert_eq!(form.into_secret().unwrap_err(), [error]);
-        assert!(SecretForm { secret: Input::Malformed, errors: Vec::new() }.into_secret().is_err());
-        let short = SecretForm { secret: Input::Given("short".to_owned()), errors: Vec::new() };
+        assert!(
+            SecretForm {
+                secret: Input::Malformed,
+                errors: Vec::new()
+            }
+            .into_secret()
+            .is_err()
+        );
+        let short = SecretForm {
+            secret: Input::Given("short".to_owned()),
+            errors: Vec::new(),
+        };
         assert_eq!(short.into_secret().unwrap_err()[0].code, "secret_length");
     }
 }

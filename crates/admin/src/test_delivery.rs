@@ -43,36 +43,63 @@ impl Admin {
             Wanted::Form { webhook: None, url, .. } => Tested::Form(&by.account, url),
         };
         let limits = &self.test_sending.limits;
-        limits.admit(Instant::now(), by.key(), &tested).map_err(AdminError::TestTooSoon)?;
+        limits
+            .admit(Instant::now(), by.key(), &tested)
+            .map_err(AdminError::TestTooSoon)?;
         let _under_way = limits.begin(&by.account).map_err(AdminError::TestTooSoon)?;
         self.audit_unsaved(by, &wanted).await?;
         let subject = self.subject(by, wanted).await?;
-        let test = self.database.add_test_request(&by.account, &subject, event_type).await?;
+        let test = self
+            .database
+            .add_test_request(&by.account, &subject, event_type)
+            .await?;
         let test = test.ok_or(AdminError::NotFound)?;
         let traceparent = TraceContext::generate().to_string();
         let webhook_id = webhook.map(|webhook| webhook.id.to_string());
         tracing::info!(account = %by.account, by = %by.who, webhook_id, %test, traceparent, "test delivery requested");
-        self.send(TestRequest { test, account: by.account.clone(), traceparent: Some(traceparent) }).await
+        self.send(TestRequest {
+            test,
+            account: by.account.clone(),
+            traceparent: Some(traceparent),
+        })
+        .await
     }
 
     /// A test of an unsaved form goes wherever somebody typed, signed with the webhook's secret if it is an edit of one:
     /// the audit entry is written before it is sent.
     async fn audit_unsaved(&self, by: &Bearer, wanted: &Wanted) -> Result<(), AdminError> {
-        let Wanted::Form { webhook, url, .. } = wanted else { return Ok(()) };
+        let Wanted::Form { webhook, url, .. } = wanted else {
+            return Ok(());
+        };
         let entry = match webhook {
             Some(id) => Entry::new(by, *id, AuditAction::Tested),
             None => Entry::of_account(&by.account, &by.who, AuditAction::Tested),
         };
-        Ok(self.database.audit(entry.with_detail(format!("URL ({})", without_path(url.as_str())))).await?)
+        Ok(self
+            .database
+            .audit(entry.with_detail(format!("URL ({})", without_path(url.as_str()))))
+            .await?)
     }
 
     /// Without a secret, an edit is signed with the webhook's, and a form with one that nobody knows.
     async fn subject(&self, by: &Bearer, wanted: Wanted) -> Result<TestSubject, AdminError> {
         let (url, secret) = match wanted {
             Wanted::Saved(id) => return Ok(TestSubject::Saved(id)),
-            Wanted::Form { url, secret: Some(secret), .. } => (url, secret),
-            Wanted::Form { webhook: None, url, secret: None } => (url, SigningSecret::generate()),
-            Wanted::Form { webhook: Some(id), url, secret: None } => {
+            Wanted::Form {
+                url,
+                secret: Some(secret),
+                ..
+            } => (url, secret),
+            Wanted::Form {
+                webhook: None,
+                url,
+                secret: None,
+            } => (url, SigningSecret::generate()),
+            Wanted::Form {
+                webhook: Some(id),
+                url,
+                secret: None,
+            } => {
                 let secret = self.database.current_secret(&by.account, id).await?;
                 (url, secret.ok_or(AdminError::NotFound)?)
             }
@@ -82,7 +109,8 @@ impl Admin {
 
     /// A request without a result is withdrawn, so that it is not sent later.
     async fn send(&self, request: TestRequest) -> Result<TestResult, AdminError> {
-        let (test, account) = (request.test, request.account.clone());
+        let test = request.test;
+        let account = request.account.clone();
         let no_result = match self.test_sending.sender.send_test(request).await {
             Ok(attempt) => return Ok(attempt.into()),
             Err(no_result) => no_result,

@@ -40,9 +40,12 @@ impl WebhookForm {
         let event_types = check(self.event_types.or_empty(), check_event_types, &mut errors);
         let secret = new_secret(self.secret, &mut errors);
         match (name, url, event_types, secret) {
-            (Some(name), Some(url), Some(event_types), Some(secret)) if errors.is_empty() => {
-                Ok(NewWebhook { name, url, event_types, secret })
-            }
+            (Some(name), Some(url), Some(event_types), Some(secret)) if errors.is_empty() => Ok(NewWebhook {
+                name,
+                url,
+                event_types,
+                secret,
+            }),
             _ => Err(errors),
         }
     }
@@ -78,9 +81,14 @@ fn check_name(text: String) -> Result<String, Vec<FieldError>> {
 
 fn check_event_types(names: Vec<String>) -> Result<EventTypeSet, Vec<FieldError>> {
     if names.is_empty() {
-        return Err(vec![FieldError::new("/event_types", "required", "Select at least one event")]);
+        return Err(vec![FieldError::new(
+            "/event_types",
+            "required",
+            "Select at least one event",
+        )]);
     }
-    let (mut set, mut errors) = (EventTypeSet::EMPTY, Vec::new());
+    let mut set = EventTypeSet::EMPTY;
+    let mut errors = Vec::new();
     for (index, name) in names.iter().enumerate() {
         match EventType::parse(name) {
             // A type given twice is meant once.

@@ -20,7 +20,10 @@ pub(crate) fn if_match_permits(headers: &HeaderMap, version: i64) -> bool {
     let tag = quoted(version);
     let strong = |item: &str| item.strip_prefix("W/").unwrap_or(item) == tag;
     let names_it = |list: &str| list.split(',').map(str::trim).any(|item| item == "*" || strong(item));
-    headers.get_all(IF_MATCH).iter().any(|header| header.to_str().is_ok_and(names_it))
+    headers
+        .get_all(IF_MATCH)
+        .iter()
+        .any(|header| header.to_str().is_ok_and(names_it))
 }
 
 fn quoted(version: i64) -> String {
@@ -55,7 +58,9 @@ mod tests {
 
     #[test]
     fn anything_else_forbids() {
-        for other in ["\"2\"", "3", "W/\"2\"", "w/\"3\"", "W/3", "W/*", "\"33\"", "", "\"3", "\"03\""] {
+        for other in [
+            "\"2\"", "3", "W/\"2\"", "w/\"3\"", "W/3", "W/*", "\"33\"", "", "\"3", "\"03\"",
+        ] {
             assert!(!permits(&[other], 3), "{other}");
         }
     }

@@ -50,10 +50,17 @@ struct Entry {
 
 async fn handler(_: RequireViewer, RawQuery(query): RawQuery) -> Result<Json<Catalogue>, Problem> {
     Query::parse(query.as_deref()).finish()?;
-    Ok(Json(Catalogue { data: EventType::all().map(entry).collect() }))
+    Ok(Json(Catalogue {
+        data: EventType::all().map(entry).collect(),
+    }))
 }
 
 fn entry(event_type: EventType) -> Entry {
     let example = serde_json::from_str(event_type.example_data()).expect("the catalogue's examples are JSON");
-    Entry { r#type: event_type, group: event_type.group(), title: event_type.title(), example }
+    Entry {
+        r#type: event_type,
+        group: event_type.group(),
+        title: event_type.title(),
+        example,
+    }
 }

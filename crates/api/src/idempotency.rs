@@ -41,7 +41,10 @@ impl Answer {
     /// 202 with this body, in which there is no secret.
     pub(crate) fn accepted(body: &impl Serialize) -> Self {
         let body = serde_json::to_string(body).expect("answers are structs of texts and numbers");
-        Self { status: StatusCode::ACCEPTED, body: Some(body) }
+        Self {
+            status: StatusCode::ACCEPTED,
+            body: Some(body),
+        }
     }
 }
 
@@ -72,7 +75,11 @@ impl RepeatableRequest {
         let head = Self::without_body(&request)?;
         let begun = Sha256::new().chain_update(head.hash);
         let body = json_body::read(request, JSON).await?;
-        Ok(Self { hash: begun.chain_update(&body).finalize().into(), body, ..head })
+        Ok(Self {
+            hash: begun.chain_update(&body).finalize().into(),
+            body,
+            ..head
+        })
     }
 
     /// Looks at the request's head only.
@@ -80,9 +87,19 @@ impl RepeatableRequest {
     /// # Errors
     /// 400 for a key that is none.
     pub(crate) fn without_body(request: &Request) -> Result<Self, Problem> {
-        let (method, path) = (request.method().as_str(), request.uri().path());
-        let hash = Sha256::new().chain_update(method).chain_update([0]).chain_update(path).finalize().into();
-        Ok(Self { key: key(request.headers())?, hash, body: Vec::new() })
+        let method = request.method().as_str();
+        let path = request.uri().path();
+        let hash = Sha256::new()
+            .chain_update(method)
+            .chain_update([0])
+            .chain_update(path)
+            .finalize()
+            .into();
+        Ok(Self {
+            key: key(request.headers())?,
+            hash,
+            body: Vec::new(),
+        })
     }
 
     /// What was sent.
@@ -105,21 +122,41 @@ impl RepeatableRequest {
         let Some(key) = &self.key else {
             let webhook = WebhookId::generate();
             let done = work(webhook).await?;
-            return answer(Answered { webhook, body: done.body, replayed: false }).await;
+            return answer(Answered {
+                webhook,
+                body: done.body,
+                replayed: false,
+            })
+            .await;
         };
-        let request = KeyedRequest { by, key, hash: self.hash };
+        let request = KeyedRequest {
+            by,
+            key,
+            hash: self.hash,
+        };
         match database.begin_keyed(&request).await? {
             KeyState::Begun(webhook) => {
                 let done = work(webhook).await;
                 remember(database, &request, &done).await;
-                answer(Answered { webhook, body: done?.body, replayed: false }).await
+                answer(Answered {
+                    webhook,
+                    body: done?.body,
+                    replayed: false,
+                })
+                .await
             }
             KeyState::UnderWay => Err(Problem::key_in_use()),
             KeyState::OfAnother => Err(Problem::key_of_another_request()),
             KeyState::Answered(stored) => {
-                let mut response =
-                    answer(Answered { webhook: stored.webhook, body: stored.body, replayed: true }).await?;
-                response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+                let mut response = answer(Answered {
+                    webhook: stored.webhook,
+                    body: stored.body,
+                    replayed: true,
+                })
+                .await?;
+                response
+                    .headers_mut()
+                    .insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
                 Ok(response)
             }
         }
@@ -130,10 +167,15 @@ impl RepeatableRequest {
 fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = values.next() else { return Ok(None) };
-    let text = value.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_graphic()));
+    let text = value
+        .to_str()
+        .ok()
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_graphic()));
     match (text, values.next()) {
         (Some(text), None) if (1..=MAX_KEY_CHARACTERS).contains(&text.len()) => Ok(Some(text.to_owned())),
-        _ => Err(Problem::bad_request("`Idempotency-Key` is sent once and has 1 to 255 visible ASCII characters")),
+        _ => Err(Problem::bad_request(
+            "`Idempotency-Key` is sent once and has 1 to 255 visible ASCII characters",
+        )),
     }
 }
 
@@ -141,11 +183,18 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 /// released within a minute, and a repeated request finds the work done.
 async fn remember(database: &Database, request: &KeyedRequest<'_>, done: &Result<Answer, Problem>) {
     let kept: Result<(), StoreError> = match done {
-        Ok(done) => database.answer_keyed(request, done.status.as_u16(), done.body.as_deref()).await,
+        Ok(done) => {
+            database
+                .answer_keyed(request, done.status.as_u16(), done.body.as_deref())
+                .await
+        }
         Err(_) => database.give_up_keyed(request).await,
     };
     if let Err(error) = kept {
         let error = &error as &dyn std::error::Error;
-        tracing::warn!(error, "cannot store the result of an idempotency key; the key is unavailable for a minute");
+        tracing::warn!(
+            error,
+            "cannot store the result of an idempotency key; the key is unavailable for a minute"
+        );
     }
 }

@@ -31,13 +31,20 @@ impl<'a> JsonObject<'a> {
     /// 400 with line and column when it is not JSON, 422 when it is, but no object.
     pub(crate) fn parse(body: &'a [u8]) -> Result<Self, Problem> {
         let text = std::str::from_utf8(body).map_err(|error| {
-            Problem::invalid_json(format!("The body is not UTF-8 from byte {} on", error.valid_up_to() + 1))
+            Problem::invalid_json(format!(
+                "The body is not UTF-8 from byte {} on",
+                error.valid_up_to() + 1
+            ))
         })?;
         let whole: &RawValue = serde_json::from_str(text)
             .map_err(|error| Problem::invalid_json(format!("The body is not JSON: {error}")))?;
         let object = serde_json::Deserializer::from_str(whole.get()).deserialize_map(ObjectVisitor);
         object.map_err(|_| {
-            Problem::validation_failed(vec![FieldError::new("", "wrong_type", "The body must be a JSON object")])
+            Problem::validation_failed(vec![FieldError::new(
+                "",
+                "wrong_type",
+                "The body must be a JSON object",
+            )])
         })
     }
 
@@ -50,7 +57,9 @@ impl<'a> JsonObject<'a> {
 
     /// Takes a text. `null` is an empty one.
     pub(crate) fn text(&mut self, name: &str) -> Input<String> {
-        let Some(value) = self.members.remove(name) else { return Input::Missing };
+        let Some(value) = self.members.remove(name) else {
+            return Input::Missing;
+        };
         if is_null(value) {
             return Input::Given(String::new());
         }
@@ -62,7 +71,9 @@ impl<'a> JsonObject<'a> {
 
     /// Takes `true` or `false`.
     pub(crate) fn boolean(&mut self, name: &str) -> Input<bool> {
-        let Some(value) = self.members.remove(name) else { return Input::Missing };
+        let Some(value) = self.members.remove(name) else {
+            return Input::Missing;
+        };
         match value.get() {
             "true" => Input::Given(true),
             "false" => Input::Given(false),
@@ -72,7 +83,9 @@ impl<'a> JsonObject<'a> {
 
     /// Takes a list of at most `most` texts. `null` is an empty one.
     pub(crate) fn texts(&mut self, name: &str, most: usize) -> Input<Vec<String>> {
-        let Some(value) = self.members.remove(name) else { return Input::Missing };
+        let Some(value) = self.members.remove(name) else {
+            return Input::Missing;
+        };
         if is_null(value) {
             return Input::Given(Vec::new());
         }
@@ -83,7 +96,8 @@ impl<'a> JsonObject<'a> {
             let detail = format!("Must be a list of at most {most} texts");
             return self.malformed(FieldError::new(pointer(name), "too_long", detail));
         }
-        let (mut texts, mut malformed) = (Vec::with_capacity(items.len()), false);
+        let mut texts = Vec::with_capacity(items.len());
+        let mut malformed = false;
         for (index, item) in items.into_iter().enumerate() {
             match text(item, &format!("{}/{index}", pointer(name))) {
                 Ok(text) => texts.push(text),
@@ -93,7 +107,11 @@ impl<'a> JsonObject<'a> {
                 }
             }
         }
-        if malformed { Input::Malformed } else { Input::Given(texts) }
+        if malformed {
+            Input::Malformed
+        } else {
+            Input::Given(texts)
+        }
     }
 
     fn malformed<T>(&mut self, error: FieldError) -> Input<T> {
@@ -103,7 +121,10 @@ impl<'a> JsonObject<'a> {
 
     /// Everything that was wrong; members that nobody took are unknown.
     pub(crate) fn into_errors(mut self) -> Vec<FieldError> {
-        let unknown = self.members.keys().map(|name| FieldError::new(pointer(name), "unknown_field", "Unknown field"));
+        let unknown = self
+            .members
+            .keys()
+            .map(|name| FieldError::new(pointer(name), "unknown_field", "Unknown field"));
         self.errors.extend(unknown);
         self.errors
     }
@@ -118,8 +139,13 @@ fn text(value: &RawValue, pointer: &str) -> Result<String, FieldError> {
     if !value.get().starts_with('"') {
         return Err(FieldError::new(pointer, "wrong_type", "Must be a text"));
     }
-    serde_json::from_str(value.get())
-        .map_err(|_| FieldError::new(pointer, "forbidden_character", "Must not contain half of a surrogate pair"))
+    serde_json::from_str(value.get()).map_err(|_| {
+        FieldError::new(
+            pointer,
+            "forbidden_character",
+            "Must not contain half of a surrogate pair",
+        )
+    })
 }
 
 /// RFC 6901 §3, for a member of the body.
@@ -140,14 +166,19 @@ impl<'de> Visitor<'de> for ObjectVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonObject<'de>, A::Error> {
-        let mut object = JsonObject { members: BTreeMap::new(), errors: Vec::new() };
+        let mut object = JsonObject {
+            members: BTreeMap::new(),
+            errors: Vec::new(),
+        };
         while let Some(key) = map.next_key::<&RawValue>()? {
             let value = map.next_value()?;
             match object.members.entry(member_name(key).into_owned()) {
                 Entry::Vacant(entry) => drop(entry.insert(value)),
                 Entry::Occupied(entry) => {
                     let detail = "The field is given more than once";
-                    object.errors.push(FieldError::new(pointer(entry.key()), "duplicate_field", detail));
+                    object
+                        .errors
+                        .push(FieldError::new(pointer(entry.key()), "duplicate_field", detail));
                 }
             }
         }

@@ -23,7 +23,8 @@ parameters that are not described are refused. Responses may gain fields.";
 
 /// The description of these operations below a base path.
 pub(crate) fn description(base_path: &str, operations: Vec<Operation>) -> Value {
-    let (mut paths, mut schemas) = (Map::new(), Map::new());
+    let mut paths = Map::new();
+    let mut schemas = Map::new();
     for operation in operations {
         let path = operation.path().trim_start_matches(ROOT).to_owned();
         let method = operation.method().as_str().to_lowercase();
@@ -45,7 +46,9 @@ pub(crate) fn description(base_path: &str, operations: Vec<Operation>) -> Value 
         event_types::schemas(),
     ];
     for group in shared {
-        let Value::Object(group) = group else { unreachable!("each group is an object") };
+        let Value::Object(group) = group else {
+            unreachable!("each group is an object")
+        };
         schemas.extend(group);
     }
     json!({

@@ -45,7 +45,15 @@ impl Operation {
 
     fn new(method: Method, path: &'static str, handlers: MethodRouter<ApiState>) -> Self {
         let description = json!({"parameters": [], "responses": {}});
-        Self { method, path, handlers, waits_for_sender: false, description, problems: Vec::new(), body: None }
+        Self {
+            method,
+            path,
+            handlers,
+            waits_for_sender: false,
+            description,
+            problems: Vec::new(),
+            body: None,
+        }
     }
 
     /// Its method; `HEAD` goes with `GET`.
@@ -83,7 +91,9 @@ impl Operation {
 
     /// Anybody may do it.
     pub(crate) fn public(self, tag: &str, id: &str, summary: &str) -> Self {
-        let mut public = self.named(tag, id, summary).problems(&[Kind::Internal, Kind::Unavailable]);
+        let mut public = self
+            .named(tag, id, summary)
+            .problems(&[Kind::Internal, Kind::Unavailable]);
         public.description["security"] = json!([]);
         public
     }
@@ -97,7 +107,10 @@ impl Operation {
 
     /// It is answered when a sender has replied, and may take that much longer.
     pub(crate) fn waiting_for_sender(self) -> Self {
-        Self { waits_for_sender: true, ..self }
+        Self {
+            waits_for_sender: true,
+            ..self
+        }
     }
 
     /// More than the summary says.
@@ -122,7 +135,11 @@ impl Operation {
     pub(crate) fn paginated(self) -> Self {
         let limit = json!({"type": "integer", "minimum": 1, "default": 25});
         self.query("limit", "Entries per page; more than 100 count as 100", limit)
-            .query("cursor", "`next_cursor` of the previous page", json!({"type": "string"}))
+            .query(
+                "cursor",
+                "`next_cursor` of the previous page",
+                json!({"type": "string"}),
+            )
             .problems(&[Kind::InvalidCursor])
     }
 
@@ -205,7 +222,9 @@ impl Operation {
     }
 
     fn parameter(mut self, parameter: Value) -> Self {
-        let parameters = self.description["parameters"].as_array_mut().expect("every operation begins with a list");
+        let parameters = self.description["parameters"]
+            .as_array_mut()
+            .expect("every operation begins with a list");
         parameters.push(parameter);
         self
     }

@@ -44,11 +44,9 @@ pub fn document(base_path: &str) -> Value {
 }
 
 fn describe_operation() -> Operation {
-    Operation::get("/api/v1/openapi.json", describe).public("About", "getOpenApi", "Get this description").answer(
-        200,
-        "OpenAPI 3.1",
-        json!({"type": "object"}),
-    )
+    Operation::get("/api/v1/openapi.json", describe)
+        .public("About", "getOpenApi", "Get this description")
+        .answer(200, "OpenAPI 3.1", json!({"type": "object"}))
 }
 
 /// Needs no token, since it says nothing of any account.

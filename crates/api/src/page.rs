@@ -22,7 +22,10 @@ pub(crate) struct PageRequest {
 impl PageRequest {
     /// Takes them.
     pub(crate) fn take(query: &mut Query<'_>) -> Self {
-        Self { limit: query.limit(), cursor: query.cursor() }
+        Self {
+            limit: query.limit(),
+            cursor: query.cursor(),
+        }
     }
 
     /// The page of the list with this name, which tells it from all other lists.
@@ -32,7 +35,11 @@ impl PageRequest {
     pub(crate) fn of(self, list: String) -> Result<ListPage, Problem> {
         let decode = |text: String| Cursor::decode(&list, &text).ok_or_else(Problem::invalid_cursor);
         let after = self.cursor.map(decode).transpose()?;
-        Ok(ListPage { list, limit: self.limit, after })
+        Ok(ListPage {
+            list,
+            limit: self.limit,
+            after,
+        })
     }
 }
 
@@ -61,7 +68,10 @@ impl ListPage {
         let more = rows.len() > limit;
         rows.truncate(limit);
         let next_cursor = rows.last().filter(|_| more).map(|last| cursor(last).encode(&self.list));
-        Page { data: rows.into_iter().map(entry).collect(), next_cursor }
+        Page {
+            data: rows.into_iter().map(entry).collect(),
+            next_cursor,
+        }
     }
 }
 
@@ -74,12 +84,25 @@ mod tests {
 
     #[test]
     fn there_is_a_next_page_only_when_there_is_more() {
-        let list = ListPage { list: "numbers".to_owned(), limit: 2, after: None };
-        let cursor = |row: &u8| Cursor { at: Timestamp::UNIX_EPOCH, id: Uuid::from_u128((*row).into()) };
+        let list = ListPage {
+            list: "numbers".to_owned(),
+            limit: 2,
+            after: None,
+        };
+        let cursor = |row: &u8| Cursor {
+            at: Timestamp::UNIX_EPOCH,
+            id: Uuid::from_u128((*row).into()),
+        };
         let page = |rows| list.answer(rows, cursor, |row| row);
-        assert_eq!((page(vec![1, 2]).data, page(vec![1, 2]).next_cursor), (vec![1, 2], None));
+        assert_eq!(
+            (page(vec![1, 2]).data, page(vec![1, 2]).next_cursor),
+            (vec![1, 2], None)
+        );
         let more = page(vec![1, 2, 3]);
-        assert_eq!((more.data, more.next_cursor), (vec![1, 2], Some(cursor(&2).encode("numbers"))));
+        assert_eq!(
+            (more.data, more.next_cursor),
+            (vec![1, 2], Some(cursor(&2).encode("numbers")))
+        );
         assert_eq!(page(vec![]).next_cursor, None);
     }
 }

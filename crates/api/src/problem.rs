@@ -34,7 +34,13 @@ pub(crate) struct Problem {
 
 impl Problem {
     fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new(), header: None, refusal: None }
+        Self {
+            kind,
+            detail: detail.into(),
+            errors: Vec::new(),
+            header: None,
+            refusal: None,
+        }
     }
 
     fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
@@ -54,7 +60,10 @@ impl Problem {
 
     /// 400 for a cursor that this list never gave out.
     pub(crate) fn invalid_cursor() -> Self {
-        Self::new(Kind::InvalidCursor, "Use `next_cursor` of this list exactly as it was given, or leave it out")
+        Self::new(
+            Kind::InvalidCursor,
+            "Use `next_cursor` of this list exactly as it was given, or leave it out",
+        )
     }
 
     /// 401 without a token, with `challenge` as RFC 6750 §3 words it.
@@ -70,12 +79,18 @@ impl Problem {
     }
 
     fn refusing(self, refusal: Refusal) -> Self {
-        Self { refusal: Some(Box::new(refusal)), ..self }
+        Self {
+            refusal: Some(Box::new(refusal)),
+            ..self
+        }
     }
 
     /// 404, whether it does not exist or belongs to another account.
     pub(crate) fn not_found() -> Self {
-        Self::new(Kind::NotFound, "There is nothing here, or nothing that belongs to the token's account")
+        Self::new(
+            Kind::NotFound,
+            "There is nothing here, or nothing that belongs to the token's account",
+        )
     }
 
     /// 409 while a request with the same key is being worked on.
@@ -92,19 +107,30 @@ impl Problem {
 
     /// 412 for an `If-Match` that does not name the present version.
     pub(crate) fn precondition_failed() -> Self {
-        Self::new(Kind::PreconditionFailed, "`If-Match` does not name the present version; read the webhook again")
+        Self::new(
+            Kind::PreconditionFailed,
+            "`If-Match` does not name the present version; read the webhook again",
+        )
     }
 
     /// 422 with everything that is wrong.
     pub(crate) fn validation_failed(mut errors: Vec<FieldError>) -> Self {
         errors.truncate(MAX_FIELD_ERRORS);
-        let detail = errors.first().map_or(Cow::Borrowed("See `errors`"), |error| error.detail.clone());
-        Self { errors, ..Self::new(Kind::ValidationFailed, detail) }
+        let detail = errors
+            .first()
+            .map_or(Cow::Borrowed("See `errors`"), |error| error.detail.clone());
+        Self {
+            errors,
+            ..Self::new(Kind::ValidationFailed, detail)
+        }
     }
 
     /// 500 with nothing but an id to look for in the log.
     pub(crate) fn internal(request_id: Uuid) -> Self {
-        Self::new(Kind::Internal, format!("The request failed; its id in the log is {request_id}"))
+        Self::new(
+            Kind::Internal,
+            format!("The request failed; its id in the log is {request_id}"),
+        )
     }
 
     /// 429 until `wait` is over.
@@ -127,9 +153,10 @@ impl From<StoreError> for Problem {
 impl From<BodyError> for Problem {
     fn from(error: BodyError) -> Self {
         match error {
-            BodyError::MediaType => {
-                Self::new(Kind::UnsupportedMediaType, "Send JSON in UTF-8, as `Content-Type: application/json`")
-            }
+            BodyError::MediaType => Self::new(
+                Kind::UnsupportedMediaType,
+                "Send JSON in UTF-8, as `Content-Type: application/json`",
+            ),
             BodyError::Encoding => Self::new(Kind::UnsupportedMediaType, "Send the body without a `Content-Encoding`"),
             BodyError::TimedOut => Self::new(Kind::RequestTimeout, "The body did not arrive in time"),
             BodyError::TooLarge(limit) => Self::new(Kind::ContentTooLarge, format!("A body has at most {limit} bytes")),
@@ -143,9 +170,10 @@ impl From<Failure> for Problem {
         match failure {
             Failure::Host => Self::bad_request("A request has exactly one `Host` header"),
             Failure::NotFound => Self::not_found(),
-            Failure::MethodNotAllowed => {
-                Self::new(Kind::MethodNotAllowed, "The header `Allow` lists the methods that this path takes")
-            }
+            Failure::MethodNotAllowed => Self::new(
+                Kind::MethodNotAllowed,
+                "The header `Allow` lists the methods that this path takes",
+            ),
             Failure::Body(error) => error.into(),
             Failure::RateLimited(wait) => Self::too_soon(
                 Kind::TooManyRequests,
@@ -208,7 +236,11 @@ struct FieldErrorBody<'a> {
 
 impl<'a> From<&'a FieldError> for FieldErrorBody<'a> {
     fn from(error: &'a FieldError) -> Self {
-        Self { pointer: &error.pointer, code: error.code, detail: &error.detail }
+        Self {
+            pointer: &error.pointer,
+            code: error.code,
+            detail: &error.detail,
+        }
     }
 }
 
@@ -224,7 +256,9 @@ impl IntoResponse for Problem {
         };
         let body = serde_json::to_vec(&body).expect("texts and numbers always serialise");
         let mut response = (status, body).into_response();
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some((name, value)) = self.header.map(|header| *header) {
             response.headers_mut().insert(name, value);
         }

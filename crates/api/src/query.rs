@@ -25,7 +25,10 @@ pub(crate) struct Query<'a> {
 
 impl<'a> Query<'a> {
     pub(crate) fn parse(text: Option<&'a str>) -> Self {
-        let mut query = Self { values: BTreeMap::new(), errors: Vec::new() };
+        let mut query = Self {
+            values: BTreeMap::new(),
+            errors: Vec::new(),
+        };
         for (name, value) in form_urlencoded::parse(text.unwrap_or_default().as_bytes()) {
             match query.values.entry(name) {
                 Entry::Vacant(entry) => drop(entry.insert(value)),
@@ -56,8 +59,12 @@ impl<'a> Query<'a> {
 
     /// Takes `limit`, the number of entries of a page.
     pub(crate) fn limit(&mut self) -> i64 {
-        self.take("limit", "Must be a number from 1 on; more than 100 count as 100", read_limit)
-            .unwrap_or(DEFAULT_LIMIT)
+        self.take(
+            "limit",
+            "Must be a number from 1 on; more than 100 count as 100",
+            read_limit,
+        )
+        .unwrap_or(DEFAULT_LIMIT)
     }
 
     /// Takes `cursor`, still to be decoded.
@@ -82,7 +89,11 @@ impl<'a> Query<'a> {
         for name in std::mem::take(&mut self.values).into_keys() {
             self.refuse(&name, "unknown_parameter", "There is no such parameter");
         }
-        if self.errors.is_empty() { Ok(()) } else { Err(Problem::validation_failed(self.errors)) }
+        if self.errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::validation_failed(self.errors))
+        }
     }
 }
 
@@ -95,7 +106,9 @@ fn read_limit(text: &str) -> Option<i64> {
 
 /// RFC 3339 knows the years 0 to 9999; the database would refuse far earlier ones.
 pub(crate) fn read_time(text: &str) -> Option<Timestamp> {
-    text.parse::<Timestamp>().ok().filter(|_| text.as_bytes()[0].is_ascii_digit())
+    text.parse::<Timestamp>()
+        .ok()
+        .filter(|_| text.as_bytes()[0].is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -103,7 +116,11 @@ mod tests {
     use super::*;
 
     fn refused(query: Query<'_>) -> Vec<(String, &'static str)> {
-        query.errors.iter().map(|error| (error.pointer.clone(), error.code)).collect()
+        query
+            .errors
+            .iter()
+            .map(|error| (error.pointer.clone(), error.code))
+            .collect()
     }
 
     fn limit(text: &str) -> Option<i64> {
@@ -115,7 +132,12 @@ mod tests {
 
     #[test]
     fn limits() {
-        let large = [("100", 100), ("101", 100), ("1000000000", 100), ("99999999999999999999999", 100)];
+        let large = [
+            ("100", 100),
+            ("101", 100),
+            ("1000000000", 100),
+            ("99999999999999999999999", 100),
+        ];
         for (text, expected) in [("1", 1), ("", 25), ("025", 25)].into_iter().chain(large) {
             assert_eq!(limit(text), Some(expected), "{text}");
         }
@@ -129,9 +151,14 @@ mod tests {
         let mut query = Query::parse(Some("a=2026-11-23T06:00:00Z&b=2026-11-23T07:00:00%2B01:00"));
         assert_eq!(query.time("a"), query.time("b"));
         assert_eq!(refused(query), []);
-        for text in
-            ["2026-11-23T07:00:00+01:00", "2026-11-23", "2026-13-01T00:00:00Z", "-009000-01-01T00:00:00Z", "0", "now"]
-        {
+        for text in [
+            "2026-11-23T07:00:00+01:00",
+            "2026-11-23",
+            "2026-13-01T00:00:00Z",
+            "-009000-01-01T00:00:00Z",
+            "0",
+            "now",
+        ] {
             let text = format!("t={text}");
             let mut query = Query::parse(Some(&text));
             assert_eq!((query.time("t"), query.errors.len()), (None, 1), "{text}");

@@ -26,5 +26,7 @@ fn routes(operations: Vec<Operation>, state: &ApiState) -> Router {
         let path = format!("{}{}", state.base_path, operation.path());
         router = router.route(&path, operation.into_handlers());
     }
-    router.method_not_allowed_fallback(async || Failure::MethodNotAllowed).with_state(state.clone())
+    router
+        .method_not_allowed_fallback(async || Failure::MethodNotAllowed)
+        .with_state(state.clone())
 }

@@ -50,8 +50,14 @@ pub(crate) struct SessionAcknowledgements {
 impl SessionAcknowledgements {
     /// For a session with this prefetch at most.
     pub(crate) fn new(most: u16) -> Arc<Self> {
-        let (tags, window) = (Mutex::new(Tags::default()), usize::from(most) / 4);
-        Arc::new(Self { tags, window, completed: Notify::new(), ended: AtomicBool::new(false) })
+        let tags = Mutex::new(Tags::default());
+        let window = usize::from(most) / 4;
+        Arc::new(Self {
+            tags,
+            window,
+            completed: Notify::new(),
+            ended: AtomicBool::new(false),
+        })
     }
 
     /// A message was received.
@@ -149,7 +155,10 @@ impl Tags {
     /// once more than `window` of them wait.
     fn take(&mut self, window: usize) -> Frames {
         let waited = self.waiting.len();
-        let mut frames = Frames { up_to: self.settle(), single: Vec::new() };
+        let mut frames = Frames {
+            up_to: self.settle(),
+            single: Vec::new(),
+        };
         if self.waiting.len() > window {
             frames.single.extend(std::mem::take(&mut self.waiting));
             frames.single.iter().for_each(|tag| self.acknowledged.insert(*tag));
@@ -184,11 +193,18 @@ struct Runs {
 
 impl Runs {
     fn contains(&self, number: u64) -> bool {
-        self.last_by_first.range(..=number).next_back().is_some_and(|(_, last)| *last >= number)
+        self.last_by_first
+            .range(..=number)
+            .next_back()
+            .is_some_and(|(_, last)| *last >= number)
     }
 
     fn insert(&mut self, number: u64) {
-        let before = self.last_by_first.range(..number).next_back().filter(|(_, last)| **last + 1 == number);
+        let before = self
+            .last_by_first
+            .range(..number)
+            .next_back()
+            .filter(|(_, last)| **last + 1 == number);
         let first = before.map_or(number, |(first, _)| *first);
         let last = self.last_by_first.remove(&(number + 1)).unwrap_or(number);
         self.last_by_first.insert(first, last);
@@ -205,7 +221,10 @@ mod tests {
     use super::*;
 
     fn frames(up_to: impl Into<Option<u64>>, single: &[u64]) -> Frames {
-        Frames { up_to: up_to.into(), single: single.to_vec() }
+        Frames {
+            up_to: up_to.into(),
+            single: single.to_vec(),
+        }
     }
 
     #[test]
@@ -257,7 +276,10 @@ mod tests {
 
     #[test]
     fn what_is_not_acknowledged_is_counted() {
-        let mut tags = Tags { unacknowledged: 3, ..Tags::default() };
+        let mut tags = Tags {
+            unacknowledged: 3,
+            ..Tags::default()
+        };
         [2, 3].into_iter().for_each(|tag| tags.complete(tag));
         tags.take(2);
         assert_eq!(tags.unacknowledged, 3);

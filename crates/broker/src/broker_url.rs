@@ -84,7 +84,13 @@ mod tests {
             let url: BrokerUrl = text.parse().unwrap();
             assert_eq!(url.to_string(), expected, "{text}");
         }
-        for bad in ["broker", "http://broker", "amqp:///v", "amqp://[fd00::1", "amqp://broker?heartbeat=often"] {
+        for bad in [
+            "broker",
+            "http://broker",
+            "amqp:///v",
+            "amqp://[fd00::1",
+            "amqp://broker?heartbeat=often",
+        ] {
             assert!(bad.parse::<BrokerUrl>().is_err(), "{bad}");
         }
     }

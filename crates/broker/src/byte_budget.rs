@@ -22,7 +22,13 @@ struct Shared {
 
 impl ByteBudget {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { shared: Arc::new(Shared { limit, held: AtomicUsize::new(0), waiting: Mutex::new(None) }) }
+        Self {
+            shared: Arc::new(Shared {
+                limit,
+                held: AtomicUsize::new(0),
+                waiting: Mutex::new(None),
+            }),
+        }
     }
 
     /// The body, counted until its last clone or part is dropped.
@@ -30,7 +36,10 @@ impl ByteBudget {
         // A body of several frames grew as they came, up to twice its size.
         body.shrink_to_fit();
         self.shared.held.fetch_add(body.capacity(), Ordering::AcqRel);
-        Bytes::from_owner(Held { body, shared: Arc::clone(&self.shared) })
+        Bytes::from_owner(Held {
+            body,
+            shared: Arc::clone(&self.shared),
+        })
     }
 
     /// Whether more may be read (backpressure); if not, `waker` is woken when that changes.
@@ -95,7 +104,8 @@ mod tests {
 
     #[test]
     fn a_body_counts_until_its_last_part_is_dropped() {
-        let (budget, woken) = (ByteBudget::new(100), Arc::new(Woken::default()));
+        let budget = ByteBudget::new(100);
+        let woken = Arc::new(Woken::default());
         let waker = Waker::from(Arc::clone(&woken));
         let body = budget.hold(vec![0; 100]);
         let part = body.slice(10..20);

@@ -56,7 +56,10 @@ impl Connector {
     }
 
     fn with(url: BrokerUrl, file: Option<PathBuf>, name: &str) -> Self {
-        Self { url: Arc::new(RotatedUrl::new(url, file, "WEBHOOKS_AMQP__URL_FILE", parse)), name: name.into() }
+        Self {
+            url: Arc::new(RotatedUrl::new(url, file, "WEBHOOKS_AMQP__URL_FILE", parse)),
+            name: name.into(),
+        }
     }
 
     /// The broker's current URL.
@@ -82,7 +85,8 @@ impl Connector {
     }
 
     async fn open(&self, role: &str) -> Result<Connection, lapin::Error> {
-        let (url, socket) = (self.url(), OwnedSocket(Socket::default()));
+        let url = self.url();
+        let socket = OwnedSocket(Socket::default());
         let uri = url.uri();
         let runtime = socket.0.runtime();
         let dialling = async {
@@ -90,7 +94,11 @@ impl Connector {
             let stream = AsyncTcpStream::connect(&runtime, address).await?;
             Ok(match uri.scheme {
                 AMQPScheme::AMQP => stream,
-                AMQPScheme::AMQPS => stream.into_tls(&uri.authority.host, OwnedTLSConfig::default().as_ref()).await?,
+                AMQPScheme::AMQPS => {
+                    stream
+                        .into_tls(&uri.authority.host, OwnedTLSConfig::default().as_ref())
+                        .await?
+                }
             })
         };
         let stream = in_time(DIAL_TIMEOUT, Box::pin(dialling)).await?;
@@ -107,7 +115,10 @@ impl Connector {
 }
 
 fn parse(text: &str) -> Result<BrokerUrl, String> {
-    AmqpSettings::check_url(text)?.expose().parse().map_err(|error: InvalidUrl| error.to_string())
+    AmqpSettings::check_url(text)?
+        .expose()
+        .parse()
+        .map_err(|error: InvalidUrl| error.to_string())
 }
 
 /// A connection. Dropping it closes it, gracefully if the broker responds, and within two seconds in any case.

@@ -20,7 +20,11 @@ pub(crate) struct ConnectionLog {
 
 impl ConnectionLog {
     pub(crate) fn new(role: &'static str, connector: &Connector) -> Self {
-        Self { role, broker: connector.url().to_string(), waiting: None }
+        Self {
+            role,
+            broker: connector.url().to_string(),
+            waiting: None,
+        }
     }
 
     /// Logs a successful connect.
@@ -31,7 +35,12 @@ impl ConnectionLog {
 
     /// Logs the loss of the connection.
     pub(crate) fn lost(&self, error: &dyn Error) {
-        warn!(broker = self.broker, error = with_causes(error), "{} lost its connection", self.role);
+        warn!(
+            broker = self.broker,
+            error = with_causes(error),
+            "{} lost its connection",
+            self.role
+        );
     }
 
     /// Logs a failed connect.
@@ -39,7 +48,12 @@ impl ConnectionLog {
         let reason = with_causes(error);
         let is_new = |(at, told): &(Instant, String)| *told != reason && at.elapsed() >= AGAIN_AFTER;
         if self.waiting.as_ref().is_none_or(is_new) {
-            warn!(broker = self.broker, error = reason, "{} cannot connect to the broker; retrying", self.role);
+            warn!(
+                broker = self.broker,
+                error = reason,
+                "{} cannot connect to the broker; retrying",
+                self.role
+            );
             self.waiting = Some((Instant::now(), reason));
         }
     }
@@ -71,7 +85,10 @@ mod tests {
 
     #[test]
     fn a_trouble_is_told_with_its_cause() {
-        assert_eq!(with_causes(&Outer(io::Error::other("refused"))), "cannot declare queue 'q': refused");
+        assert_eq!(
+            with_causes(&Outer(io::Error::other("refused"))),
+            "cannot declare queue 'q': refused"
+        );
         let lapin = lapin::Error::from(io::Error::other("refused"));
         assert_eq!(with_causes(&lapin), "IO error: refused");
     }

@@ -27,12 +27,19 @@ impl Consumer {
     /// A consumer that has not started; [`Consumer::next`] starts it. The topology is declared again at every
     /// connection, so that a broker that lost its volume is set up anew.
     pub fn new(connector: Connector, topology: Topology, telemetry: Arc<Telemetry>, intake: Intake) -> Self {
-        let (orders, received) = watch::channel(Order { number: 0, wanted: Wanted::Close });
+        let (orders, received) = watch::channel(Order {
+            number: 0,
+            wanted: Wanted::Close,
+        });
         let (done, was_done) = watch::channel(0);
         // As many as can be unacknowledged, so that the session never blocks on the caller.
         let (sender, messages) = mpsc::channel(usize::from(intake.messages.max(1)));
         tokio::spawn(Keeper::new(connector, topology, telemetry, intake, sender).run(received, done));
-        Self { orders, done: was_done, messages }
+        Self {
+            orders,
+            done: was_done,
+            messages,
+        }
     }
 
     /// The next message, however long the broker is unavailable. Cancel-safe.
@@ -63,7 +70,10 @@ impl Consumer {
         self.orders.send_if_modified(|order| {
             let differs = order.wanted != wanted;
             if differs {
-                *order = Order { number: order.number + 1, wanted };
+                *order = Order {
+                    number: order.number + 1,
+                    wanted,
+                };
             }
             differs
         });
@@ -72,6 +82,9 @@ impl Consumer {
 
     async fn carried_out(&mut self, wanted: Wanted) {
         let number = self.order(wanted);
-        self.done.wait_for(|done| *done >= number).await.expect("the keeper ends after its consumer");
+        self.done
+            .wait_for(|done| *done >= number)
+            .await
+            .expect("the keeper ends after its consumer");
     }
 }

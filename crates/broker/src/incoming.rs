@@ -57,7 +57,11 @@ impl Incoming {
     /// Only a direct reply-to address is accepted: with any other name, a requester could have us publish into any
     /// queue.
     pub fn answer(&self, body: impl Into<Bytes>) -> Option<Message> {
-        let asker = self.properties.reply_to().as_ref().filter(|name| name.as_str().starts_with(ASKER_PREFIX))?;
+        let asker = self
+            .properties
+            .reply_to()
+            .as_ref()
+            .filter(|name| name.as_str().starts_with(ASKER_PREFIX))?;
         let id = self.properties.correlation_id().clone()?;
         // Such addresses exist on the default exchange only.
         Some(Message::new("", asker.as_str(), body).correlation_id(id))
@@ -66,7 +70,10 @@ impl Incoming {
 
 /// How often a message was returned to its queue before; 0 if the broker does not tell.
 pub(crate) fn returns_of(properties: &BasicProperties) -> u32 {
-    let count = properties.headers().as_ref().and_then(|headers| headers.inner().get(DELIVERY_COUNT));
+    let count = properties
+        .headers()
+        .as_ref()
+        .and_then(|headers| headers.inner().get(DELIVERY_COUNT));
     let count = match count {
         Some(AMQPValue::LongLongInt(count)) => *count,
         Some(AMQPValue::LongInt(count)) => i64::from(*count),

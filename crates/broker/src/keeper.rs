@@ -59,7 +59,8 @@ impl Keeper {
         intake: Intake,
         messages: mpsc::Sender<Incoming>,
     ) -> Self {
-        let (budget, window) = (ByteBudget::new(intake.bytes), Window::new(intake.messages.max(1), intake.bytes));
+        let budget = ByteBudget::new(intake.bytes);
+        let window = Window::new(intake.messages.max(1), intake.bytes);
         let (name, topology) = match intake.queue {
             topology::TESTS => ("consumer of tests", Topology::of_tests()),
             topology::DELIVERIES_BULK => ("bulk consumer", topology),
@@ -67,8 +68,23 @@ impl Keeper {
         };
         telemetry.consumes(intake.queue, false);
         let log = ConnectionLog::new(name, &connector);
-        let (backoff, short, at_once) = (Backoff::default(), 0, 0);
-        Self { connector, topology, telemetry, intake, name, messages, budget, window, backoff, log, short, at_once }
+        let backoff = Backoff::default();
+        let short = 0;
+        let at_once = 0;
+        Self {
+            connector,
+            topology,
+            telemetry,
+            intake,
+            name,
+            messages,
+            budget,
+            window,
+            backoff,
+            log,
+            short,
+            at_once,
+        }
     }
 
     /// Carries out commands until the sender is dropped.
@@ -129,8 +145,17 @@ impl Keeper {
             self.log.connected();
         }
         self.backoff.succeeded();
-        let (messages, budget, telemetry) = (&self.messages, &self.budget, &*self.telemetry);
-        let duty = Duty { window: &mut self.window, orders, done, messages, budget, telemetry };
+        let messages = &self.messages;
+        let budget = &self.budget;
+        let telemetry = &*self.telemetry;
+        let duty = Duty {
+            window: &mut self.window,
+            orders,
+            done,
+            messages,
+            budget,
+            telemetry,
+        };
         let begun = Instant::now();
         let end = session.serve(duty).await;
         let received = session.has_received();
@@ -141,7 +166,11 @@ impl Keeper {
         self.telemetry.consumes(self.intake.queue, false);
         self.telemetry.holds(self.intake.queue, 0, 0);
         self.at_once = if received { 0 } else { self.at_once + 1 };
-        self.short = if received && begun.elapsed() < SHORT { self.short + 1 } else { 0 };
+        self.short = if received && begun.elapsed() < SHORT {
+            self.short + 1
+        } else {
+            0
+        };
         self.after(end)
     }
 
@@ -162,9 +191,15 @@ impl Keeper {
             End::Overrun => warn!(queue, "byte budget exceeded (backpressure): the prefetch is reduced"),
             End::Failed(error) => {
                 let by_message = error.as_ref().is_some_and(may_be_by_a_message) || self.short >= SHORT_IN_A_ROW;
-                let error = error.as_ref().map_or(&Cancelled as &dyn std::error::Error, |error| error);
+                let error = error
+                    .as_ref()
+                    .map_or(&Cancelled as &dyn std::error::Error, |error| error);
                 if by_message && self.window.is_isolated() && self.at_once < AT_ONCE_IN_A_ROW {
-                    debug!(queue, error = with_causes(error), "a message ended the connection again");
+                    debug!(
+                        queue,
+                        error = with_causes(error),
+                        "a message ended the connection again"
+                    );
                     return AT_ONCE;
                 }
                 self.log.lost(error);

@@ -31,7 +31,12 @@ impl Message {
     /// A persistent message.
     pub fn new(exchange: &str, routing_key: &str, body: impl Into<Bytes>) -> Self {
         let properties = BasicProperties::default().with_delivery_mode(PERSISTENT);
-        Self { exchange: exchange.into(), routing_key: routing_key.into(), properties, body: body.into() }
+        Self {
+            exchange: exchange.into(),
+            routing_key: routing_key.into(),
+            properties,
+            body: body.into(),
+        }
     }
 
     /// Content type of the body.
@@ -114,7 +119,11 @@ fn is_producers(header: &str) -> bool {
 
 /// Approximate size of the table on the wire, in bytes.
 fn size_of_table(table: &FieldTable) -> usize {
-    table.inner().iter().map(|(name, value)| 2 + name.as_str().len() + size_of_value(value)).sum()
+    table
+        .inner()
+        .iter()
+        .map(|(name, value)| 2 + name.as_str().len() + size_of_value(value))
+        .sum()
 }
 
 fn size_of_value(value: &AMQPValue) -> usize {
@@ -130,7 +139,10 @@ fn size_of_value(value: &AMQPValue) -> usize {
 
 /// The publisher marked the message as a possible duplicate.
 pub(crate) fn is_repeat(properties: &BasicProperties) -> bool {
-    properties.headers().as_ref().is_some_and(|headers| headers.contains_key(REPEAT))
+    properties
+        .headers()
+        .as_ref()
+        .is_some_and(|headers| headers.contains_key(REPEAT))
 }
 
 /// A number that no other session of this process has.
@@ -144,14 +156,25 @@ mod tests {
     use super::*;
 
     fn carried(headers: &[(&str, &str)]) -> Vec<String> {
-        let given = headers.iter().fold(Message::new("", "", ""), |message, (name, value)| message.header(name, value));
+        let given = headers.iter().fold(Message::new("", "", ""), |message, (name, value)| {
+            message.header(name, value)
+        });
         let carried = Message::new("", "", "").with_properties_of(&given.properties);
-        carried.properties.headers().iter().flat_map(|all| all.inner().keys()).map(ToString::to_string).collect()
+        carried
+            .properties
+            .headers()
+            .iter()
+            .flat_map(|all| all.inner().keys())
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[test]
     fn headers_that_the_broker_acts_upon_stay_behind() {
-        assert_eq!(carried(&[("region", "eu"), ("x-death", "1"), ("CC", "q"), ("BCC", "q")]), ["region"]);
+        assert_eq!(
+            carried(&[("region", "eu"), ("x-death", "1"), ("CC", "q"), ("BCC", "q")]),
+            ["region"]
+        );
     }
 
     #[test]

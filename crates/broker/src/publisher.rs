@@ -89,7 +89,12 @@ impl Publisher {
             }
             supervisor.down(&sender);
         });
-        Self { shared, judgement: Arc::default(), examining: Arc::default(), current }
+        Self {
+            shared,
+            judgement: Arc::default(),
+            examining: Arc::default(),
+            current,
+        }
     }
 
     /// Publishes until the broker confirms: through lost connections, full queues and alarms, without a time limit. A
@@ -160,7 +165,8 @@ impl Publisher {
     }
 
     fn verdict(&self, message: &Message, before: &Before) -> Verdict {
-        let (judgement, now) = (self.judgement(), Instant::now());
+        let judgement = self.judgement();
+        let now = Instant::now();
         match (before.suspected, judgement.of(message, now)) {
             (0, verdict) | (_, verdict @ Verdict::Refused(_)) => verdict,
             (1, _) => judgement.of_suspect(message, now),
@@ -179,7 +185,10 @@ impl Publisher {
 
     async fn publish_alone(&self, message: &Message, before: &Before) -> Result<(u64, Outcome), PublishError> {
         let (permit, session) = self.ready(before.epoch).await?;
-        Ok((session.epoch, session.publish_alone(message, before.repeat, permit).await))
+        Ok((
+            session.epoch,
+            session.publish_alone(message, before.repeat, permit).await,
+        ))
     }
 
     /// Publishes a suspect alone and learns from the result; `None` when another one has resolved it meanwhile.
@@ -189,7 +198,11 @@ impl Publisher {
             return Ok(None);
         }
         let mut tried = self.publish_alone(message, before).await?;
-        if let Outcome::Refused(Refusal { code: RefusalCode::NotFound, .. }) = tried.1 {
+        if let Outcome::Refused(Refusal {
+            code: RefusalCode::NotFound,
+            ..
+        }) = tried.1
+        {
             self.shared.keeper.look_now().await;
             tried = self.publish_alone(message, before).await?;
         }
@@ -215,7 +228,10 @@ impl Publisher {
     }
 
     async fn ready(&self, epoch: u64) -> Result<(OwnedSemaphorePermit, Arc<Session>), PublishError> {
-        let permit = Arc::clone(&self.shared.in_flight).acquire_owned().await.map_err(|_| PublishError::Closed)?;
+        let permit = Arc::clone(&self.shared.in_flight)
+            .acquire_owned()
+            .await
+            .map_err(|_| PublishError::Closed)?;
         Ok((permit, self.session_after(epoch).await?))
     }
 

@@ -66,8 +66,14 @@ struct Session {
 impl Requester {
     /// Connects in the background; ends when `stop` is cancelled.
     pub fn start(connector: Connector, telemetry: Arc<Telemetry>, stop: CancellationToken) -> Self {
-        let (places, waiting) = (Semaphore::new(MAX_WAITING), Waiting::default());
-        let shared = Arc::new(Shared { connector, telemetry, places, waiting });
+        let places = Semaphore::new(MAX_WAITING);
+        let waiting = Waiting::default();
+        let shared = Arc::new(Shared {
+            connector,
+            telemetry,
+            places,
+            waiting,
+        });
         let (sender, current) = watch::channel(None);
         let supervisor = Arc::clone(&shared);
         tokio::spawn(async move {
@@ -86,7 +92,9 @@ impl Requester {
     /// [`NoReply`] when there is no reply in time, or can be none.
     pub async fn ask(&self, question: Message, within: Duration) -> Result<Bytes, NoReply> {
         let deadline = Instant::now() + within;
-        timeout_at(deadline, self.ask_until(question, deadline)).await.unwrap_or(Err(NoReply::TimedOut))
+        timeout_at(deadline, self.ask_until(question, deadline))
+            .await
+            .unwrap_or(Err(NoReply::TimedOut))
     }
 
     async fn ask_until(&self, question: Message, deadline: Instant) -> Result<Bytes, NoReply> {
@@ -94,10 +102,20 @@ impl Requester {
         let session = self.session().await?;
         let (asked, answer) = self.shared.waiting.enter();
         let left = deadline.saturating_duration_since(Instant::now());
-        let Message { exchange, routing_key, properties, body } = question.expiring_after(left);
-        let properties = properties.with_reply_to(REPLY_TO.into()).with_correlation_id(asked.number.to_string().into());
+        let Message {
+            exchange,
+            routing_key,
+            properties,
+            body,
+        } = question.expiring_after(left);
+        let properties = properties
+            .with_reply_to(REPLY_TO.into())
+            .with_correlation_id(asked.number.to_string().into());
         let options = BasicPublishOptions::default();
-        let published = session.channel.basic_publish(exchange, routing_key, options, &body, properties).await;
+        let published = session
+            .channel
+            .basic_publish(exchange, routing_key, options, &body, properties)
+            .await;
         published.map_err(|_| NoReply::NotConnected)?;
         tokio::select! {
             biased;
@@ -109,7 +127,11 @@ impl Requester {
     async fn session(&self) -> Result<Session, NoReply> {
         let mut current = self.current.clone();
         let session = timeout(CONNECTION_PATIENCE, current.wait_for(Option::is_some)).await;
-        session.ok().and_then(Result::ok).and_then(|session| session.clone()).ok_or(NoReply::NotConnected)
+        session
+            .ok()
+            .and_then(Result::ok)
+            .and_then(|session| session.clone())
+            .ok_or(NoReply::NotConnected)
     }
 
     async fn end_of(&self, session: &Session) {
@@ -121,7 +143,8 @@ impl Requester {
 
 impl Shared {
     async fn keep_connected(&self, current: &watch::Sender<Option<Session>>) {
-        let (mut backoff, mut log) = (Backoff::default(), ConnectionLog::new("requester", &self.connector));
+        let mut backoff = Backoff::default();
+        let mut log = ConnectionLog::new("requester", &self.connector);
         loop {
             match self.open().await {
                 Ok((connection, session, answers)) => {
@@ -147,10 +170,20 @@ impl Shared {
         // Senders consume requests from the same queue; the first process declares it.
         Topology::of_tests().mend(&connection).await;
         let channel = connection.create_channel().await?;
-        let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
+        let options = BasicConsumeOptions {
+            no_ack: true,
+            ..BasicConsumeOptions::default()
+        };
         let answering = channel.basic_consume(REPLY_TO.into(), "".into(), options, FieldTable::default());
         let answers = in_time(ANSWER_TIMEOUT, answering).await?;
-        Ok((connection, Session { channel, epoch: next_epoch() }, answers))
+        Ok((
+            connection,
+            Session {
+                channel,
+                epoch: next_epoch(),
+            },
+            answers,
+        ))
     }
 
     /// Ends with the connection.
@@ -184,11 +217,21 @@ impl Waiting {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let (asker, answer) = oneshot::channel();
         self.lock().insert(number, asker);
-        (Asked { number, waiting: self.clone() }, answer)
+        (
+            Asked {
+                number,
+                waiting: self.clone(),
+            },
+            answer,
+        )
     }
 
     fn hand_over(&self, answer: Delivery) {
-        let number = answer.properties.correlation_id().as_ref().and_then(|id| id.as_str().parse().ok());
+        let number = answer
+            .properties
+            .correlation_id()
+            .as_ref()
+            .and_then(|id| id.as_str().parse().ok());
         let asker = number.and_then(|number: u64| self.lock().remove(&number));
         if let Some(asker) = asker {
             // The caller may have given up just now.

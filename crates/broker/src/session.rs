@@ -137,12 +137,17 @@ impl Session {
     /// Passes on messages and sends acknowledgements.
     async fn hand_on(&mut self, mut duty: Duty<'_>) -> End {
         self.connection.socket().limit_reading(duty.budget.clone());
-        let (acknowledgements, channel) = (Arc::clone(&self.acknowledgements), self.channel.clone());
+        let acknowledgements = Arc::clone(&self.acknowledgements);
+        let channel = self.channel.clone();
         let acknowledging = async move { acknowledgements.send_on(&channel).await };
         tokio::pin!(acknowledging);
         let mut look = tokio::time::interval(LOOK_EVERY);
         loop {
-            duty.telemetry.holds(self.intake.queue, self.consumers(), self.acknowledgements.unacknowledged());
+            duty.telemetry.holds(
+                self.intake.queue,
+                self.consumers(),
+                self.acknowledgements.unacknowledged(),
+            );
             self.advance(&mut duty);
             let socket = self.connection.socket();
             let step = tokio::select! {
@@ -247,19 +252,25 @@ impl Session {
     /// Begins to consume with this prefetch count, or to consume no more. The channel stays, so consumed messages can be
     /// acknowledged on it.
     fn begin(&mut self, at_once: Option<u16>, order: Option<u64>) {
-        let (channel, queue, former) = (self.channel.clone(), self.intake.queue, self.consuming.take());
+        let channel = self.channel.clone();
+        let queue = self.intake.queue;
+        let former = self.consuming.take();
         let replied = async move {
             if let Some(tag) = former {
                 in_time(ANSWER_TIMEOUT, channel.basic_cancel(tag, BasicCancelOptions::default())).await?;
             }
             let Some(at_once) = at_once else { return Ok(None) };
             in_time(ANSWER_TIMEOUT, channel.basic_qos(at_once, BasicQosOptions::default())).await?;
-            let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
+            let options = BasicConsumeOptions::default();
+            let arguments = FieldTable::default();
             let consuming = channel.basic_consume(queue.into(), "".into(), options, arguments);
             let stream = in_time(ANSWER_TIMEOUT, consuming).await?;
             Ok(Some(NewConsumer { stream, at_once }))
         };
-        self.change = Some(Change { replied: Box::pin(replied), order });
+        self.change = Some(Change {
+            replied: Box::pin(replied),
+            order,
+        });
     }
 
     fn changed(&mut self, replied: Result<Option<NewConsumer>, lapin::Error>, duty: &Duty<'_>) -> Result<(), End> {
@@ -285,7 +296,11 @@ impl Session {
         }
         let redelivered = delivery.redelivered || is_repeat(&delivery.properties);
         // A first delivery may carry a producer's header of that name: copied from another queue, or forged.
-        let returns = if delivery.redelivered { returns_of(&delivery.properties) } else { 0 };
+        let returns = if delivery.redelivered {
+            returns_of(&delivery.properties)
+        } else {
+            0
+        };
         duty.window.taken(delivery.data.len(), returns);
         self.acknowledgements.received();
         Incoming {
@@ -302,7 +317,12 @@ impl Session {
         if duty.telemetry.blocked_for() > BLOCKED_AT_MOST {
             return Err(End::Blocked);
         }
-        if self.connection.socket().shut_for().is_some_and(|time| time > SHUT_AT_MOST) {
+        if self
+            .connection
+            .socket()
+            .shut_for()
+            .is_some_and(|time| time > SHUT_AT_MOST)
+        {
             window.overran(self.at_once);
             return Err(End::Overrun);
         }
@@ -334,7 +354,9 @@ async fn next_of<'a>(
     let place = messages.reserve().await.map_err(|_| End::Closed)?;
     loop {
         let is_last = streams.len() == 1;
-        let Some(stream) = streams.front_mut() else { return std::future::pending().await };
+        let Some(stream) = streams.front_mut() else {
+            return std::future::pending().await;
+        };
         match stream.next().await {
             Some(Ok(delivery)) => return Ok((place, delivery)),
             Some(Err(error)) => return Err(error.into()),

@@ -56,7 +56,10 @@ struct Gate {
 impl Socket {
     /// The runtime for lapin: tokio's, except that its one connection is this socket.
     pub(crate) fn runtime(&self) -> Runtime<Kit> {
-        Runtime::new(Kit { tokio: Tokio::current(), socket: self.clone() })
+        Runtime::new(Kit {
+            tokio: Tokio::current(),
+            socket: self.clone(),
+        })
     }
 
     /// Closes the connection now. Readers and writers get an error; a connection being opened is abandoned.
@@ -71,7 +74,11 @@ impl Socket {
 
     /// From now on it is read only while `budget` allows.
     pub(crate) fn limit_reading(&self, budget: ByteBudget) {
-        self.lock().gate = Some(Gate { budget, read_ahead: 0, shut_since: None });
+        self.lock().gate = Some(Gate {
+            budget,
+            read_ahead: 0,
+            shut_since: None,
+        });
     }
 
     /// Waits until the read-ahead limit is reached. The caller then takes all messages from lapin, and calls
@@ -131,7 +138,15 @@ impl Gate {
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut state = self.lock();
-        let State { stream: Some(stream), reader, gate, .. } = &mut *state else { return Poll::Ready(Err(closed())) };
+        let State {
+            stream: Some(stream),
+            reader,
+            gate,
+            ..
+        } = &mut *state
+        else {
+            return Poll::Ready(Err(closed()));
+        };
         reader.replace(context.waker().clone());
         if let Some(gate) = gate
             && !gate.is_open(context.waker(), &self.shared.read_ahead)
@@ -159,7 +174,14 @@ impl AsyncWrite for Socket {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let mut state = self.lock();
-        let State { stream: Some(stream), writer, .. } = &mut *state else { return Poll::Ready(Err(closed())) };
+        let State {
+            stream: Some(stream),
+            writer,
+            ..
+        } = &mut *state
+        else {
+            return Poll::Ready(Err(closed()));
+        };
         writer.replace(context.waker().clone());
         tokio::io::AsyncWrite::poll_write_vectored(Pin::new(stream), context, slices)
     }
@@ -225,7 +247,8 @@ impl Reactor for Kit {
         &self,
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
-        let (connecting, socket) = (self.tokio.tcp_connect_addr(address), self.socket.clone());
+        let connecting = self.tokio.tcp_connect_addr(address);
+        let socket = self.socket.clone();
         async move {
             let connected = socket.shared.closed.run_until_cancelled(connecting).await;
             socket.open(connected.unwrap_or_else(|| Err(closed()))?.into_inner())

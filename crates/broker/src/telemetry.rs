@@ -43,7 +43,12 @@ impl Label for Queue {
     const NAME: &'static str = "queue";
 
     fn all() -> &'static [Self] {
-        &[Self(topology::EVENTS), Self(topology::DELIVERIES), Self(topology::DELIVERIES_BULK), Self(topology::TESTS)]
+        &[
+            Self(topology::EVENTS),
+            Self(topology::DELIVERIES),
+            Self(topology::DELIVERIES_BULK),
+            Self(topology::TESTS),
+        ]
     }
 
     fn value(self) -> &'static str {
@@ -85,7 +90,12 @@ impl Label for RefusalCode {
     const NAME: &'static str = "code";
 
     fn all() -> &'static [Self] {
-        &[Self::NotFound, Self::AccessRefused, Self::PreconditionFailed, Self::Other]
+        &[
+            Self::NotFound,
+            Self::AccessRefused,
+            Self::PreconditionFailed,
+            Self::Other,
+        ]
     }
 
     fn value(self) -> &'static str {
@@ -120,18 +130,24 @@ impl Telemetry {
     /// Declares the metrics and the conditions. Once per process.
     pub fn new(metrics: &Metrics, readiness: &Readiness) -> Self {
         Self {
-            connected: metrics
-                .gauges("webhook_amqp_connected", "Whether the broker connection of this role is up (1) or not (0)."),
+            connected: metrics.gauges(
+                "webhook_amqp_connected",
+                "Whether the broker connection of this role is up (1) or not (0).",
+            ),
             consuming: Mutex::default(),
-            blocked: metrics
-                .gauge("webhook_amqp_blocked", "1 while the broker blocks publishes (memory or disk alarm)."),
+            blocked: metrics.gauge(
+                "webhook_amqp_blocked",
+                "1 while the broker blocks publishes (memory or disk alarm).",
+            ),
             blocked_since: Mutex::new(None),
             publishes: metrics.counters(
                 "webhook_amqp_publishes_total",
                 "Publishes to the broker, by result; nacked and lost ones are published again.",
             ),
-            refusals: metrics
-                .counters("webhook_amqp_refused_total", "Messages that the broker refused, by reply code."),
+            refusals: metrics.counters(
+                "webhook_amqp_refused_total",
+                "Messages that the broker refused, by reply code.",
+            ),
             declared_again: metrics.counter(
                 "webhook_amqp_declared_again_total",
                 "Exchanges and queues that were missing and were declared again.",
@@ -157,7 +173,11 @@ impl Telemetry {
             Role::Publisher => &self.publisher,
             Role::Tests => return,
         };
-        if up { condition.ready() } else { condition.not_ready("not connected to the broker") }
+        if up {
+            condition.ready()
+        } else {
+            condition.not_ready("not connected to the broker")
+        }
     }
 
     /// The consumer of a queue is connected, or is not (yet). As consumer the process is connected when those of all its
@@ -174,7 +194,11 @@ impl Telemetry {
     pub(crate) fn blocked(&self, blocked: bool) {
         self.blocked.set(f64::from(u8::from(blocked)));
         let mut since = self.blocked_since.lock().unwrap_or_else(PoisonError::into_inner);
-        *since = if blocked { since.or_else(|| Some(Instant::now())) } else { None };
+        *since = if blocked {
+            since.or_else(|| Some(Instant::now()))
+        } else {
+            None
+        };
     }
 
     /// How long the broker has blocked publishes.

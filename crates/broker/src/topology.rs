@@ -64,9 +64,20 @@ pub struct Topology {
 
 #[derive(Debug, Clone)]
 enum Object {
-    Exchange { name: &'static str, kind: ExchangeKind, arguments: FieldTable },
-    Queue { name: String, arguments: FieldTable },
-    Binding { queue: String, exchange: &'static str, key: String },
+    Exchange {
+        name: &'static str,
+        kind: ExchangeKind,
+        arguments: FieldTable,
+    },
+    Queue {
+        name: String,
+        arguments: FieldTable,
+    },
+    Binding {
+        queue: String,
+        exchange: &'static str,
+        key: String,
+    },
 }
 
 impl Object {
@@ -82,7 +93,10 @@ impl fmt::Display for Object {
             Self::Exchange { name, .. } => write!(f, "exchange '{name}'"),
             Self::Queue { name, .. } => write!(f, "queue '{name}'"),
             Self::Binding { queue, exchange, key } => {
-                write!(f, "binding of queue '{queue}' to exchange '{exchange}' with key '{key}'")
+                write!(
+                    f,
+                    "binding of queue '{queue}' to exchange '{exchange}' with key '{key}'"
+                )
             }
         }
     }
@@ -100,12 +114,20 @@ impl Topology {
             quorum_queue(DELIVERIES, parked_in(DELIVERIES_REJECTED)),
             quorum_queue(DELIVERIES_BULK, parked_in(DELIVERIES_REJECTED)),
         ];
-        let ladder: Vec<String> = (0..policy.ladder().len()).map(|step| retry_queue(policy, step)).collect();
+        let ladder: Vec<String> = (0..policy.ladder().len())
+            .map(|step| retry_queue(policy, step))
+            .collect();
         objects.extend(ladder.iter().zip(policy.ladder()).map(|(name, delay)| {
-            let arguments = [("x-message-ttl", milliseconds(*delay))].into_iter().chain(dead_lettered_to(DELIVERIES));
+            let arguments = [("x-message-ttl", milliseconds(*delay))]
+                .into_iter()
+                .chain(dead_lettered_to(DELIVERIES));
             quorum_queue(name, arguments)
         }));
-        objects.push(exchange(DELIVERY_EXCHANGE, ExchangeKind::Direct, [("alternate-exchange", text(UNROUTABLE))]));
+        objects.push(exchange(
+            DELIVERY_EXCHANGE,
+            ExchangeKind::Direct,
+            [("alternate-exchange", text(UNROUTABLE))],
+        ));
         let by_name = [DELIVERIES, DELIVERIES_BULK, DELIVERIES_REJECTED, EVENTS_REJECTED].into_iter();
         let by_name = by_name.chain(ladder.iter().map(String::as_str));
         objects.extend(by_name.map(|queue| binding(queue, DELIVERY_EXCHANGE, queue)));
@@ -123,7 +145,9 @@ impl Topology {
     /// A quorum queue, which survives the loss of a node. An existing queue of another type is used as it is.
     pub(crate) fn of_tests() -> Self {
         let queue = quorum_queue(TESTS, [("x-message-ttl", milliseconds(TEST_TTL))]);
-        Self { objects: vec![queue, binding(TESTS, DELIVERY_EXCHANGE, TESTS)] }
+        Self {
+            objects: vec![queue, binding(TESTS, DELIVERY_EXCHANGE, TESTS)],
+        }
     }
 }
 
@@ -132,16 +156,27 @@ fn exchange(
     kind: ExchangeKind,
     arguments: impl IntoIterator<Item = (&'static str, AMQPValue)>,
 ) -> Object {
-    Object::Exchange { name, kind, arguments: table(arguments) }
+    Object::Exchange {
+        name,
+        kind,
+        arguments: table(arguments),
+    }
 }
 
 fn quorum_queue(name: &str, arguments: impl IntoIterator<Item = (&'static str, AMQPValue)>) -> Object {
     let arguments = table([("x-queue-type", text("quorum"))].into_iter().chain(arguments));
-    Object::Queue { name: name.to_owned(), arguments }
+    Object::Queue {
+        name: name.to_owned(),
+        arguments,
+    }
 }
 
 fn binding(queue: &str, exchange: &'static str, key: &str) -> Object {
-    Object::Binding { queue: queue.to_owned(), exchange, key: key.to_owned() }
+    Object::Binding {
+        queue: queue.to_owned(),
+        exchange,
+        key: key.to_owned(),
+    }
 }
 
 /// At-least-once dead-lettering needs `reject-publish`; without it the broker silently falls back to at-most-once,
@@ -157,7 +192,9 @@ fn dead_lettered_to(queue: &'static str) -> [(&'static str, AMQPValue); 4] {
 }
 
 fn parked_in(queue: &'static str) -> impl Iterator<Item = (&'static str, AMQPValue)> {
-    [("x-delivery-limit", AMQPValue::LongLongInt(DELIVERY_LIMIT.into()))].into_iter().chain(dead_lettered_to(queue))
+    [("x-delivery-limit", AMQPValue::LongLongInt(DELIVERY_LIMIT.into()))]
+        .into_iter()
+        .chain(dead_lettered_to(queue))
 }
 
 fn table(arguments: impl IntoIterator<Item = (&'static str, AMQPValue)>) -> FieldTable {

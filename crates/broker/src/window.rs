@@ -27,7 +27,12 @@ pub(crate) struct Window {
 impl Window {
     /// At most this many messages, of this many bytes together.
     pub(crate) fn new(most: u16, bytes: usize) -> Self {
-        Self { most, bytes: bytes as f64, average: 0.0, alone: 0 }
+        Self {
+            most,
+            bytes: bytes as f64,
+            average: 0.0,
+            alone: 0,
+        }
     }
 
     /// The prefetch now.
@@ -50,8 +55,16 @@ impl Window {
     /// A message was consumed; it had been returned this often before.
     pub(crate) fn taken(&mut self, bytes: usize, returns: u32) {
         let bytes = bytes as f64;
-        self.average = if self.average == 0.0 { bytes } else { self.average + (bytes - self.average) * WEIGHT };
-        self.alone = if returns >= SUSPECT { self.alone.max(AFTER_SUSPECT) } else { self.alone.saturating_sub(1) };
+        self.average = if self.average == 0.0 {
+            bytes
+        } else {
+            self.average + (bytes - self.average) * WEIGHT
+        };
+        self.alone = if returns >= SUSPECT {
+            self.alone.max(AFTER_SUSPECT)
+        } else {
+            self.alone.saturating_sub(1)
+        };
     }
 
     /// This prefetch exceeded the byte budget for too long.

@@ -13,8 +13,14 @@ const UNMATCHED: &str = "unmatched";
 
 /// Every route with a method that it takes. Only these pairs have series, to bound their number.
 static ROUTES: LazyLock<Vec<(RequestMethod, &'static str)>> = LazyLock::new(|| {
-    let api = api::operations().into_iter().map(|operation| (operation.method().into(), operation.path()));
-    let others = [(RequestMethod::Get, CONSOLE), (RequestMethod::Post, CONSOLE), (RequestMethod::Other, UNMATCHED)];
+    let api = api::operations()
+        .into_iter()
+        .map(|operation| (operation.method().into(), operation.path()));
+    let others = [
+        (RequestMethod::Get, CONSOLE),
+        (RequestMethod::Post, CONSOLE),
+        (RequestMethod::Other, UNMATCHED),
+    ];
     api.chain(others).collect()
 });
 
@@ -29,7 +35,11 @@ pub struct RequestLabels {
 impl RequestLabels {
     fn all() -> impl Iterator<Item = Self> {
         ROUTES.iter().flat_map(|(method, route)| {
-            StatusClass::all().iter().map(move |status| Self { method: *method, route, status: *status })
+            StatusClass::all().iter().map(move |status| Self {
+                method: *method,
+                route,
+                status: *status,
+            })
         })
     }
 }
@@ -37,9 +47,15 @@ impl RequestLabels {
 impl From<&ServedRequest<'_>> for RequestLabels {
     fn from(request: &ServedRequest<'_>) -> Self {
         let method = RequestMethod::from(request.method);
-        let taken = ROUTES.iter().find(|(its_method, route)| *its_method == method && *route == request.route);
+        let taken = ROUTES
+            .iter()
+            .find(|(its_method, route)| *its_method == method && *route == request.route);
         let (method, route) = taken.copied().unwrap_or((RequestMethod::Other, UNMATCHED));
-        Self { method, route, status: request.status.into() }
+        Self {
+            method,
+            route,
+            status: request.status.into(),
+        }
     }
 }
 
@@ -49,11 +65,15 @@ impl Labels for RequestLabels {
     }
 
     fn combinations() -> Vec<Vec<&'static str>> {
-        Self::all().map(|labels| vec![labels.method.value(), labels.route, labels.status.value()]).collect()
+        Self::all()
+            .map(|labels| vec![labels.method.value(), labels.route, labels.status.value()])
+            .collect()
     }
 
     fn index(self) -> usize {
-        Self::all().position(|labels| labels == self).expect("all() gives every pair that a request is counted under")
+        Self::all()
+            .position(|labels| labels == self)
+            .expect("all() gives every pair that a request is counted under")
     }
 }
 
@@ -151,20 +171,38 @@ mod tests {
     use super::*;
 
     fn labels(method: &Method, route: &str) -> RequestLabels {
-        let request = ServedRequest { method, route, status: StatusCode::NOT_FOUND, duration: Duration::ZERO };
+        let request = ServedRequest {
+            method,
+            route,
+            status: StatusCode::NOT_FOUND,
+            duration: Duration::ZERO,
+        };
         RequestLabels::from(&request)
     }
 
     #[test]
     fn every_request_is_counted_under_labels_that_exist() {
         let all = RequestLabels::combinations();
-        let methods = [Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE, Method::PUT];
+        let methods = [
+            Method::GET,
+            Method::HEAD,
+            Method::POST,
+            Method::PATCH,
+            Method::DELETE,
+            Method::PUT,
+        ];
         for (_, route) in &*ROUTES {
             for method in &methods {
-                let [named_method, named_route, _] = all[labels(method, route).index()][..] else { unreachable!() };
+                let [named_method, named_route, _] = all[labels(method, route).index()][..] else {
+                    unreachable!()
+                };
                 let label = RequestMethod::from(method);
                 let taken = ROUTES.contains(&(label, route));
-                let expected = if taken { (label.value(), *route) } else { ("other", UNMATCHED) };
+                let expected = if taken {
+                    (label.value(), *route)
+                } else {
+                    ("other", UNMATCHED)
+                };
                 assert_eq!((named_method, named_route), expected);
             }
         }
@@ -172,7 +210,10 @@ mod tests {
 
     #[test]
     fn pairs_that_never_come_have_no_series() {
-        assert_eq!(RequestLabels::combinations().len(), ROUTES.len() * StatusClass::all().len());
+        assert_eq!(
+            RequestLabels::combinations().len(),
+            ROUTES.len() * StatusClass::all().len()
+        );
         assert!(ROUTES.len() < 30, "{}", ROUTES.len());
         let wrong_method = labels(&Method::GET, "/api/v1/webhooks/{id}/pause");
         assert_eq!(wrong_method, labels(&Method::POST, UNMATCHED));

@@ -31,12 +31,20 @@ impl Console {
     /// # Panics
     /// When the base path is none that the settings accept.
     pub fn router(self) -> Router {
-        let Self { admin, limits, base_path, pages, observer } = self;
+        let Self {
+            admin,
+            limits,
+            base_path,
+            pages,
+            observer,
+        } = self;
         let refusals = Arc::new(Refusals::new(Arc::clone(&observer)));
         let api_guard = Guard::new(
             Arc::new(ApiSurface),
             SafeHeaders::of_api(&pages.public_url),
-            RouteLabel::Template { base_path: base_path.as_str().into() },
+            RouteLabel::Template {
+                base_path: base_path.as_str().into(),
+            },
             Arc::clone(&observer),
             Arc::clone(&refusals),
         );
@@ -48,7 +56,11 @@ impl Console {
             refusals,
         );
         let fallback = Fallback::new(&base_path, &api_guard, &page_guard);
-        let api_state = ApiState { admin: admin.clone(), limits: limits.clone(), base_path: base_path.clone() };
+        let api_state = ApiState {
+            admin: admin.clone(),
+            limits: limits.clone(),
+            base_path: base_path.clone(),
+        };
         let page_state = PageState::new(admin, limits, base_path, pages);
         api::router(api_state, api_guard)
             .merge(pages::router(page_state, page_guard))

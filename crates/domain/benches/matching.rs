@@ -22,11 +22,18 @@ fn webhooks(subscriptions: usize) -> Vec<Webhook> {
     let accounts: Vec<_> = (0..subscriptions / SUBSCRIPTIONS_PER_ACCOUNT).map(account).collect();
     (0..subscriptions / TYPES_PER_WEBHOOK)
         .map(|number| {
-            let rotated = EventType::all().take(EventType::COUNT - 1).cycle().skip(number % (EventType::COUNT - 1));
+            let rotated = EventType::all()
+                .take(EventType::COUNT - 1)
+                .cycle()
+                .skip(number % (EventType::COUNT - 1));
             let event_types = rotated.take(TYPES_PER_WEBHOOK).collect();
             // Scattered ids, as random ones would be.
             let id = (number as u128).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
-            (accounts[number % accounts.len()].clone(), WebhookId(Uuid::from_u128(id)), event_types)
+            (
+                accounts[number % accounts.len()].clone(),
+                WebhookId(Uuid::from_u128(id)),
+                event_types,
+            )
         })
         .collect()
 }

@@ -54,7 +54,12 @@ pub struct SlotUse {
 impl AdaptiveLimit {
     /// An unknown webhook; its limit never exceeds `most`.
     pub fn new(most: u32) -> Self {
-        Self { limit: START.min(most), most, response_time: None, health_class: HealthClass::Unknown }
+        Self {
+            limit: START.min(most),
+            most,
+            response_time: None,
+            health_class: HealthClass::Unknown,
+        }
     }
 
     /// Maximum number of attempts in flight; at least one.
@@ -65,13 +70,22 @@ impl AdaptiveLimit {
     /// The health class, when attempts are in flight and none had a response for `silence`.
     pub fn health_class(&self, silence: Duration) -> HealthClass {
         let patient = QUICK.max(Duration::from_secs_f64(2.0 * self.response_time.unwrap_or_default()));
-        if silence > patient { HealthClass::Hanging } else { self.health_class }
+        if silence > patient {
+            HealthClass::Hanging
+        } else {
+            self.health_class
+        }
     }
 
     /// Records the end of an attempt. A response raises the limit by one, so it doubles while it is used; no response,
     /// or a receiver that asks for less load, halves it.
     pub fn attempt_ended(&mut self, end: SlotUse) {
-        let SlotUse { answered, throttled, held, busy } = end;
+        let SlotUse {
+            answered,
+            throttled,
+            held,
+            busy,
+        } = end;
         self.limit = match (answered && !throttled, busy) {
             (true, true) => (self.limit + 1).min(self.most),
             (true, false) => self.limit,
@@ -85,14 +99,20 @@ impl AdaptiveLimit {
         let held = held.as_secs_f64();
         let before = self.response_time.unwrap_or(held);
         // Asymmetric on purpose: an improvement counts at once, a deterioration is averaged.
-        self.response_time = Some(if held < before && answered { held } else { before + LATEST * (held - before) });
+        self.response_time = Some(if held < before && answered {
+            held
+        } else {
+            before + LATEST * (held - before)
+        });
     }
 
     /// Queue timeout of a job behind `waiting` others, when attempts are in flight and none had a response for
     /// `silence`; `None` when the job should be spilled at once.
     pub fn queue_timeout(&self, waiting: usize, silence: Duration) -> Option<Duration> {
         let Some(response_time) = self.response_time else {
-            return UNKNOWN_QUEUE_TIMEOUT.checked_sub(silence).filter(|left| !left.is_zero());
+            return UNKNOWN_QUEUE_TIMEOUT
+                .checked_sub(silence)
+                .filter(|left| !left.is_zero());
         };
         let turns = (waiting + 1) as f64 / f64::from(self.limit);
         let turn = response_time.max(silence.as_secs_f64());
@@ -111,7 +131,12 @@ mod tests {
     fn after(ends: impl IntoIterator<Item = (bool, Duration)>) -> AdaptiveLimit {
         let mut limit = AdaptiveLimit::new(64);
         for (answered, held) in ends {
-            limit.attempt_ended(SlotUse { answered, held, throttled: false, busy: true });
+            limit.attempt_ended(SlotUse {
+                answered,
+                held,
+                throttled: false,
+                busy: true,
+            });
         }
         limit
     }
@@ -123,7 +148,12 @@ mod tests {
         assert_eq!(AdaptiveLimit::new(1).limit(), 1);
         let mut idle = AdaptiveLimit::new(64);
         for _ in 0..100 {
-            idle.attempt_ended(SlotUse { answered: true, throttled: false, held: MILLISECOND, busy: false });
+            idle.attempt_ended(SlotUse {
+                answered: true,
+                throttled: false,
+                held: MILLISECOND,
+                busy: false,
+            });
         }
         assert_eq!(idle.limit(), START, "what is not used says nothing");
     }
@@ -134,16 +164,30 @@ mod tests {
         assert_eq!(after(well.into_iter().chain([(false, TIMEOUT); 2])).limit(), 16);
         assert_eq!(after(well.into_iter().chain([(false, TIMEOUT); 20])).limit(), 1);
         let mut throttled = after(well);
-        throttled.attempt_ended(SlotUse { answered: true, throttled: true, held: MILLISECOND, busy: true });
-        assert_eq!((throttled.limit(), throttled.health_class(NONE)), (32, HealthClass::Quick));
+        throttled.attempt_ended(SlotUse {
+            answered: true,
+            throttled: true,
+            held: MILLISECOND,
+            busy: true,
+        });
+        assert_eq!(
+            (throttled.limit(), throttled.health_class(NONE)),
+            (32, HealthClass::Quick)
+        );
     }
 
     #[test]
     fn jobs_do_not_queue_for_a_webhook_that_hangs() {
         let hanging = after([(false, TIMEOUT); 4]);
-        assert_eq!((hanging.queue_timeout(0, NONE), hanging.health_class(NONE)), (None, HealthClass::Hanging));
+        assert_eq!(
+            (hanging.queue_timeout(0, NONE), hanging.health_class(NONE)),
+            (None, HealthClass::Hanging)
+        );
         let back = after([(false, TIMEOUT), (true, MILLISECOND)]);
-        assert_eq!((back.queue_timeout(0, NONE), back.health_class(NONE)), (Some(QUEUE_TIMEOUT), HealthClass::Quick));
+        assert_eq!(
+            (back.queue_timeout(0, NONE), back.health_class(NONE)),
+            (Some(QUEUE_TIMEOUT), HealthClass::Quick)
+        );
     }
 
     #[test]
@@ -157,16 +201,28 @@ mod tests {
 
     #[test]
     fn silence_says_what_no_attempt_has_said_yet() {
-        let (unknown, fast) = (AdaptiveLimit::new(64), after([(true, MILLISECOND); 60]));
+        let unknown = AdaptiveLimit::new(64);
+        let fast = after([(true, MILLISECOND); 60]);
         assert_eq!(unknown.queue_timeout(5_000, 100 * MILLISECOND), Some(150 * MILLISECOND));
         assert_eq!(unknown.queue_timeout(0, UNKNOWN_QUEUE_TIMEOUT), None);
         assert_eq!(
-            (fast.queue_timeout(0, QUEUE_TIMEOUT), fast.queue_timeout(0, 2 * QUEUE_TIMEOUT)),
+            (
+                fast.queue_timeout(0, QUEUE_TIMEOUT),
+                fast.queue_timeout(0, 2 * QUEUE_TIMEOUT)
+            ),
             (Some(QUEUE_TIMEOUT), None)
         );
-        assert_eq!(fast.queue_timeout(500, QUEUE_TIMEOUT / 2), None, "nobody answers, and many wait");
+        assert_eq!(
+            fast.queue_timeout(500, QUEUE_TIMEOUT / 2),
+            None,
+            "nobody answers, and many wait"
+        );
         assert_eq!(fast.health_class(QUICK), HealthClass::Quick);
-        assert_eq!(fast.health_class(QUICK + MILLISECOND), HealthClass::Hanging, "it was quick, and hangs now");
+        assert_eq!(
+            fast.health_class(QUICK + MILLISECOND),
+            HealthClass::Hanging,
+            "it was quick, and hangs now"
+        );
     }
 
     #[test]

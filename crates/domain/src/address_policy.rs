@@ -21,7 +21,11 @@ pub struct AddressPolicy {
 
 impl Default for AddressPolicy {
     fn default() -> Self {
-        Self { allowed: Vec::new(), denied: Vec::new(), nat64: vec![Nat64Prefix::WELL_KNOWN] }
+        Self {
+            allowed: Vec::new(),
+            denied: Vec::new(),
+            nat64: vec![Nat64Prefix::WELL_KNOWN],
+        }
     }
 }
 
@@ -34,19 +38,28 @@ impl AddressPolicy {
     /// Public addresses and those in these networks, whatever the registries say about them. A cloud metadata or
     /// link-local address is allowed only if it is listed as a network of its own.
     pub fn allowing(networks: Vec<IpNet>) -> Self {
-        Self { allowed: networks.into_iter().map(unmapped).collect(), ..Self::default() }
+        Self {
+            allowed: networks.into_iter().map(unmapped).collect(),
+            ..Self::default()
+        }
     }
 
     /// The same policy without the addresses in these networks. Takes precedence over everything else.
     #[must_use]
     pub fn denying(self, networks: Vec<IpNet>) -> Self {
-        Self { denied: networks.into_iter().map(unmapped).collect(), ..self }
+        Self {
+            denied: networks.into_iter().map(unmapped).collect(),
+            ..self
+        }
     }
 
     /// The same policy with these NAT64 prefixes in place of the well-known one.
     #[must_use]
     pub fn translating(self, prefixes: Vec<Nat64Prefix>) -> Self {
-        Self { nat64: prefixes, ..self }
+        Self {
+            nat64: prefixes,
+            ..self
+        }
     }
 
     /// Whether the address may be dialled.
@@ -58,7 +71,9 @@ impl AddressPolicy {
         if self.denies(address) {
             return false;
         }
-        let IpAddr::V6(v6) = address else { return self.permits_native(address) };
+        let IpAddr::V6(v6) = address else {
+            return self.permits_native(address);
+        };
         if let Some(v4) = self.translated(v6) {
             self.permits(v4.into())
         } else if let Some(v4) = v6.to_ipv4_mapped() {
@@ -91,7 +106,10 @@ impl AddressPolicy {
         let within = |address: IpAddr| self.denied.iter().any(|network| network.contains(&address));
         let stands_for = match address {
             IpAddr::V4(_) => None,
-            IpAddr::V6(v6) => self.translated(v6).or_else(|| v6.to_ipv4_mapped()).or_else(|| carried(v6)),
+            IpAddr::V6(v6) => self
+                .translated(v6)
+                .or_else(|| v6.to_ipv4_mapped())
+                .or_else(|| carried(v6)),
         };
         within(address) || stands_for.is_some_and(|v4| within(v4.into()))
     }
@@ -100,7 +118,10 @@ impl AddressPolicy {
     fn exempts(&self, address: IpAddr) -> bool {
         let guarded = is_guarded(address);
         let exempt = |network: &&IpNet| !guarded || network.prefix_len() == network.max_prefix_len();
-        self.allowed.iter().filter(exempt).any(|network| network.contains(&address))
+        self.allowed
+            .iter()
+            .filter(exempt)
+            .any(|network| network.contains(&address))
     }
 
     fn translated(&self, address: Ipv6Addr) -> Option<Ipv4Addr> {

@@ -45,13 +45,19 @@ impl Deferral {
             DeferralCause::LocalError => LOCAL_ERROR_WAIT,
             DeferralCause::Crowded => Duration::ZERO,
         };
-        Self { cause, wait: retry_after.unwrap_or_default().clamp(least, MAX_DEFERRED) }
+        Self {
+            cause,
+            wait: retry_after.unwrap_or_default().clamp(least, MAX_DEFERRED),
+        }
     }
 
     /// The same deferral, extended by a random share: `chance` is from 0 to 1.
     #[must_use]
     pub fn with_jitter(self, chance: f64) -> Self {
-        Self { wait: self.wait.mul_f64(1.0 + JITTER * chance.clamp(0.0, 1.0)), ..self }
+        Self {
+            wait: self.wait.mul_f64(1.0 + JITTER * chance.clamp(0.0, 1.0)),
+            ..self
+        }
     }
 }
 

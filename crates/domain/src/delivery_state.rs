@@ -82,7 +82,10 @@ mod tests {
     #[test]
     fn a_success_is_final_and_only_what_waits_is_released() {
         for phase in DeliveryPhase::ALL {
-            assert_eq!(DeliveryPhase::Delivered.may_become(*phase), *phase == DeliveryPhase::Delivered);
+            assert_eq!(
+                DeliveryPhase::Delivered.may_become(*phase),
+                *phase == DeliveryPhase::Delivered
+            );
             let releasable = ["spilled", "released", "held"].contains(&phase.as_str());
             assert_eq!(phase.may_become(DeliveryPhase::Released), releasable, "{phase}");
             assert_eq!(phase.waits(), ["spilled", "held"].contains(&phase.as_str()));

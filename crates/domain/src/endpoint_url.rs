@@ -186,7 +186,11 @@ fn check_host(host: Host<&str>, policy: &AddressPolicy) -> Result<(), EndpointUr
         Host::Ipv4(address) => IpAddr::V4(address),
         Host::Ipv6(address) => IpAddr::V6(address),
     };
-    if policy.permits(address) { Ok(()) } else { Err(EndpointUrlError::Address) }
+    if policy.permits(address) {
+        Ok(())
+    } else {
+        Err(EndpointUrlError::Address)
+    }
 }
 
 #[cfg(test)]

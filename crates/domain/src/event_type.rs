@@ -30,7 +30,9 @@ struct Catalogue {
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     let entries: [CatalogueEntry; EventType::COUNT] = serde_json::from_str(include_str!("../event-types.json"))
         .expect("the catalogue is compiled in, and the tests of this module parse it");
-    let by_name = EventType::all().map(|event_type| (entries[event_type.index()].name, event_type)).collect();
+    let by_name = EventType::all()
+        .map(|event_type| (entries[event_type.index()].name, event_type))
+        .collect();
     Catalogue { entries, by_name }
 });
 

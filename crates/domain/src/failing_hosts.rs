@@ -25,7 +25,8 @@ impl FailingHosts {
 
     /// A host could not be reached.
     pub fn failed(&mut self, host: &str, now: Instant) {
-        self.failures.retain(|(failed, at)| **failed != *host && now.duration_since(*at) < OF_LATE);
+        self.failures
+            .retain(|(failed, at)| **failed != *host && now.duration_since(*at) < OF_LATE);
         if self.failures.len() == REMEMBERED {
             self.failures.pop_front();
         }
@@ -112,7 +113,8 @@ mod tests {
     #[test]
     fn name_servers_are_at_fault_when_nothing_is_resolved() {
         let now = Instant::now();
-        let (one, several) = (failing(&["a"], now), failing(&["a", "b", "c"], now));
+        let one = failing(&["a"], now);
+        let several = failing(&["a", "b", "c"], now);
         assert!(!NameServers::Resolve.are_at_fault(&several, now));
         assert!(!NameServers::Answer.are_at_fault(&one, now));
         assert!(NameServers::Answer.are_at_fault(&several, now));

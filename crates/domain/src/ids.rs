@@ -79,7 +79,12 @@ impl DeliveryId {
     pub fn derive(account: &AccountName, source: &str, event_id: &str, webhook: WebhookId) -> Self {
         let mut hash = Sha256::new();
         hash.update(DELIVERY_ID_DOMAIN);
-        for field in [account.as_str().as_bytes(), source.as_bytes(), event_id.as_bytes(), webhook.0.as_bytes()] {
+        for field in [
+            account.as_str().as_bytes(),
+            source.as_bytes(),
+            event_id.as_bytes(),
+            webhook.0.as_bytes(),
+        ] {
             hash.update((field.len() as u64).to_be_bytes());
             hash.update(field);
         }

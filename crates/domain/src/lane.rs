@@ -53,7 +53,11 @@ impl LaneBudgets {
         if self.accounts.len() >= MOST_ACCOUNTS {
             self.accounts.retain(|_, used| !used.is_nothing(now));
         }
-        let mut used = Used { jobs: 0.0, at: now, exceeded: false };
+        let mut used = Used {
+            jobs: 0.0,
+            at: now,
+            exceeded: false,
+        };
         let lane = used.lane(jobs, now);
         if self.accounts.len() < MOST_ACCOUNTS {
             self.accounts.insert(account.clone(), used);
@@ -125,7 +129,11 @@ mod tests {
     fn an_account_returns_when_half_of_its_burst_is_free_again_and_not_job_by_job() {
         let mut budgets = LaneBudgets::default();
         normal(&mut budgets, "acme", 5_000, SECOND, SECOND);
-        assert_eq!(normal(&mut budgets, "acme", 30_000, 2 * SECOND, 100 * SECOND), 0, "300 a second are too many");
+        assert_eq!(
+            normal(&mut budgets, "acme", 30_000, 2 * SECOND, 100 * SECOND),
+            0,
+            "300 a second are too many"
+        );
         assert_eq!(budgets.lane(&account("acme"), 1, *ORIGIN + 106 * SECOND), Lane::Bulk);
         assert_eq!(budgets.lane(&account("acme"), 1, *ORIGIN + 108 * SECOND), Lane::Normal);
         let burst = normal(&mut budgets, "acme", 2_000, 108 * SECOND, SECOND);
@@ -134,7 +142,8 @@ mod tests {
 
     #[test]
     fn jobs_made_together_take_one_lane() {
-        let (mut budgets, acme) = (LaneBudgets::default(), account("acme"));
+        let mut budgets = LaneBudgets::default();
+        let acme = account("acme");
         assert_eq!(
             [1, 2, 3].map(|_| budgets.lane(&acme, 1_000, *ORIGIN + SECOND)),
             [Lane::Normal, Lane::Normal, Lane::Bulk]
@@ -148,7 +157,10 @@ mod tests {
         normal(&mut budgets, "acme", 5_000, SECOND, SECOND);
         for number in 0..3 * MOST_ACCOUNTS {
             let now = 2 * SECOND + Duration::from_micros(50) * number as u32;
-            assert_eq!(budgets.lane(&account(&number.to_string()), 1, *ORIGIN + now), Lane::Normal);
+            assert_eq!(
+                budgets.lane(&account(&number.to_string()), 1, *ORIGIN + now),
+                Lane::Normal
+            );
             assert!(budgets.accounts.len() <= MOST_ACCOUNTS);
         }
         assert_eq!(budgets.lane(&account("acme"), 1, *ORIGIN + 4 * SECOND), Lane::Bulk);
@@ -156,7 +168,8 @@ mod tests {
 
     #[test]
     fn a_moment_of_before_gives_nothing_back() {
-        let (mut budgets, acme) = (LaneBudgets::default(), account("acme"));
+        let mut budgets = LaneBudgets::default();
+        let acme = account("acme");
         assert_eq!(budgets.lane(&acme, 2_000, *ORIGIN + 10 * SECOND), Lane::Normal);
         assert_eq!(budgets.lane(&acme, 1, *ORIGIN + SECOND), Lane::Bulk);
         assert_eq!(budgets.lane(&acme, 1, *ORIGIN + 10 * SECOND), Lane::Bulk);

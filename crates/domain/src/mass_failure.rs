@@ -49,17 +49,26 @@ impl MassFailure {
             watched.host = host.into();
         }
         watched.last_attempt = now;
-        watched.failing_since = if success { None } else { Some(watched.failing_since.unwrap_or(now)) };
+        watched.failing_since = if success {
+            None
+        } else {
+            Some(watched.failing_since.unwrap_or(now))
+        };
     }
 
     /// Whether most webhooks fail together at `now`. It begins when more than half of the webhooks with traffic, ten of
     /// them at five hosts or more, have begun to fail within five minutes, and ends when half or fewer fail.
     pub fn judge(&mut self, now: Duration) -> bool {
         if now.saturating_sub(self.forgotten_at) >= FORGET_EVERY {
-            self.webhooks.retain(|_, watched| now.saturating_sub(watched.last_attempt) < TRAFFIC);
+            self.webhooks
+                .retain(|_, watched| now.saturating_sub(watched.last_attempt) < TRAFFIC);
             self.forgotten_at = now;
         }
-        let began: Vec<_> = self.webhooks.values().filter_map(|it| Some((it.failing_since?, &*it.host))).collect();
+        let began: Vec<_> = self
+            .webhooks
+            .values()
+            .filter_map(|it| Some((it.failing_since?, &*it.host)))
+            .collect();
         let most_fail = began.len() * 2 > self.webhooks.len();
         self.on = most_fail && (self.on || most_began_together(began, self.webhooks.len()));
         self.on
@@ -98,7 +107,9 @@ mod tests {
 
     /// Webhooks at so many hosts, each with one attempt a minute apart from the next by `spread`.
     fn failing(webhooks: u32, hosts: u32, spread: Duration) -> (MassFailure, Vec<WebhookId>, Duration) {
-        let (mut mass, mut ids, mut now) = (MassFailure::default(), Vec::new(), MINUTE);
+        let mut mass = MassFailure::default();
+        let mut ids = Vec::new();
+        let mut now = MINUTE;
         for number in 0..webhooks {
             let id = WebhookId::generate();
             mass.attempt_ended(id, &format!("host-{}", number % hosts), false, now);

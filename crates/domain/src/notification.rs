@@ -51,7 +51,11 @@ mod tests {
 
     #[test]
     fn kinds_are_routing_keys() {
-        let effects = [HealthEffect::Warn, HealthEffect::Pause(PausedReason::Gone), HealthEffect::Recovered];
+        let effects = [
+            HealthEffect::Warn,
+            HealthEffect::Pause(PausedReason::Gone),
+            HealthEffect::Recovered,
+        ];
         let kinds = effects.map(|effect| effect.kind().as_str());
         assert_eq!(kinds, ["webhook.failing", "webhook.auto_paused", "webhook.recovered"]);
     }

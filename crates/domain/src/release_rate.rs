@@ -68,7 +68,11 @@ impl ReleaseRate {
 
     /// A stored or configured rate, clamped to the allowed range.
     pub fn new(per_second: f64) -> Self {
-        if per_second.is_finite() { Self(per_second.clamp(LEAST_THROTTLED, MOST)) } else { Self::CAREFUL }
+        if per_second.is_finite() {
+            Self(per_second.clamp(LEAST_THROTTLED, MOST))
+        } else {
+            Self::CAREFUL
+        }
     }
 
     /// Deliveries a second.
@@ -122,13 +126,19 @@ impl ReleaseRate {
 mod tests {
     use super::*;
 
-    const WELL: Absorption =
-        Absorption { returned: false, failing: false, spared: true, crowded: false, throttled: Throttled::No };
+    const WELL: Absorption = Absorption {
+        returned: false,
+        failing: false,
+        spared: true,
+        crowded: false,
+        throttled: Throttled::No,
+    };
 
     #[test]
     fn a_webhook_that_absorbs_reaches_the_configured_pace_within_seconds_and_no_more() {
         let configured = ReleaseRate::new(50.0);
-        let (mut rate, mut time) = (ReleaseRate::CAREFUL, Duration::ZERO);
+        let mut rate = ReleaseRate::CAREFUL;
+        let mut time = Duration::ZERO;
         while rate != configured {
             time += rate.until_next(rate.batch(Duration::ZERO));
             rate = rate.next(WELL, configured);
@@ -136,20 +146,30 @@ mod tests {
         assert!(time < Duration::from_secs(5), "{time:?}");
         assert_eq!(rate.next(WELL, configured), configured);
         let not_held = Absorption { spared: false, ..WELL };
-        assert!(rate.next(not_held, configured).per_second() > 50.0, "what is not held is not held back");
+        assert!(
+            rate.next(not_held, configured).per_second() > 50.0,
+            "what is not held is not held back"
+        );
     }
 
     #[test]
     fn trouble_slows_it_down_to_one_in_five_seconds() {
-        let (mut rate, configured) = (ReleaseRate::new(50.0), ReleaseRate::new(50.0));
+        let mut rate = ReleaseRate::new(50.0);
+        let configured = ReleaseRate::new(50.0);
         for _ in 0..20 {
             rate = rate.next(Absorption { returned: true, ..WELL }, configured);
         }
         assert_eq!((rate.per_second(), rate.batch(Duration::ZERO)), (0.2, 1));
         let failing = Absorption { failing: true, ..WELL };
         assert_eq!(configured.next(failing, configured).per_second(), 25.0);
-        let fails_at_once = Absorption { spared: false, ..failing };
-        assert!(configured.next(fails_at_once, configured).per_second() > 50.0, "failures are answers");
+        let fails_at_once = Absorption {
+            spared: false,
+            ..failing
+        };
+        assert!(
+            configured.next(fails_at_once, configured).per_second() > 50.0,
+            "failures are answers"
+        );
     }
 
     #[test]
@@ -162,18 +182,25 @@ mod tests {
         }
         assert_eq!(ReleaseRate::new(f64::NAN), ReleaseRate::CAREFUL);
         let late = [100, 900, 60_000].map(|ms| ReleaseRate::new(50.0).batch(Duration::from_millis(ms)));
-        assert_eq!(late, [10, 50, 50], "what is late is made up for, a second's worth at a time");
+        assert_eq!(
+            late,
+            [10, 50, 50],
+            "what is late is made up for, a second's worth at a time"
+        );
     }
 
     #[test]
     fn a_receiver_that_limits_the_rate_gets_nearly_what_it_takes_and_few_requests_too_many() {
         const TAKES: f64 = 5.0;
-        let (mut rate, configured) = (ReleaseRate::START, ReleaseRate::new(50.0));
-        let (mut time, mut delivered, mut refused) = (0.0, 0_u32, 0_u32);
+        let mut rate = ReleaseRate::START;
+        let configured = ReleaseRate::new(50.0);
+        let mut time = 0.0;
+        let mut delivered = 0_u32;
+        let mut refused = 0_u32;
         while delivered < 400 {
             let too_fast = rate.per_second() > TAKES;
-            let (batch, throttled) =
-                (rate.batch(Duration::ZERO), if too_fast { Throttled::Now } else { Throttled::Lately });
+            let batch = rate.batch(Duration::ZERO);
+            let throttled = if too_fast { Throttled::Now } else { Throttled::Lately };
             if too_fast {
                 refused += batch;
                 time += 1.0;
@@ -181,7 +208,14 @@ mod tests {
                 delivered += batch;
             }
             time += rate.until_next(batch).as_secs_f64();
-            rate = rate.next(Absorption { spared: false, throttled, ..WELL }, configured);
+            rate = rate.next(
+                Absorption {
+                    spared: false,
+                    throttled,
+                    ..WELL
+                },
+                configured,
+            );
         }
         assert!(time < 400.0 / TAKES * 1.6, "{time} s");
         assert!(refused < 40, "{refused}");
@@ -189,19 +223,39 @@ mod tests {
 
     #[test]
     fn the_least_pace_for_a_receiver_that_limits_the_rate_is_one_a_minute() {
-        let (mut rate, configured) = (ReleaseRate::START, ReleaseRate::new(50.0));
+        let mut rate = ReleaseRate::START;
+        let configured = ReleaseRate::new(50.0);
         for _ in 0..40 {
-            rate = rate.next(Absorption { throttled: Throttled::Now, ..WELL }, configured);
+            rate = rate.next(
+                Absorption {
+                    throttled: Throttled::Now,
+                    ..WELL
+                },
+                configured,
+            );
         }
         assert_eq!(rate.until_next(1), Duration::from_secs(60));
-        let lately = Absorption { throttled: Throttled::Lately, ..WELL };
+        let lately = Absorption {
+            throttled: Throttled::Lately,
+            ..WELL
+        };
         assert_eq!(rate.next(lately, configured).until_next(1), Duration::from_secs(30));
-        assert!(rate.next(WELL, configured).per_second() >= 0.2, "a limit of long ago does not count");
+        assert!(
+            rate.next(WELL, configured).per_second() >= 0.2,
+            "a limit of long ago does not count"
+        );
     }
 
     #[test]
     fn where_slots_are_short_the_pace_stays() {
-        let crowded = Absorption { crowded: true, spared: false, ..WELL };
-        assert_eq!(ReleaseRate::START.next(crowded, ReleaseRate::new(50.0)), ReleaseRate::START);
+        let crowded = Absorption {
+            crowded: true,
+            spared: false,
+            ..WELL
+        };
+        assert_eq!(
+            ReleaseRate::START.next(crowded, ReleaseRate::new(50.0)),
+            ReleaseRate::START
+        );
     }
 }

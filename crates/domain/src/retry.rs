@@ -108,9 +108,10 @@ impl AttemptFacts {
         match (self.http_status, self.retry_after) {
             (Some(429), asked) => Some(Deferral::new(DeferralCause::Throttled, asked)),
             // The delivery itself is retried by the ladder, whose delay may be just as long.
-            (Some(503), Some(asked)) => {
-                Some(Deferral { cause: DeferralCause::Throttled, wait: asked.min(MAX_DEFERRED) })
-            }
+            (Some(503), Some(asked)) => Some(Deferral {
+                cause: DeferralCause::Throttled,
+                wait: asked.min(MAX_DEFERRED),
+            }),
             _ => None,
         }
     }
@@ -126,13 +127,19 @@ impl RetryPolicy {
         if !LADDER_STEPS.contains(&ladder.len()) {
             return Err(RetryPolicyError::Count);
         }
-        if !ladder.iter().all(|delay| STEP_DELAY.contains(delay) && delay.subsec_nanos() == 0) {
+        if !ladder
+            .iter()
+            .all(|delay| STEP_DELAY.contains(delay) && delay.subsec_nanos() == 0)
+        {
             return Err(RetryPolicyError::Delay);
         }
         if !ladder.is_sorted_by(|shorter, longer| shorter < longer) {
             return Err(RetryPolicyError::Order);
         }
-        Ok(Self { ladder, retry_client_errors })
+        Ok(Self {
+            ladder,
+            retry_client_errors,
+        })
     }
 
     /// The delays, in ascending order.
@@ -163,7 +170,11 @@ impl RetryPolicy {
             return Next::Delivered;
         }
         if let Some(deferral) = deferral(facts) {
-            return if facts.deferred_for < MAX_DEFERRED { Next::Deferred(deferral) } else { Next::Expired };
+            return if facts.deferred_for < MAX_DEFERRED {
+                Next::Deferred(deferral)
+            } else {
+                Next::Expired
+            };
         }
         if is_gone(facts) && facts.trigger != Trigger::Test {
             return Next::FailedGone;
@@ -171,7 +182,8 @@ impl RetryPolicy {
         if matches!(facts.trigger, Trigger::Manual | Trigger::Test) || !self.may_pass(facts) {
             return Next::Failed;
         }
-        self.next_step(facts).map_or(Next::Failed, |step| Next::RetryAt { step })
+        self.next_step(facts)
+            .map_or(Next::Failed, |step| Next::RetryAt { step })
     }
 
     /// Whether a failure may be temporary.
@@ -188,7 +200,10 @@ impl RetryPolicy {
         let due = usize::try_from(facts.step).ok()?;
         let delays = self.ladder.get(due..).filter(|delays| !delays.is_empty())?;
         let asked = facts.retry_after.unwrap_or_default();
-        let further = delays.iter().position(|delay| *delay >= asked).unwrap_or(delays.len() - 1);
+        let further = delays
+            .iter()
+            .position(|delay| *delay >= asked)
+            .unwrap_or(delays.len() - 1);
         Some(due + further)
     }
 }
@@ -196,7 +211,10 @@ impl RetryPolicy {
 /// 1 m, 5 m, 30 m; client errors are not retried.
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { ladder: [60, 300, 1800].map(Duration::from_secs).into(), retry_client_errors: false }
+        Self {
+            ladder: [60, 300, 1800].map(Duration::from_secs).into(),
+            retry_client_errors: false,
+        }
     }
 }
 

@@ -7,7 +7,11 @@ use jiff::fmt::strtime;
 
 /// The three forms of HTTP-date (RFC 9110 §5.6.7), all in GMT: IMF-fixdate, and the obsolete ones of RFC 850 and
 /// `asctime`, which a recipient must accept. The two-digit year of RFC 850 is read as 1969–2068.
-const HTTP_DATES: [&str; 3] = ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
+const HTTP_DATES: [&str; 3] = [
+    "%a, %d %b %Y %H:%M:%S GMT",
+    "%A, %d-%b-%y %H:%M:%S GMT",
+    "%a %b %e %H:%M:%S %Y",
+];
 
 /// The longest HTTP-date is `Wednesday, 06-Nov-94 08:49:37 GMT`; anything much longer is not worth parsing.
 const HTTP_DATE_MAX: usize = 40;
@@ -57,14 +61,22 @@ mod tests {
 
     #[track_caller]
     fn check(value: &str, now_unix: i64, seconds: Option<u64>) {
-        assert_eq!(parse_retry_after(value, now_unix), seconds.map(Duration::from_secs), "{value:?} at {now_unix}");
+        assert_eq!(
+            parse_retry_after(value, now_unix),
+            seconds.map(Duration::from_secs),
+            "{value:?} at {now_unix}"
+        );
     }
 
     #[test]
     fn seconds() {
-        for (value, seconds) in
-            [("0", 0), ("120", 120), (" 120\t", 120), ("007", 7), ("18446744073709551615", u64::MAX)]
-        {
+        for (value, seconds) in [
+            ("0", 0),
+            ("120", 120),
+            (" 120\t", 120),
+            ("007", 7),
+            ("18446744073709551615", u64::MAX),
+        ] {
             check(value, 0, Some(seconds));
         }
     }
@@ -77,7 +89,11 @@ mod tests {
 
     #[test]
     fn the_three_forms_of_a_date() {
-        for value in ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"] {
+        for value in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+        ] {
             check(value, EXAMPLE_DATE - 90, Some(90));
             check(value, EXAMPLE_DATE, Some(0));
             check(value, EXAMPLE_DATE + 90, Some(0));
@@ -87,7 +103,11 @@ mod tests {
 
     #[test]
     fn the_end_of_time() {
-        check("Fri, 31 Dec 9999 23:59:59 GMT", EXAMPLE_DATE, Some(253_402_300_799 - EXAMPLE_DATE as u64));
+        check(
+            "Fri, 31 Dec 9999 23:59:59 GMT",
+            EXAMPLE_DATE,
+            Some(253_402_300_799 - EXAMPLE_DATE as u64),
+        );
     }
 
     #[test]

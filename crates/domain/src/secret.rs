@@ -75,7 +75,10 @@ impl SigningSecret {
             Some(encoded) => decode_key(encoded)?,
             None => custom_key(text)?,
         };
-        Ok(Self { text: Zeroizing::new(text.to_owned()), key })
+        Ok(Self {
+            text: Zeroizing::new(text.to_owned()),
+            key,
+        })
     }
 
     /// A new secret in the `whsec_` form, with a key of 32 random bytes.
@@ -85,7 +88,10 @@ impl SigningSecret {
     pub fn generate() -> Self {
         let mut key = Zeroizing::new(vec![0; GENERATED_KEY_BYTES]);
         getrandom::fill(&mut key).expect("the operating system provides randomness");
-        Self { text: Zeroizing::new(whsec_form(&key)), key }
+        Self {
+            text: Zeroizing::new(whsec_form(&key)),
+            key,
+        }
     }
 
     /// The original text, for storage (encrypted) and for display to an administrator.

@@ -72,7 +72,9 @@ pub fn verify(key: &SigningKey, id: &str, timestamp: i64, body: &[u8], header: &
         .filter(|signature| signature.len() == SIGNATURE_LENGTH)
         .filter_map(|signature| STANDARD.decode(signature.strip_prefix(VERSION)?).ok())
         .filter_map(|bytes| <[u8; 32]>::try_from(bytes).ok())
-        .fold(false, |matched, bytes| matched | (expected == CtOutput::new(bytes.into())))
+        .fold(false, |matched, bytes| {
+            matched | (expected == CtOutput::new(bytes.into()))
+        })
 }
 
 #[cfg(test)]

@@ -94,7 +94,11 @@ impl SlotBudget {
             self.excess.room(claim, claim.excess).map_err(|_| NoSlot::OwnLimit)?;
         }
         // A host whose limit is reached by webhooks that hang still gets the first attempts of others.
-        let shared = if self.host_has_room(claim) { self.shared.room(claim, 1) } else { Err(NoSlot::OwnLimit) };
+        let shared = if self.host_has_room(claim) {
+            self.shared.room(claim, 1)
+        } else {
+            Err(NoSlot::OwnLimit)
+        };
         match (shared, self.reserve.room(claim)) {
             (Ok(()), _) => Ok(SlotPart::Shared),
             (_, Ok(())) => Ok(SlotPart::Reserve),
@@ -104,7 +108,9 @@ impl SlotBudget {
     }
 
     fn host_has_room(&self, claim: &Claim) -> bool {
-        let Some(host) = self.by_host.get(&claim.host) else { return true };
+        let Some(host) = self.by_host.get(&claim.host) else {
+            return true;
+        };
         let free = self.per_host.saturating_sub(host.all);
         taken(&host.by_account, &claim.account) < ACCOUNT_AT_HOST_THRESHOLD.saturating_mul(free)
     }
@@ -164,7 +170,11 @@ impl Reserve {
             return Err(NoSlot::ClassLimit);
         }
         let of_its_own = taken(&self.by_account, &claim.account).max(taken(&self.by_host, &claim.host));
-        if of_its_own < self.half { Ok(()) } else { Err(NoSlot::OwnLimit) }
+        if of_its_own < self.half {
+            Ok(())
+        } else {
+            Err(NoSlot::OwnLimit)
+        }
     }
 
     fn take(&mut self, claim: &Claim) {

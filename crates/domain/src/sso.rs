@@ -37,13 +37,19 @@ impl IdentityProvider {
     pub fn check(&self, ticket: &str, now: Timestamp) -> Result<Ticket, Refusal> {
         let (payload, key) = jws::verified_payload(ticket, &self.keys)?;
         let claims: Claims = serde_json::from_slice(&payload).map_err(|_| Refusal::Malformed)?;
-        let voucher = Voucher { issuer: self.issuer.clone(), key_fingerprint: key.fingerprint() };
+        let voucher = Voucher {
+            issuer: self.issuer.clone(),
+            key_fingerprint: key.fingerprint(),
+        };
         claims.check(&self.audience, voucher, now)
     }
 
     /// The issuers and keys that sessions may have been created by.
     pub fn vouchers(&self) -> Vec<Voucher> {
-        let voucher = |key_fingerprint| Voucher { issuer: self.issuer.clone(), key_fingerprint };
+        let voucher = |key_fingerprint| Voucher {
+            issuer: self.issuer.clone(),
+            key_fingerprint,
+        };
         self.keys.fingerprints().map(voucher).collect()
     }
 }

@@ -45,7 +45,9 @@ fn words_without_answer(outcome: Outcome, detail: Option<&str>) -> Option<&'stat
 
 /// `HTTP 404 Not Found`; without a phrase for an unregistered status.
 fn status_line(status: u16) -> String {
-    let words = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    let words = http::StatusCode::from_u16(status)
+        .ok()
+        .and_then(|status| status.canonical_reason());
     match words {
         Some(words) => format!("HTTP {status} {words}"),
         None => format!("HTTP {status}"),
@@ -68,8 +70,18 @@ mod tests {
         check(Outcome::Success, Some(299), None, "HTTP 299 = Success");
         check(Outcome::Http3xx, Some(302), None, "HTTP 302 Found = Failed: 302");
         check(Outcome::Http4xx, Some(404), None, "HTTP 404 Not Found = Failed: 404");
-        check(Outcome::Http5xx, Some(503), None, "HTTP 503 Service Unavailable = Failed: 503");
-        check(Outcome::Http5xx, Some(101), None, "HTTP 101 Switching Protocols = Failed: 101");
+        check(
+            Outcome::Http5xx,
+            Some(503),
+            None,
+            "HTTP 503 Service Unavailable = Failed: 503",
+        );
+        check(
+            Outcome::Http5xx,
+            Some(101),
+            None,
+            "HTTP 101 Switching Protocols = Failed: 101",
+        );
         check(Outcome::Http5xx, Some(999), None, "HTTP 999 = Failed: 999");
     }
 
@@ -78,18 +90,63 @@ mod tests {
         let refused = Some("connection refused");
         let certificate = Some("certificate not valid");
         check(Outcome::Timeout, None, None, "No HTTP response = Failed: timeout");
-        check(Outcome::Timeout, None, Some("timeout while connecting"), "No HTTP response = Failed: timeout");
-        check(Outcome::DnsError, None, None, "No HTTP response = Failed: name not found");
-        check(Outcome::ConnectError, None, refused, "No HTTP response = Failed: connection refused");
-        check(Outcome::ConnectError, None, None, "No HTTP response = Failed: connection failed");
-        check(Outcome::TlsError, None, certificate, "No HTTP response = Failed: certificate not valid");
-        check(Outcome::TlsError, None, None, "No HTTP response = Failed: connection failed");
-        check(Outcome::Blocked, None, None, "No HTTP response = Failed: address not allowed");
+        check(
+            Outcome::Timeout,
+            None,
+            Some("timeout while connecting"),
+            "No HTTP response = Failed: timeout",
+        );
+        check(
+            Outcome::DnsError,
+            None,
+            None,
+            "No HTTP response = Failed: name not found",
+        );
+        check(
+            Outcome::ConnectError,
+            None,
+            refused,
+            "No HTTP response = Failed: connection refused",
+        );
+        check(
+            Outcome::ConnectError,
+            None,
+            None,
+            "No HTTP response = Failed: connection failed",
+        );
+        check(
+            Outcome::TlsError,
+            None,
+            certificate,
+            "No HTTP response = Failed: certificate not valid",
+        );
+        check(
+            Outcome::TlsError,
+            None,
+            None,
+            "No HTTP response = Failed: connection failed",
+        );
+        check(
+            Outcome::Blocked,
+            None,
+            None,
+            "No HTTP response = Failed: address not allowed",
+        );
     }
 
     #[test]
     fn a_detail_is_never_repeated() {
-        check(Outcome::ConnectError, None, Some("10.0.0.5 hung up"), "No HTTP response = Failed: connection failed");
-        check(Outcome::Blocked, None, Some("10.0.0.5"), "No HTTP response = Failed: address not allowed");
+        check(
+            Outcome::ConnectError,
+            None,
+            Some("10.0.0.5 hung up"),
+            "No HTTP response = Failed: connection failed",
+        );
+        check(
+            Outcome::Blocked,
+            None,
+            Some("10.0.0.5"),
+            "No HTTP response = Failed: address not allowed",
+        );
     }
 }

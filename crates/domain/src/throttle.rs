@@ -46,9 +46,10 @@ impl Throttle {
     /// [`NotNow`] when it has to wait.
     pub fn admit(&self, now: Duration, released: bool) -> Result<(), NotNow> {
         match self.cause {
-            Some(cause) if now < self.closed_until => {
-                Err(NotNow::Closed(Deferral { cause, wait: self.closed_until - now }))
-            }
+            Some(cause) if now < self.closed_until => Err(NotNow::Closed(Deferral {
+                cause,
+                wait: self.closed_until - now,
+            })),
             Some(_) if now < self.backlog_until && !released => Err(NotNow::BacklogFirst),
             _ => Ok(()),
         }
@@ -62,7 +63,10 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn throttled(wait: Duration) -> Deferral {
-        Deferral { cause: DeferralCause::Throttled, wait }
+        Deferral {
+            cause: DeferralCause::Throttled,
+            wait,
+        }
     }
 
     #[test]
@@ -71,7 +75,10 @@ mod tests {
         assert_eq!(throttle.admit(SECOND, false), Ok(()));
         throttle.defer(10 * SECOND, throttled(5 * SECOND));
         for released in [false, true] {
-            assert_eq!(throttle.admit(12 * SECOND, released), Err(NotNow::Closed(throttled(3 * SECOND))));
+            assert_eq!(
+                throttle.admit(12 * SECOND, released),
+                Err(NotNow::Closed(throttled(3 * SECOND)))
+            );
         }
         assert_eq!(throttle.admit(15 * SECOND, true), Ok(()));
         assert_eq!(throttle.admit(44 * SECOND, false), Err(NotNow::BacklogFirst));
@@ -83,7 +90,10 @@ mod tests {
         let mut throttle = Throttle::default();
         throttle.defer(SECOND, throttled(60 * SECOND));
         throttle.defer(2 * SECOND, throttled(SECOND));
-        assert_eq!(throttle.admit(4 * SECOND, true), Err(NotNow::Closed(throttled(57 * SECOND))));
+        assert_eq!(
+            throttle.admit(4 * SECOND, true),
+            Err(NotNow::Closed(throttled(57 * SECOND)))
+        );
     }
 
     #[test]

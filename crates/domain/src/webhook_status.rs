@@ -128,7 +128,13 @@ impl WebhookHealth {
 
     fn after_success(self, auto_pause: AutoPause) -> (Self, Option<HealthEffect>) {
         let warned = auto_pause.warns() && self.consecutive_failures >= WARNING_AFTER && self.paused.is_none();
-        (Self { paused: self.paused, ..Self::default() }, warned.then_some(HealthEffect::Recovered))
+        (
+            Self {
+                paused: self.paused,
+                ..Self::default()
+            },
+            warned.then_some(HealthEffect::Recovered),
+        )
     }
 
     fn after_failure(self, auto_pause: AutoPause, failing_for: Duration) -> (Self, Option<HealthEffect>) {
@@ -147,16 +153,28 @@ impl WebhookHealth {
     fn pause(self, reason: PausedReason) -> (Self, Option<HealthEffect>) {
         match self.paused {
             Some(_) => (self, None),
-            None => (Self { paused: Some(reason), ..self }, Some(HealthEffect::Pause(reason))),
+            None => (
+                Self {
+                    paused: Some(reason),
+                    ..self
+                },
+                Some(HealthEffect::Pause(reason)),
+            ),
         }
     }
 
     fn count_attempt(self) -> Self {
-        Self { failed_attempts: self.failed_attempts.saturating_add(1), ..self }
+        Self {
+            failed_attempts: self.failed_attempts.saturating_add(1),
+            ..self
+        }
     }
 
     fn count_failure(self) -> Self {
-        Self { consecutive_failures: self.consecutive_failures.saturating_add(1), ..self }
+        Self {
+            consecutive_failures: self.consecutive_failures.saturating_add(1),
+            ..self
+        }
     }
 }
 

@@ -32,7 +32,8 @@ const JOB_BYTES: usize = 64 * 1024 * 1024;
 pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let connector = Connector::from_settings(&settings, Program::Fanout)?;
     let database = Database::from_settings(&settings)?;
-    let (metrics, readiness) = (Metrics::new(), Readiness::new());
+    let metrics = Metrics::new();
+    let readiness = Readiness::new();
     logs::init(Program::Fanout, &settings.log, &metrics)?;
     let parts = Parts {
         connector,
@@ -48,9 +49,19 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let tracker = TaskTracker::new();
     let api_stop = CancellationToken::new();
     let for_requests = parts.database.for_requests();
-    serve_console::start(&settings, &for_requests, parts.test_sending(&settings), &metrics, &tracker, api_stop.clone())
-        .await?;
-    let pools = vec![(PoolUse::Work, parts.database.clone()), (PoolUse::Requests, for_requests)];
+    serve_console::start(
+        &settings,
+        &for_requests,
+        parts.test_sending(&settings),
+        &metrics,
+        &tracker,
+        api_stop.clone(),
+    )
+    .await?;
+    let pools = vec![
+        (PoolUse::Work, parts.database.clone()),
+        (PoolUse::Requests, for_requests),
+    ];
     store::watch_pools(pools, &metrics, stop.clone());
     store::watch_clock(parts.database.clone(), &metrics, stop.clone());
     for warning in settings.warnings() {
@@ -99,7 +110,8 @@ impl Parts {
         let subscriptions_heard = self.readiness.condition("database");
         self.database.wait_until_usable().await?;
         // Before waiting for the broker, so that `/readyz` names only what is missing.
-        let (metrics, stop_following) = (Arc::clone(&self.metrics), stop.clone());
+        let metrics = Arc::clone(&self.metrics);
+        let stop_following = stop.clone();
         let subscriptions = Subscriptions::follow(self.database.clone(), metrics, subscriptions_heard, stop_following);
         self.start_without_broker(settings, mailer, tracker, stop);
         self.topology.declare_when_reachable(&self.connector).await?;
@@ -145,7 +157,11 @@ impl Parts {
             stop: stop.clone(),
         };
         housekeeping.start(tracker);
-        tracker.spawn(backlog::watch(self.database.clone(), Arc::clone(&self.metrics), stop.clone()));
+        tracker.spawn(backlog::watch(
+            self.database.clone(),
+            Arc::clone(&self.metrics),
+            stop.clone(),
+        ));
         if let Some(mailer) = mailer {
             tracker.spawn(mailer.run(stop.clone()));
         }
@@ -153,18 +169,26 @@ impl Parts {
 
     /// Ends with the process, like the API that asks.
     fn test_sending(&self, settings: &Settings) -> TestSending {
-        let (connector, telemetry) = (self.connector.clone(), Arc::clone(&self.broker_telemetry));
+        let connector = self.connector.clone();
+        let telemetry = Arc::clone(&self.broker_telemetry);
         let requester = Requester::start(connector, telemetry, CancellationToken::new());
         TestSending::by(Arc::new(AskSender::new(requester, settings.egress.timeout)))
     }
 
     fn publisher(&self) -> Publisher {
-        let (connector, topology) = (self.connector.clone(), self.topology.clone());
-        Publisher::start(connector, topology, Arc::clone(&self.broker_telemetry), CancellationToken::new())
+        let connector = self.connector.clone();
+        let topology = self.topology.clone();
+        Publisher::start(
+            connector,
+            topology,
+            Arc::clone(&self.broker_telemetry),
+            CancellationToken::new(),
+        )
     }
 
     fn consumer(&self) -> Consumer {
-        let (connector, topology) = (self.connector.clone(), self.topology.clone());
+        let connector = self.connector.clone();
+        let topology = self.topology.clone();
         Consumer::new(connector, topology, Arc::clone(&self.broker_telemetry), INTAKE)
     }
 }

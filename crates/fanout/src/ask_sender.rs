@@ -20,17 +20,24 @@ pub struct AskSender {
 impl AskSender {
     /// `attempt` is a sender's timeout for a POST.
     pub fn new(requester: Requester, attempt: Duration) -> Self {
-        Self { requester, patience: attempt + MARGIN }
+        Self {
+            requester,
+            patience: attempt + MARGIN,
+        }
     }
 
     async fn ask(&self, request: TestRequest) -> Result<TestAttempt, NoTestResult> {
         let question = Message::new(topology::DELIVERY_EXCHANGE, topology::TESTS, request.encode())
             .content_type(wire::TEST_REQUEST)
             .message_id(&request.test.to_string());
-        let answer = self.requester.ask(question, self.patience).await.map_err(|no_reply| match no_reply {
-            NoReply::TimedOut => NoTestResult::TimedOut,
-            NoReply::NotConnected => NoTestResult::BrokerUnavailable,
-        })?;
+        let answer = self
+            .requester
+            .ask(question, self.patience)
+            .await
+            .map_err(|no_reply| match no_reply {
+                NoReply::TimedOut => NoTestResult::TimedOut,
+                NoReply::NotConnected => NoTestResult::BrokerUnavailable,
+            })?;
         match TestAnswer::decode(answer) {
             Ok(TestAnswer::Attempted(attempt)) => Ok(attempt),
             Ok(TestAnswer::NotAttempted) => Err(NoTestResult::NotAttempted),

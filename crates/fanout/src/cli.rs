@@ -78,7 +78,10 @@ pub fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> anyhow::Result<()> {
     let settings = || Settings::load(Program::Fanout, cli.config.as_deref());
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start threads")?;
     runtime.block_on(async {
         match &cli.command {
             Command::Serve => app::serve(settings()?).await,
@@ -101,8 +104,10 @@ fn check(settings: &Settings) -> anyhow::Result<()> {
 }
 
 async fn migrate(settings: &Settings) -> anyhow::Result<()> {
-    let applied =
-        Database::from_settings(settings)?.migrate().await.context("the schema could not be brought up to date")?;
+    let applied = Database::from_settings(settings)?
+        .migrate()
+        .await
+        .context("the schema could not be brought up to date")?;
     match applied.as_slice() {
         [] => print("the schema is up to date\n"),
         names => print(&format!("applied: {}\n", names.join(", "))),
@@ -115,7 +120,10 @@ async fn prune(settings: &Settings, dry_run: bool) -> anyhow::Result<()> {
     let days = if dry_run {
         database.past_days(kept).await?
     } else {
-        let forgotten = database.forget_past(kept).await.context("not everything could be removed")?;
+        let forgotten = database
+            .forget_past(kept)
+            .await
+            .context("not everything could be removed")?;
         forgotten.context("another process is removing at this moment")?.days
     };
     print(&days.iter().map(|day| format!("{day}\n")).collect::<String>())

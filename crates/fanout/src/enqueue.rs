@@ -98,12 +98,20 @@ pub async fn enqueue(publisher: &Publisher, budget: &JobBudget, event: &Accepted
     if let [delivery] = event.deliveries[..] {
         return publish(delivery).await;
     }
-    stream::iter(event.deliveries.iter().copied()).map(publish).buffer_unordered(JOBS_IN_FLIGHT).try_collect().await
+    stream::iter(event.deliveries.iter().copied())
+        .map(publish)
+        .buffer_unordered(JOBS_IN_FLIGHT)
+        .try_collect()
+        .await
 }
 
 /// The message for a job that is due now, for this lane.
 pub fn message(job: &DeliveryJob, lane: Lane) -> Message {
-    Message::new(topology::DELIVERY_EXCHANGE, topology::delivery_queue(lane), job.encode())
-        .content_type(wire::DELIVERY_JOB)
-        .message_id(&job.delivery.id.to_string())
+    Message::new(
+        topology::DELIVERY_EXCHANGE,
+        topology::delivery_queue(lane),
+        job.encode(),
+    )
+    .content_type(wire::DELIVERY_JOB)
+    .message_id(&job.delivery.id.to_string())
 }

@@ -114,5 +114,6 @@ impl Housekeeping {
 
 /// The first moment of a UTC day, as Unix time in seconds.
 fn begin(day: Date) -> f64 {
-    day.to_zoned(TimeZone::UTC).map_or(0.0, |begin| begin.timestamp().as_second() as f64)
+    day.to_zoned(TimeZone::UTC)
+        .map_or(0.0, |begin| begin.timestamp().as_second() as f64)
 }

@@ -23,7 +23,10 @@ impl JobBudget {
     /// A budget of this many bytes.
     pub fn new(bytes: usize) -> Self {
         let units = (bytes / UNIT).clamp(1, u32::MAX as usize);
-        Self { room: Arc::new(Semaphore::new(units)), units }
+        Self {
+            room: Arc::new(Semaphore::new(units)),
+            units,
+        }
     }
 
     /// Waits for room for a job with this payload, before it is encoded. A payload larger than the budget takes all of
@@ -31,7 +34,10 @@ impl JobBudget {
     pub async fn room_for(&self, payload: usize) -> SemaphorePermit<'_> {
         let units = ((payload + ENVELOPE) * COPIES).div_ceil(UNIT).min(self.units);
         let units = u32::try_from(units).expect("there are no more than fit");
-        self.room.acquire_many(units).await.expect("the semaphore is never closed")
+        self.room
+            .acquire_many(units)
+            .await
+            .expect("the semaphore is never closed")
     }
 }
 

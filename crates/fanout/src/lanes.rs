@@ -12,6 +12,9 @@ pub struct Lanes(Arc<Mutex<LaneBudgets>>);
 impl Lanes {
     /// The lane of this many jobs that an account publishes together, now.
     pub fn lane(&self, account: &AccountName, jobs: usize) -> Lane {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).lane(account, jobs, Instant::now())
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .lane(account, jobs, Instant::now())
     }
 }

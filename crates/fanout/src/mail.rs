@@ -43,7 +43,9 @@ impl Mailer {
         database: &Database,
         metrics: &Arc<FanoutMetrics>,
     ) -> anyhow::Result<Option<Self>> {
-        let Some(mail) = &settings.notify.mail else { return Ok(None) };
+        let Some(mail) = &settings.notify.mail else {
+            return Ok(None);
+        };
         Ok(Some(Self {
             database: database.clone(),
             letters: Letters::new(mail, &settings.http)?,
@@ -55,11 +57,14 @@ impl Mailer {
     /// Runs until `stop`, in every process; each mail is sent by one of them.
     pub async fn run(self, stop: CancellationToken) {
         // A mail server that hangs does not delay the shutdown.
-        stop.run_until_cancelled(MAILS.run(stop.clone(), || self.mail_one())).await;
+        stop.run_until_cancelled(MAILS.run(stop.clone(), || self.mail_one()))
+            .await;
     }
 
     async fn mail_one(&self) -> Result<Next, StoreError> {
-        let Some(mail) = self.database.claim_mail().await? else { return Ok(Next::Pause) };
+        let Some(mail) = self.database.claim_mail().await? else {
+            return Ok(Next::Pause);
+        };
         match self.send(&mail).await {
             Ok(()) => {
                 self.count(NotificationResult::Sent);
@@ -78,8 +83,12 @@ impl Mailer {
     }
 
     async fn put_off(&self, mail: &Mail, error: &Unsendable) -> Result<(), StoreError> {
-        let (notification, tries) = (mail.notification.id, mail.tries);
-        let pause = pause_before_next(tries, self.database.clock().now().duration_since(mail.notification.created_at));
+        let notification = mail.notification.id;
+        let tries = mail.tries;
+        let pause = pause_before_next(
+            tries,
+            self.database.clock().now().duration_since(mail.notification.created_at),
+        );
         let given_up = pause.is_none();
         warn!(
             %notification,
@@ -95,7 +104,10 @@ impl Mailer {
     }
 
     fn count(&self, result: NotificationResult) {
-        self.metrics.notifications.with((NotificationChannel::Mail, result)).inc();
+        self.metrics
+            .notifications
+            .with((NotificationChannel::Mail, result))
+            .inc();
     }
 }
 

@@ -24,7 +24,13 @@ impl Label for EventResult {
     const NAME: &'static str = "result";
 
     fn all() -> &'static [Self] {
-        &[Self::Accepted, Self::Duplicate, Self::Invalid, Self::UnknownType, Self::NoSubscriber]
+        &[
+            Self::Accepted,
+            Self::Duplicate,
+            Self::Invalid,
+            Self::UnknownType,
+            Self::NoSubscriber,
+        ]
     }
 
     fn value(self) -> &'static str {
@@ -101,7 +107,11 @@ impl Label for StatusLabel {
     const NAME: &'static str = "status";
 
     fn all() -> &'static [Self] {
-        &[Self(WebhookStatus::Active), Self(WebhookStatus::Paused), Self(WebhookStatus::Error)]
+        &[
+            Self(WebhookStatus::Active),
+            Self(WebhookStatus::Paused),
+            Self(WebhookStatus::Error),
+        ]
     }
 
     fn value(self) -> &'static str {
@@ -204,8 +214,10 @@ impl FanoutMetrics {
     pub fn new(metrics: &Metrics) -> Self {
         Self {
             events: metrics.counters("webhook_events_consumed_total", "CRM events consumed, by result."),
-            rejected: metrics
-                .counters("webhook_events_rejected_total", "CRM events moved to webhooks.events.rejected, by reason."),
+            rejected: metrics.counters(
+                "webhook_events_rejected_total",
+                "CRM events moved to webhooks.events.rejected, by reason.",
+            ),
             deliveries_per_event: metrics.histogram(
                 "webhook_event_fanout_deliveries",
                 "Fan-out: jobs published per accepted event.",
@@ -225,7 +237,10 @@ impl FanoutMetrics {
                 "1 while the subscription index follows the database (LISTEN); 0 while matching uses the last known \
                  subscriptions.",
             ),
-            index_webhooks: metrics.gauge("webhook_subscription_index_webhooks", "Webhooks in the subscription index."),
+            index_webhooks: metrics.gauge(
+                "webhook_subscription_index_webhooks",
+                "Webhooks in the subscription index.",
+            ),
             housekeeping: metrics.gauge(
                 "webhook_housekeeping_timestamp_seconds",
                 "Unix time at which this process last created or confirmed the log partitions of the days ahead; 0 \
@@ -256,7 +271,10 @@ impl FanoutMetrics {
 impl BacklogMetrics {
     fn new(metrics: &Metrics) -> Self {
         Self {
-            webhooks: metrics.gauges("webhook_endpoints", "Webhooks by status, from the last database snapshot."),
+            webhooks: metrics.gauges(
+                "webhook_endpoints",
+                "Webhooks by status, from the last database snapshot.",
+            ),
             deliveries: metrics.gauges(
                 "webhook_deliveries_backlog",
                 "Deliveries not yet delivered or failed, by state, from the last database snapshot.",

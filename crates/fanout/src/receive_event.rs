@@ -28,7 +28,11 @@ use crate::reject_event::rejected;
 use crate::subscriptions::Subscriptions;
 
 /// Prefetch of events. A message that breaks the connection also affects this many others (see `broker`'s window).
-pub const INTAKE: Intake = Intake { queue: topology::EVENTS, messages: 256, bytes: 32 * 1024 * 1024 };
+pub const INTAKE: Intake = Intake {
+    queue: topology::EVENTS,
+    messages: 256,
+    bytes: 32 * 1024 * 1024,
+};
 
 /// The parts of the event loop.
 pub struct EventLoop {
@@ -54,7 +58,11 @@ type UnderWay = BoxFuture<'static, Result<Acknowledgement, PublishError>>;
 
 /// The message that rejects the event.
 fn reject(incoming: &Incoming, rejection: &Rejection, metrics: &FanoutMetrics) -> Message {
-    warn!(reason = rejection.reason.as_str(), detail = rejection.detail, "event rejected");
+    warn!(
+        reason = rejection.reason.as_str(),
+        detail = rejection.detail,
+        "event rejected"
+    );
     metrics.rejected.with(ReasonLabel(rejection.reason)).inc();
     rejected(incoming, rejection)
 }
@@ -95,7 +103,9 @@ impl EventLoop {
     fn begin(&mut self, incoming: Incoming) -> UnderWay {
         let received = Instant::now();
         let decision = self.decide(&incoming);
-        let (publisher, budget, metrics) = (self.publisher.clone(), self.budget.clone(), Arc::clone(&self.metrics));
+        let publisher = self.publisher.clone();
+        let budget = self.budget.clone();
+        let metrics = Arc::clone(&self.metrics);
         let recent = Arc::clone(&self.recent);
         async move {
             match decision {
@@ -130,7 +140,11 @@ impl EventLoop {
 
     fn decode<'a>(&self, incoming: &'a Incoming) -> Result<CrmEvent<'a>, Rejection> {
         if incoming.body.len() > self.max_bytes {
-            let detail = format!("{} bytes, more than the {} accepted", incoming.body.len(), self.max_bytes);
+            let detail = format!(
+                "{} bytes, more than the {} accepted",
+                incoming.body.len(),
+                self.max_bytes
+            );
             return Err(Rejection::new(RejectionReason::TooLarge, detail));
         }
         cloud_event::decode(incoming.content_type(), incoming.content_encoding(), &incoming.body)
@@ -163,7 +177,8 @@ impl EventLoop {
         let traceparent = Some(trace.to_string());
         let lane = self.lanes.lane(&event.account, deliveries.len());
         self.metrics.enqueued.with(lane).inc_by(deliveries.len() as u64);
-        let (accepted_at, repeat) = (self.clock.now(), incoming.redelivered);
+        let accepted_at = self.clock.now();
+        let repeat = incoming.redelivered;
         let accepted = AcceptedEvent::new(event, accepted_at, traceparent, repeat, deliveries, lane);
         Decision::Enqueue(accepted)
     }
@@ -187,5 +202,7 @@ fn acknowledge(done: Result<Acknowledgement, PublishError>) {
 /// Continues the CRM's trace; without one, a new trace links this event's log lines.
 fn trace_of(event: &CrmEvent<'_>, incoming: &Incoming) -> TraceContext {
     let given = incoming.header("traceparent").or(event.traceparent.as_deref());
-    given.and_then(|text| text.parse::<TraceContext>().ok()).map_or_else(TraceContext::generate, |trace| trace.child())
+    given
+        .and_then(|text| text.parse::<TraceContext>().ok())
+        .map_or_else(TraceContext::generate, |trace| trace.child())
 }

@@ -28,7 +28,11 @@ impl Default for RecentDeliveries {
 
 impl RecentDeliveries {
     fn with_capacity(capacity: usize) -> Self {
-        Self { capacity, seen: HashSet::new(), oldest_first: VecDeque::new() }
+        Self {
+            capacity,
+            seen: HashSet::new(),
+            oldest_first: VecDeque::new(),
+        }
     }
 
     /// Remembers the delivery; true if it was remembered already.
@@ -67,7 +71,9 @@ mod tests {
 
     #[test]
     fn the_same_event_is_new_to_another_webhook() {
-        let (mut recent, first, second) = (RecentDeliveries::default(), WebhookId::generate(), WebhookId::generate());
+        let mut recent = RecentDeliveries::default();
+        let first = WebhookId::generate();
+        let second = WebhookId::generate();
         assert!(!recent.remember(delivery("1", first)));
         assert!(recent.remember(delivery("1", first)));
         assert!(!recent.remember(delivery("1", second)));
@@ -76,7 +82,8 @@ mod tests {
 
     #[test]
     fn what_was_not_published_is_new_again() {
-        let (mut recent, webhook) = (RecentDeliveries::with_capacity(2), WebhookId::generate());
+        let mut recent = RecentDeliveries::with_capacity(2);
+        let webhook = WebhookId::generate();
         recent.remember(delivery("1", webhook));
         recent.remember(delivery("2", webhook));
         recent.forget([delivery("1", webhook)].into_iter());
@@ -87,7 +94,8 @@ mod tests {
 
     #[test]
     fn the_oldest_is_forgotten() {
-        let (mut recent, webhook) = (RecentDeliveries::with_capacity(2), WebhookId::generate());
+        let mut recent = RecentDeliveries::with_capacity(2);
+        let webhook = WebhookId::generate();
         for event in ["1", "2", "3"] {
             recent.remember(delivery(event, webhook));
         }

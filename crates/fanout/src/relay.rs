@@ -61,7 +61,10 @@ impl Relay {
     /// Waits until the broker accepts publishes, so that nothing is claimed while it is unavailable or has an alarm,
     /// and for the end of publishes that were not confirmed in time. False at shutdown.
     async fn connected(&self) -> bool {
-        matches!(self.stop.run_until_cancelled(self.publisher.connected()).await, Some(Ok(())))
+        matches!(
+            self.stop.run_until_cancelled(self.publisher.connected()).await,
+            Some(Ok(()))
+        )
     }
 
     /// The messages for the deliveries' next attempts.
@@ -93,11 +96,16 @@ fn job(released: Released) -> DeliveryJob {
 /// Publishes in the given order, part by part, so that senders consume the messages in that order; true when the broker
 /// has confirmed all.
 async fn publish_in_parts(publisher: &Publisher, messages: &[Message]) -> bool {
-    let (part, begun) = (messages.len().div_ceil(PARTS), Instant::now());
+    let part = messages.len().div_ceil(PARTS);
+    let begun = Instant::now();
     let publishing = async {
         let mut rest = messages;
         while !rest.is_empty() {
-            let size = if begun.elapsed() < IN_ORDER_FOR { part.min(rest.len()) } else { rest.len() };
+            let size = if begun.elapsed() < IN_ORDER_FOR {
+                part.min(rest.len())
+            } else {
+                rest.len()
+            };
             let (next, later) = rest.split_at(size);
             if !publish_all(publisher, next).await {
                 return false;

@@ -82,7 +82,9 @@ pub async fn start(
         observer: Arc::new(Requests::new(metrics)),
     };
     let listen = settings.http.listen;
-    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("cannot listen on {listen}"))?;
     info!(%listen, "admin API");
     tracker.spawn(serve(listener, console.router(), stop));
     Ok(())

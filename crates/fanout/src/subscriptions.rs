@@ -39,7 +39,13 @@ impl Subscriptions {
         let (loaded_sender, loaded) = watch::channel(false);
         let (sender, changes) = mpsc::channel(CHANGES);
         tokio::spawn(listen(database.clone(), sender));
-        let follower = Follower { database, index: Arc::clone(&index), metrics, condition, loaded: loaded_sender };
+        let follower = Follower {
+            database,
+            index: Arc::clone(&index),
+            metrics,
+            condition,
+            loaded: loaded_sender,
+        };
         tokio::spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -112,9 +118,15 @@ impl Follower {
 
     async fn reload(&self) -> Result<(), StoreError> {
         let mut builder = SubscriptionIndex::builder();
-        self.database.subscriptions(|s| builder.add(s.account, s.webhook, s.event_types)).await?;
+        self.database
+            .subscriptions(|s| builder.add(s.account, s.webhook, s.event_types))
+            .await?;
         let index = builder.build();
-        info!(webhooks = index.webhooks(), subscriptions = index.subscriptions(), "subscription index loaded");
+        info!(
+            webhooks = index.webhooks(),
+            subscriptions = index.subscriptions(),
+            "subscription index loaded"
+        );
         self.index.store(Arc::new(index));
         self.loaded.send_replace(true);
         Ok(())
@@ -125,7 +137,9 @@ impl Follower {
         let mut index = SubscriptionIndex::clone(&self.index.load());
         let mut changed = false;
         for change in batch {
-            let Change::Webhook { webhook, account } = change else { continue };
+            let Change::Webhook { webhook, account } = change else {
+                continue;
+            };
             match self.database.subscription(*webhook).await? {
                 Some(now) => index.upsert(&now.account, *webhook, now.event_types),
                 None => index.remove(account, *webhook),
@@ -143,7 +157,8 @@ impl Follower {
         if current {
             self.condition.ready();
         } else {
-            self.condition.not_ready("changes of webhooks are not heard from the database");
+            self.condition
+                .not_ready("changes of webhooks are not heard from the database");
         }
     }
 }

@@ -64,7 +64,9 @@ impl Outbound {
         let deadline = started + self.timeout;
         let target = post.target;
         let answered = match post.into_request(&self.user_agent) {
-            Ok(request) => timeout_at(deadline, self.exchange(target, request)).await.unwrap_or(Err(Failure::TimedOut)),
+            Ok(request) => timeout_at(deadline, self.exchange(target, request))
+                .await
+                .unwrap_or(Err(Failure::TimedOut)),
             Err(failure) => Err(failure),
         };
         match answered {
@@ -130,6 +132,8 @@ fn unanswered(failure: Failure, started: Instant) -> Attempt {
 
 impl fmt::Debug for Outbound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outbound").field("timeout", &self.timeout).finish_non_exhaustive()
+        f.debug_struct("Outbound")
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
     }
 }

@@ -76,7 +76,11 @@ impl Connection {
             .handshake(TokioIo::new(Noted::new(stream, heard.clone())))
             .await
             .map_err(|error| Failure::of_request(&error))?;
-        Ok(Self { requests, driver: Some(Box::new(driver)), heard })
+        Ok(Self {
+            requests,
+            driver: Some(Box::new(driver)),
+            heard,
+        })
     }
 
     /// Sends a request and reads the head of its response.
@@ -97,7 +101,11 @@ impl Connection {
 
     /// The reason why a request sent then got no response.
     fn without_answer(&self, failure: Failure, sent: Instant) -> Result<Head, SendError> {
-        let status = if failure == Failure::NotUnderstood { self.heard.status() } else { None };
+        let status = if failure == Failure::NotUnderstood {
+            self.heard.status()
+        } else {
+            None
+        };
         if let Some(status) = status {
             return Ok(Head::StatusOnly(status));
         }
@@ -139,7 +147,10 @@ impl Connection {
     }
 
     fn move_bytes(&mut self, cx: &mut Context<'_>) {
-        let ended = self.driver.as_mut().is_some_and(|driver| Pin::new(driver).poll(cx).is_ready());
+        let ended = self
+            .driver
+            .as_mut()
+            .is_some_and(|driver| Pin::new(driver).poll(cx).is_ready());
         if ended {
             // hyper has passed the error to the exchange, if there is one.
             self.driver = None;

@@ -44,17 +44,23 @@ impl Dialler {
     /// Opens a new connection to the receiver.
     pub(crate) async fn dial(&self, target: &Target) -> Result<Connection, Failure> {
         let deadline = Instant::now() + self.connect_timeout;
-        timeout_at(deadline, self.dial_until(target, deadline)).await.unwrap_or(Err(Failure::ConnectTimedOut))
+        timeout_at(deadline, self.dial_until(target, deadline))
+            .await
+            .unwrap_or(Err(Failure::ConnectTimedOut))
     }
 
     async fn dial_until(&self, target: &Target, deadline: Instant) -> Result<Connection, Failure> {
         let addresses = self.permitted_addresses(&target.host).await?;
         let reach = |address, patience| self.reach(SocketAddr::new(address, target.port), patience);
         let stream = tcp::first_to_answer(&addresses, deadline, reach).await?;
-        let stream = self.tls.connect(target.server_name.clone(), stream).await.map_err(|error| {
-            tracing::debug!(host = ?target.host, error = &error as &dyn std::error::Error, "TLS handshake failed");
-            Failure::of_handshake(&error)
-        })?;
+        let stream = self
+            .tls
+            .connect(target.server_name.clone(), stream)
+            .await
+            .map_err(|error| {
+                tracing::debug!(host = ?target.host, error = &error as &dyn std::error::Error, "TLS handshake failed");
+                Failure::of_handshake(&error)
+            })?;
         Connection::open(stream).await
     }
 

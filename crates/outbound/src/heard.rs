@@ -65,7 +65,8 @@ fn status_of_line(line: &[u8]) -> Option<u16> {
         return None;
     }
     let mut words = rest.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let (version, status) = (words.next()?, words.next()?);
+    let version = words.next()?;
+    let status = words.next()?;
     if !version.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.') {
         return None;
     }
@@ -79,7 +80,10 @@ fn status_of_line(line: &[u8]) -> Option<u16> {
 
 fn end_of_head(answer: &[u8]) -> Option<usize> {
     let end_with = |blank: &[u8]| {
-        answer.windows(blank.len()).position(|window| window == blank).map(|position| position + blank.len())
+        answer
+            .windows(blank.len())
+            .position(|window| window == blank)
+            .map(|position| position + blank.len())
     };
     end_with(b"\n\r\n").or_else(|| end_with(b"\n\n"))
 }
@@ -163,9 +167,14 @@ mod tests {
 
     #[test]
     fn what_is_not_a_whole_status_line_has_no_status() {
-        for said in
-            ["", "HTTP/1.1 200", "HTTP/1.1 20\r\n", "HTTP/1.1 2000 OK\r\n", "HTTP/1.1\r\n", "HTTP/x.1 200 OK\r\n"]
-        {
+        for said in [
+            "",
+            "HTTP/1.1 200",
+            "HTTP/1.1 20\r\n",
+            "HTTP/1.1 2000 OK\r\n",
+            "HTTP/1.1\r\n",
+            "HTTP/x.1 200 OK\r\n",
+        ] {
             check(said.as_bytes(), None);
         }
         check(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", None);

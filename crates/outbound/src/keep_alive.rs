@@ -12,7 +12,10 @@ const MARGIN: Duration = Duration::from_secs(1);
 
 /// The timeout that the receiver announced, if any; the shortest of several.
 pub(crate) fn announced(headers: &HeaderMap) -> Option<Duration> {
-    let texts = headers.get_all(KEEP_ALIVE).iter().filter_map(|value| value.to_str().ok());
+    let texts = headers
+        .get_all(KEEP_ALIVE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     texts.flat_map(|text| text.split(',')).filter_map(timeout).min()
 }
 
@@ -24,7 +27,9 @@ pub(crate) fn safe_within(announced: Duration) -> Duration {
 fn timeout(parameter: &str) -> Option<Duration> {
     let (name, value) = parameter.split_once('=')?;
     let seconds = value.trim().trim_matches('"').parse::<u32>().ok()?;
-    name.trim().eq_ignore_ascii_case("timeout").then(|| Duration::from_secs(seconds.into()))
+    name.trim()
+        .eq_ignore_ascii_case("timeout")
+        .then(|| Duration::from_secs(seconds.into()))
 }
 
 #[cfg(test)]
@@ -53,7 +58,10 @@ mod tests {
     #[test]
     fn a_connection_is_given_up_before_the_receiver_closes_it() {
         for (announced, expected) in [(60_000, 59_000), (5_000, 4_000), (2_000, 1_000), (1_000, 500), (0, 0)] {
-            assert_eq!(safe_within(Duration::from_millis(announced)), Duration::from_millis(expected));
+            assert_eq!(
+                safe_within(Duration::from_millis(announced)),
+                Duration::from_millis(expected)
+            );
         }
     }
 }

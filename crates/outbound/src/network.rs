@@ -24,7 +24,10 @@ impl Network {
             "local error: connections cannot be opened on this host",
             "local error over: connections can be opened again",
         );
-        Self { reached: Default::default(), trouble }
+        Self {
+            reached: Default::default(),
+            trouble,
+        }
     }
 
     /// Whether connections can be opened, as far as recent attempts show.
@@ -79,7 +82,10 @@ fn is_without_route(error: &io::Error) -> bool {
 /// nothing; the addresses are those for documentation (RFC 5737, RFC 3849), which are routed like any other.
 fn has_route_for_other_family(address: IpAddr) -> bool {
     let (from, to): (IpAddr, IpAddr) = match address {
-        IpAddr::V4(_) => (Ipv6Addr::UNSPECIFIED.into(), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into()),
+        IpAddr::V4(_) => (
+            Ipv6Addr::UNSPECIFIED.into(),
+            Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
+        ),
         IpAddr::V6(_) => (Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into()),
     };
     let socket = UdpSocket::bind(SocketAddr::new(from, 0));

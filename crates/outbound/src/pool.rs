@@ -38,7 +38,10 @@ struct Idle<C> {
 impl Pool {
     /// An empty pool, and a task that closes expired connections for as long as the pool exists.
     pub(crate) fn new(max_idle: usize, idle_timeout: Duration) -> Arc<Self> {
-        let pool = Arc::new(Self { idle: Mutex::new(IdleConnections::new(max_idle)), idle_timeout });
+        let pool = Arc::new(Self {
+            idle: Mutex::new(IdleConnections::new(max_idle)),
+            idle_timeout,
+        });
         tokio::spawn(sweep(Arc::downgrade(&pool), idle_timeout / 2));
         pool
     }
@@ -57,8 +60,9 @@ impl Pool {
     /// Keeps a reusable connection, for less than the time that the receiver `announced`, if any. If there are too
     /// many, the one that was idle longest is closed.
     pub(crate) fn put(&self, authority: &Authority, connection: Connection, announced: Option<Duration>) {
-        let kept_for =
-            announced.map_or(self.idle_timeout, |announced| self.idle_timeout.min(keep_alive::safe_within(announced)));
+        let kept_for = announced.map_or(self.idle_timeout, |announced| {
+            self.idle_timeout.min(keep_alive::safe_within(announced))
+        });
         if self.lock().max == 0 || kept_for.is_zero() {
             return connection.close();
         }
@@ -83,7 +87,11 @@ impl Pool {
 
 impl<C> IdleConnections<C> {
     fn new(max: usize) -> Self {
-        Self { by_authority: HashMap::new(), count: 0, max }
+        Self {
+            by_authority: HashMap::new(),
+            count: 0,
+            max,
+        }
     }
 
     fn take_newest(&mut self, authority: &Authority) -> Option<Idle<C>> {
@@ -99,7 +107,11 @@ impl<C> IdleConnections<C> {
         } else {
             None
         };
-        let idle = Idle { connection, since: now, until: now + kept_for };
+        let idle = Idle {
+            connection,
+            since: now,
+            until: now + kept_for,
+        };
         match self.by_authority.get_mut(authority) {
             Some(kept) => kept.push(idle),
             None => drop(self.by_authority.insert(authority.clone(), vec![idle])),
@@ -118,8 +130,13 @@ impl<C> IdleConnections<C> {
     }
 
     fn longest_idle(&self) -> Option<Authority> {
-        let oldest = self.by_authority.iter().filter_map(|(authority, kept)| Some((kept.first()?.since, authority)));
-        oldest.min_by_key(|(since, _)| *since).map(|(_, authority)| authority.clone())
+        let oldest = self
+            .by_authority
+            .iter()
+            .filter_map(|(authority, kept)| Some((kept.first()?.since, authority)));
+        oldest
+            .min_by_key(|(since, _)| *since)
+            .map(|(_, authority)| authority.clone())
     }
 
     fn take_expired(&mut self, now: Instant) -> Vec<Idle<C>> {
@@ -158,10 +175,14 @@ mod tests {
         let mut idle = IdleConnections::new(3);
         let host = authority(0);
         for connection in 0..4 {
-            let surplus = idle.put(&host, connection, Instant::now(), AN_HOUR).map(|idle| idle.connection);
+            let surplus = idle
+                .put(&host, connection, Instant::now(), AN_HOUR)
+                .map(|idle| idle.connection);
             assert_eq!(surplus, (connection == 3).then_some(0));
         }
-        let taken: Vec<_> = std::iter::from_fn(|| idle.take_newest(&host)).map(|idle| idle.connection).collect();
+        let taken: Vec<_> = std::iter::from_fn(|| idle.take_newest(&host))
+            .map(|idle| idle.connection)
+            .collect();
         assert_eq!((taken, idle.count), (vec![3, 2, 1], 0));
         assert!(idle.take_newest(&authority(1)).is_none());
     }
@@ -189,11 +210,19 @@ mod tests {
         // Receivers announce different timeouts.
         for (second, host, kept_for) in [(0, 0, 2), (1, 1, 2), (2, 0, 60), (2, 0, 1)] {
             let kept_for = Duration::from_secs(kept_for);
-            idle.put(&authority(host), (second, host), start + Duration::from_secs(second), kept_for);
+            idle.put(
+                &authority(host),
+                (second, host),
+                start + Duration::from_secs(second),
+                kept_for,
+            );
         }
         let expired = idle.take_expired(start + Duration::from_secs(3));
         let mut expired: Vec<_> = expired.iter().map(|idle| idle.connection).collect();
         expired.sort_unstable();
-        assert_eq!((expired, idle.count, idle.by_authority.len()), (vec![(0, 0), (1, 1), (2, 0)], 1, 1));
+        assert_eq!(
+            (expired, idle.count, idle.by_authority.len()),
+            (vec![(0, 0), (1, 1), (2, 0)], 1, 1)
+        );
     }
 }

@@ -47,7 +47,10 @@ impl FromStr for ProxyAddress {
         }
         let host = url.host_str().ok_or(InvalidProxyAddress)?;
         let port = url.port_or_known_default().ok_or(InvalidProxyAddress)?;
-        Ok(Self { host: host.trim_start_matches('[').trim_end_matches(']').to_owned(), port })
+        Ok(Self {
+            host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
+            port,
+        })
     }
 }
 

@@ -83,7 +83,12 @@ impl HickoryResolver {
     pub fn new(source: NameServerSource, lookup_timeout: Duration) -> Result<Self, ResolveError> {
         let name_servers = FollowedNameServers::read(source).map_err(failed)?;
         let verdict = Verdict::new(lookup_timeout / 3);
-        Ok(Self { name_servers, cache: AnswerCache::new(), verdict, lookup_timeout })
+        Ok(Self {
+            name_servers,
+            cache: AnswerCache::new(),
+            verdict,
+            lookup_timeout,
+        })
     }
 
     async fn lookup(&self, host: &str) -> Result<Vec<IpAddr>, ResolveError> {
@@ -100,7 +105,11 @@ impl HickoryResolver {
             Err(ResolveError::NotFound) => return Err(ResolveError::NotFound),
             Err(error) => error,
         };
-        if self.verdict.is_ours(host, &servers).await { Err(ResolveError::Ours(Box::new(error))) } else { Err(error) }
+        if self.verdict.is_ours(host, &servers).await {
+            Err(ResolveError::Ours(Box::new(error)))
+        } else {
+            Err(error)
+        }
     }
 
     /// Looks a name up. During a slow lookup the name servers are checked, so that it is known at the end whether a
@@ -128,7 +137,12 @@ impl HickoryResolver {
         let of = |family| self.ask_family(host, name, family, servers);
         let both = ask_both(of(Family::V4), of(Family::V6)).await;
         if both.unanswered == Some(Family::V6) {
-            self.cache.put(host, Family::V6, &Answer::nothing(true, UNANSWERED_KEPT), Instant::now());
+            self.cache.put(
+                host,
+                Family::V6,
+                &Answer::nothing(true, UNANSWERED_KEPT),
+                Instant::now(),
+            );
         }
         addresses(both)
     }
@@ -169,7 +183,11 @@ impl std::fmt::Debug for HickoryResolver {
 /// All addresses of a name, or the reason why there are none. If one family has none, the error of the other is the
 /// reason.
 fn addresses(both: Both<NetError>) -> Result<Vec<IpAddr>, ResolveError> {
-    let addresses: Vec<_> = both.answers.iter().flat_map(|answer| answer.addresses.iter().copied()).collect();
+    let addresses: Vec<_> = both
+        .answers
+        .iter()
+        .flat_map(|answer| answer.addresses.iter().copied())
+        .collect();
     if !addresses.is_empty() {
         return Ok(addresses);
     }

@@ -76,7 +76,9 @@ impl Host {
 
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Target").field("authority", &self.authority).finish_non_exhaustive()
+        f.debug_struct("Target")
+            .field("authority", &self.authority)
+            .finish_non_exhaustive()
     }
 }
 
@@ -109,7 +111,10 @@ mod tests {
     #[test]
     fn debug_hides_what_may_be_a_key() {
         let shown = format!("{:?}", target("https://hooks.example.com/T00/sesame?token=sesame"));
-        assert!(shown.contains("hooks.example.com") && !shown.contains("sesame"), "{shown}");
+        assert!(
+            shown.contains("hooks.example.com") && !shown.contains("sesame"),
+            "{shown}"
+        );
     }
 
     proptest! {

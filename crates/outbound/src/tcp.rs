@@ -39,14 +39,18 @@ where
             Ok(Err(failure)) => failure,
             Err(_) => Failure::ConnectTimedOut,
         };
-        last = last.filter(|last: &Failure| failure.is_ours() && !last.is_ours()).or(Some(failure));
+        last = last
+            .filter(|last: &Failure| failure.is_ours() && !last.is_ours())
+            .or(Some(failure));
     }
     Err(last.unwrap_or(Failure::ConnectionFailed))
 }
 
 /// Dials exactly this address.
 pub(crate) async fn connect(address: SocketAddr, network: &Network) -> Result<TcpStream, Failure> {
-    let stream = TcpStream::connect(address).await.map_err(|error| network.failure(address.ip(), &error))?;
+    let stream = TcpStream::connect(address)
+        .await
+        .map_err(|error| network.failure(address.ip(), &error))?;
     network.reached(address.ip());
     // Cannot differ as long as `connect` is given an address; guards against a name in its place.
     match stream.peer_addr() {
@@ -61,7 +65,11 @@ fn interleaved(addresses: &[IpAddr]) -> impl Iterator<Item = IpAddr> {
     let mut v6 = addresses.iter().copied().filter(IpAddr::is_ipv6);
     let mut v4_next = true;
     std::iter::from_fn(move || {
-        let next = if v4_next { v4.next().or_else(|| v6.next()) } else { v6.next().or_else(|| v4.next()) };
+        let next = if v4_next {
+            v4.next().or_else(|| v6.next())
+        } else {
+            v6.next().or_else(|| v4.next())
+        };
         v4_next = !v4_next;
         next
     })

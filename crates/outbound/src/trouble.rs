@@ -19,7 +19,11 @@ pub(crate) struct Trouble {
 impl Trouble {
     /// Without a fault; with the log messages for its beginning and its end.
     pub(crate) fn new(begins: &'static str, ends: &'static str) -> Self {
-        Self { begins, ends, noticed: Mutex::new(None) }
+        Self {
+            begins,
+            ends,
+            noticed: Mutex::new(None),
+        }
     }
 
     /// Records a fault and its cause.
@@ -59,7 +63,9 @@ mod tests {
         assert!(trouble.is_there());
         trouble.is_over();
         assert!(!trouble.is_there());
-        let long_ago = Instant::now().checked_sub(FORGOTTEN_AFTER).expect("this machine runs for longer");
+        let long_ago = Instant::now()
+            .checked_sub(FORGOTTEN_AFTER)
+            .expect("this machine runs for longer");
         *trouble.noticed() = Some(long_ago);
         assert!(!trouble.is_there());
     }

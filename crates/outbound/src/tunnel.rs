@@ -48,7 +48,11 @@ impl Tunnel {
             "local error: the egress proxy does not work",
             "local error over: the egress proxy works again",
         );
-        Self { proxy, failing: Mutex::default(), trouble }
+        Self {
+            proxy,
+            failing: Mutex::default(),
+            trouble,
+        }
     }
 
     /// Whether the proxy works, as far as recent attempts show.
@@ -85,7 +89,8 @@ impl Tunnel {
     }
 
     fn several_fail(&self, destination: SocketAddr) -> bool {
-        let (mut failing, now) = (self.failing(), Instant::now());
+        let mut failing = self.failing();
+        let now = Instant::now();
         failing.failed(&destination.to_string(), now);
         failing.are_several(now)
     }
@@ -118,7 +123,9 @@ async fn ask(stream: &mut TcpStream, destination: SocketAddr) -> (Answer, String
 }
 
 fn answer_of(head: &[u8]) -> Answer {
-    let [b'H', b'T', b'T', b'P', b'/', b'1', b'.', _, b' ', status @ ..] = head else { return Answer::NoUse };
+    let [b'H', b'T', b'T', b'P', b'/', b'1', b'.', _, b' ', status @ ..] = head else {
+        return Answer::NoUse;
+    };
     match status {
         [b'2', ..] => Answer::Opened,
         [b'4', b'0', b'7', ..] => Answer::NoUse,

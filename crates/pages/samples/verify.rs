@@ -13,7 +13,9 @@ pub fn verify(secret: &str, id: &str, stamp: &str, signatures: &str, body: &[u8]
         Some(encoded) => STANDARD.decode(encoded).unwrap_or_default(),
         None => secret.as_bytes().to_vec(),
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs());
     let is_recent = stamp.parse::<u64>().is_ok_and(|seconds| now.abs_diff(seconds) <= 300);
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("HMAC takes keys of any length");
     mac.update(format!("{id}.{stamp}.").as_bytes());
@@ -22,5 +24,9 @@ pub fn verify(secret: &str, id: &str, stamp: &str, signatures: &str, body: &[u8]
         && signatures
             .split(' ')
             .filter_map(|part| part.strip_prefix("v1,"))
-            .any(|encoded| STANDARD.decode(encoded).is_ok_and(|given| mac.clone().verify_slice(&given).is_ok()))
+            .any(|encoded| {
+                STANDARD
+                    .decode(encoded)
+                    .is_ok_and(|given| mac.clone().verify_slice(&given).is_ok())
+            })
 }

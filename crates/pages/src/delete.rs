@@ -34,7 +34,16 @@ pub(crate) async fn show(
     viewer.admins_only()?;
     let layout = Layout::load(&state, &viewer).await?;
     let held = (webhook.held > 0).then(|| count(webhook.held, "waiting event", "waiting events"));
-    page(StatusCode::OK, &DeletePage { layout, id, name: webhook.name, url: webhook.url, held })
+    page(
+        StatusCode::OK,
+        &DeletePage {
+            layout,
+            id,
+            name: webhook.name,
+            url: webhook.url,
+            held,
+        },
+    )
 }
 
 /// `POST …/{id}/delete`

@@ -73,7 +73,11 @@ fn payload(bytes: &[u8], budget: &mut Budget) -> Payload {
 fn attempts(attempts: &[Attempt], budget: &mut Budget) -> Vec<AttemptLine> {
     let line = |attempt| {
         let line = AttemptLine::from(attempt);
-        if budget.spend(line.shown_bytes()) { line } else { AttemptLine { excerpt: None, ..line } }
+        if budget.spend(line.shown_bytes()) {
+            line
+        } else {
+            AttemptLine { excerpt: None, ..line }
+        }
     };
     attempts.iter().map(line).collect()
 }
@@ -85,7 +89,10 @@ pub(crate) async fn retry(
     AdminSubmission(submission): AdminSubmission,
 ) -> Result<Response, PageError> {
     let (id, detail) = find(&state, &submission.by, &path).await?;
-    state.admin.retry_delivery(&submission.by.bearer, detail.delivery.id).await?;
+    state
+        .admin
+        .retry_delivery(&submission.by.bearer, detail.delivery.id)
+        .await?;
     Ok(see_other(&format!("{}/{id}/deliveries?done=retried", state.root())))
 }
 
@@ -98,6 +105,8 @@ async fn find(
     let webhook: WebhookId = webhook.parse().map_err(|_| PageError::not_found())?;
     let delivery: DeliveryId = delivery.parse().map_err(|_| PageError::not_found())?;
     let detail = state.database().delivery(&viewer.bearer.account, delivery).await?;
-    let detail = detail.filter(|detail| detail.delivery.webhook == webhook).ok_or_else(PageError::not_found)?;
+    let detail = detail
+        .filter(|detail| detail.delivery.webhook == webhook)
+        .ok_or_else(PageError::not_found)?;
     Ok((webhook, detail))
 }

@@ -38,8 +38,14 @@ pub(crate) async fn save(
     let version = fields.get("version").and_then(|version| version.parse().ok());
     let refused = async |status, errors| {
         let layout = Layout::load(&state, &by).await?;
-        let form = WebhookFields { errors, ..WebhookFields::sent(&fields, false) };
-        page(status, &FormPage::editing(layout, id, webhook.version, &webhook.name, form))
+        let form = WebhookFields {
+            errors,
+            ..WebhookFields::sent(&fields, false)
+        };
+        page(
+            status,
+            &FormPage::editing(layout, id, webhook.version, &webhook.name, form),
+        )
     };
     let form = WebhookFields::sent(&fields, false).to_form(&fields);
     let edit = match form.into_edit(&state.admin.address_policy) {
@@ -54,7 +60,11 @@ pub(crate) async fn save(
         Err(AdminError::VersionChanged) => {
             let detail = "Somebody else has changed this webhook meanwhile. Below is what you typed; save again to \
                           replace theirs.";
-            refused(StatusCode::CONFLICT, vec![FieldError::new("", "changed_meanwhile", detail)]).await
+            refused(
+                StatusCode::CONFLICT,
+                vec![FieldError::new("", "changed_meanwhile", detail)],
+            )
+            .await
         }
         Err(error) => Err(error.into()),
     }
@@ -65,6 +75,8 @@ fn changed(edit: Edit, webhook: &Webhook) -> Edit {
     Edit {
         name: edit.name.filter(|name| *name != webhook.name),
         url: edit.url.filter(|url| url.as_str() != webhook.url),
-        event_types: edit.event_types.filter(|event_types| *event_types != webhook.event_types),
+        event_types: edit
+            .event_types
+            .filter(|event_types| *event_types != webhook.event_types),
     }
 }

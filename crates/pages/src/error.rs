@@ -110,14 +110,18 @@ const NOT_UNDERSTOOD: ErrorText = ErrorText {
 impl From<&Failure> for ErrorText {
     fn from(failure: &Failure) -> Self {
         let (title, sentence) = match failure {
-            Failure::NotFound => ("Not found", "There is nothing here, or nothing that belongs to your account."),
+            Failure::NotFound => (
+                "Not found",
+                "There is nothing here, or nothing that belongs to your account.",
+            ),
             Failure::MethodNotAllowed => ("Not found", "This address takes forms only. Start from the list."),
             Failure::RateLimited(_) | Failure::AccountBusy(_) => {
                 ("Too many requests", "Wait a moment, then try again.")
             }
-            Failure::DatabaseUnavailable | Failure::TimedOut => {
-                ("Not available at the moment", "Nothing was lost. Wait a moment, then try again.")
-            }
+            Failure::DatabaseUnavailable | Failure::TimedOut => (
+                "Not available at the moment",
+                "Nothing was lost. Wait a moment, then try again.",
+            ),
             Failure::Internal => (
                 "Something went wrong",
                 "It has been written down. If it happens again, tell whoever runs EasyCRM the number below.",
@@ -133,13 +137,25 @@ impl IntoResponse for PageError {
         match self {
             Self::NotSignedIn(url) => see_other(&url),
             Self::Forbidden(refusal, sentence) => {
-                let mut response = worded(StatusCode::FORBIDDEN, ErrorText { title: "Not allowed", sentence });
+                let mut response = worded(
+                    StatusCode::FORBIDDEN,
+                    ErrorText {
+                        title: "Not allowed",
+                        sentence,
+                    },
+                );
                 response.extensions_mut().insert(*refusal);
                 response
             }
             Self::Malformed => worded(StatusCode::BAD_REQUEST, NOT_UNDERSTOOD),
             Self::InvalidParameter => worded(StatusCode::UNPROCESSABLE_ENTITY, NOT_UNDERSTOOD),
-            Self::Conflict(sentence) => worded(StatusCode::CONFLICT, ErrorText { sentence, ..NOT_UNDERSTOOD }),
+            Self::Conflict(sentence) => worded(
+                StatusCode::CONFLICT,
+                ErrorText {
+                    sentence,
+                    ..NOT_UNDERSTOOD
+                },
+            ),
             Self::Failure(failure) => failure.into_response(),
         }
     }

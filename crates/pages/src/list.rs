@@ -59,7 +59,10 @@ struct Row {
 
 /// What is looked for. No name holds a NUL, and the database takes none.
 fn searched(text: &str) -> String {
-    text.chars().filter(|character| *character != '\0').take(MAX_SEARCH_CHARACTERS).collect()
+    text.chars()
+        .filter(|character| *character != '\0')
+        .take(MAX_SEARCH_CHARACTERS)
+        .collect()
 }
 
 /// `GET …`
@@ -92,7 +95,16 @@ pub(crate) async fn show(
     let last = webhooks.last().filter(|_| more);
     let shown = ListPage {
         rows: webhooks.iter().map(row).collect(),
-        next: last.map(|last| next_query(&filter, &Cursor { at: last.created_at, id: last.id.0 }.encode(&list))),
+        next: last.map(|last| {
+            next_query(
+                &filter,
+                &Cursor {
+                    at: last.created_at,
+                    id: last.id.0,
+                }
+                .encode(&list),
+            )
+        }),
         later: after.is_some(),
         banner: unread.into_iter().next(),
         status: filter.status,
@@ -136,10 +148,16 @@ impl Row {
 
 /// `erp.example.com/…`: where it goes, without a path that may be long, or tell a secret.
 fn host(url: &str) -> String {
-    let Ok(parsed) = Url::parse(url) else { return url.to_owned() };
+    let Ok(parsed) = Url::parse(url) else {
+        return url.to_owned();
+    };
     let host = parsed.host_str().unwrap_or_default();
     let port = parsed.port().map(|port| format!(":{port}")).unwrap_or_default();
-    let path = if parsed.path() == "/" && parsed.query().is_none() { "" } else { "/…" };
+    let path = if parsed.path() == "/" && parsed.query().is_none() {
+        ""
+    } else {
+        "/…"
+    };
     format!("{host}{port}{path}")
 }
 

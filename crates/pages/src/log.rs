@@ -74,15 +74,29 @@ pub(crate) async fn show(
     let webhook = state.webhook(account, id).await?;
     let list = format!("pages of deliveries of {id} of {account}");
     let slice = slice(&state, &viewer, id, &filter, &list, &query).await?;
-    let mut extracts = state.database().extracts(account, &slice.deliveries, EXTRACT_BYTES).await?;
+    let mut extracts = state
+        .database()
+        .extracts(account, &slice.deliveries, EXTRACT_BYTES)
+        .await?;
     let layout = Layout::load(&state, &viewer).await?.with_done(query.get("done"));
     let place = |name: &str, delivery: &Delivery| {
-        let cursor = Cursor { at: delivery.created_at, id: delivery.id.as_uuid() };
+        let cursor = Cursor {
+            at: delivery.created_at,
+            id: delivery.id.as_uuid(),
+        };
         format!("{name}={}", cursor.encode(&list))
     };
     let shown = LogPage {
-        newer: slice.deliveries.first().filter(|_| slice.newer).map(|first| place("before", first)),
-        older: slice.deliveries.last().filter(|_| slice.older).map(|last| place("after", last)),
+        newer: slice
+            .deliveries
+            .first()
+            .filter(|_| slice.newer)
+            .map(|first| place("before", first)),
+        older: slice
+            .deliveries
+            .last()
+            .filter(|_| slice.older)
+            .map(|last| place("after", last)),
         rows: rows(&slice.deliveries, &mut extracts),
         id,
         name: webhook.name,
@@ -129,15 +143,29 @@ async fn slice(
         (None, Some(after)) => Place::After(after.at, after.id.into()),
         (None, None) => Place::Newest,
     };
-    let filter = Filter { place, ..filter.clone() };
-    let mut deliveries = state.database().deliveries(&viewer.bearer.account, id, &filter, PAGE as i64 + 1).await?;
+    let filter = Filter {
+        place,
+        ..filter.clone()
+    };
+    let mut deliveries = state
+        .database()
+        .deliveries(&viewer.bearer.account, id, &filter, PAGE as i64 + 1)
+        .await?;
     let more = deliveries.len() > PAGE;
     if let Place::Before(..) = place {
         deliveries.drain(..deliveries.len().saturating_sub(PAGE));
-        return Ok(Slice { deliveries, newer: more, older: true });
+        return Ok(Slice {
+            deliveries,
+            newer: more,
+            older: true,
+        });
     }
     deliveries.truncate(PAGE);
-    Ok(Slice { deliveries, newer: matches!(place, Place::After(..)), older: more })
+    Ok(Slice {
+        deliveries,
+        newer: matches!(place, Place::After(..)),
+        older: more,
+    })
 }
 
 /// What does not fit any more is left to the delivery's own page.
@@ -149,9 +177,17 @@ fn rows(deliveries: &[Delivery], extracts: &mut HashMap<DeliveryId, Extract>) ->
         let attempts: Vec<_> = extract.attempts.iter().map(AttemptLine::from).collect();
         let attempts_bytes: usize = attempts.iter().map(AttemptLine::shown_bytes).sum();
         if budget.spend(payload.shown_bytes() + attempts_bytes) {
-            Row { line: delivery.into(), payload: Some(payload), attempts }
+            Row {
+                line: delivery.into(),
+                payload: Some(payload),
+                attempts,
+            }
         } else {
-            Row { line: delivery.into(), payload: None, attempts: Vec::new() }
+            Row {
+                line: delivery.into(),
+                payload: None,
+                attempts: Vec::new(),
+            }
         }
     };
     deliveries.iter().map(row).collect()

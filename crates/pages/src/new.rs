@@ -42,6 +42,9 @@ pub(crate) async fn create(
 async fn with_new_secret(state: &PageState, by: &SignedIn, fields: &Fields) -> Result<Response, PageError> {
     let layout = Layout::load(state, by).await?;
     let secret = WebhookFields::empty().secret;
-    let form = WebhookFields { secret, ..WebhookFields::sent(fields, true) };
+    let form = WebhookFields {
+        secret,
+        ..WebhookFields::sent(fields, true)
+    };
     FormPage::adding(layout, form).respond()
 }

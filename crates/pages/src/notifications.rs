@@ -61,13 +61,22 @@ pub(crate) async fn show(
     let account = &viewer.bearer.account;
     let list = format!("pages of notifications of {account}");
     let after = query.cursor("cursor", &list)?.map(|cursor| (cursor.at, cursor.id));
-    let mut notifications = state.database().notifications(account, None, after, PAGE as i64 + 1).await?;
+    let mut notifications = state
+        .database()
+        .notifications(account, None, after, PAGE as i64 + 1)
+        .await?;
     let more = notifications.len() > PAGE;
     notifications.truncate(PAGE);
     let layout = Layout::load(&state, &viewer).await?.with_done(query.get("done"));
     let last = notifications.last().filter(|_| more);
     let shown = NotificationsPage {
-        older: last.map(|last| Cursor { at: last.created_at, id: last.id }.encode(&list)),
+        older: last.map(|last| {
+            Cursor {
+                at: last.created_at,
+                id: last.id,
+            }
+            .encode(&list)
+        }),
         rows: notifications.iter().map(Row::from).collect(),
         layout,
     };
@@ -81,7 +90,10 @@ pub(crate) async fn read(
     AdminSubmission(submission): AdminSubmission,
 ) -> Result<Response, PageError> {
     let id = Uuid::try_parse(&id).map_err(|_| PageError::not_found())?;
-    let read = state.database().read_notification(&submission.by.bearer.account, id).await?;
+    let read = state
+        .database()
+        .read_notification(&submission.by.bearer.account, id)
+        .await?;
     read.ok_or_else(PageError::not_found)?;
     Ok(see_other(&format!("{}/notifications?done=read", state.root())))
 }
@@ -91,6 +103,9 @@ pub(crate) async fn read_all(
     State(state): State<PageState>,
     AdminSubmission(submission): AdminSubmission,
 ) -> Result<Response, PageError> {
-    state.database().read_all_notifications(&submission.by.bearer.account).await?;
+    state
+        .database()
+        .read_all_notifications(&submission.by.bearer.account)
+        .await?;
     Ok(see_other(&format!("{}/notifications?done=read", state.root())))
 }

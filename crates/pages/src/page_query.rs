@@ -21,7 +21,11 @@ impl<'a> PageQuery<'a> {
 
     /// A parameter's first value; an empty one counts as not sent.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        let value = self.0.iter().find(|(given, _)| given == name).map(|(_, value)| &**value);
+        let value = self
+            .0
+            .iter()
+            .find(|(given, _)| given == name)
+            .map(|(_, value)| &**value);
         value.filter(|value| !value.is_empty())
     }
 
@@ -65,9 +69,14 @@ pub(crate) fn time(text: &str, days_later: i64) -> Option<Timestamp> {
     let utc = |time: DateTime| time.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
     let in_days = |text: &str| {
         let day = (text.len() == 10).then(|| text.parse::<Date>().ok())??;
-        utc(day.checked_add(days_later.days()).ok()?.to_datetime(jiff::civil::Time::midnight()))
+        utc(day
+            .checked_add(days_later.days())
+            .ok()?
+            .to_datetime(jiff::civil::Time::midnight()))
     };
-    in_days(text).or_else(|| text.parse().ok()).or_else(|| utc(text.parse().ok()?))
+    in_days(text)
+        .or_else(|| text.parse().ok())
+        .or_else(|| utc(text.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -81,7 +90,15 @@ mod tests {
         assert_eq!(time("2026-11-23", 1), Some(at("2026-11-24T00:00:00Z")));
         assert_eq!(time("2026-11-23T06:30", 1), Some(at("2026-11-23T06:30:00Z")));
         assert_eq!(time("2026-11-23T06:30:00+01:00", 1), Some(at("2026-11-23T05:30:00Z")));
-        for text in ["", "yesterday", "2026-13-01", "2026-11", "-000001-01-01", "9999-12-31x", "é"] {
+        for text in [
+            "",
+            "yesterday",
+            "2026-13-01",
+            "2026-11",
+            "-000001-01-01",
+            "9999-12-31x",
+            "é",
+        ] {
             assert_eq!(time(text, 0), None, "{text}");
         }
         assert_eq!(time("9999-12-31", 1), None);
@@ -90,7 +107,10 @@ mod tests {
     #[test]
     fn parameters() {
         let query = PageQuery::parse(Some("a=1&a=2&b=&event_type=deal.won&x"));
-        assert_eq!((query.get("a"), query.get("b"), query.get("c")), (Some("1"), None, None));
+        assert_eq!(
+            (query.get("a"), query.get("b"), query.get("c")),
+            (Some("1"), None, None)
+        );
         assert_eq!(query.event_type().unwrap(), EventType::parse("deal.won"));
         assert!(PageQuery::parse(Some("event_type=nothing")).event_type().is_err());
     }

@@ -72,7 +72,10 @@ async fn find(state: &PageState, viewer: &SignedIn, id: WebhookId, range: Recove
     let failed = state.admin.count_recoverable(&viewer.bearer, id, range).await?;
     Ok(Found {
         count: failed.count,
-        words: format!("{failed} failed {}", if failed.count == 1 { "delivery" } else { "deliveries" }),
+        words: format!(
+            "{failed} failed {}",
+            if failed.count == 1 { "delivery" } else { "deliveries" }
+        ),
         since: range.since.into(),
         since_exact: range.since,
         until_exact: range.until,
@@ -86,7 +89,9 @@ pub(crate) async fn start(
     AdminSubmission(submission): AdminSubmission,
 ) -> Result<Response, PageError> {
     let since = time(submission.fields.text("since"), 0).ok_or(PageError::Malformed)?;
-    let range = state.admin.recover_range(since, time(submission.fields.text("until"), 1))?;
+    let range = state
+        .admin
+        .recover_range(since, time(submission.fields.text("until"), 1))?;
     state.admin.recover(&submission.by.bearer, id, range).await?;
     Ok(see_other(&format!("{}/{id}?done=recovering", state.root())))
 }

@@ -23,21 +23,48 @@ fn ordinary() -> Vec<Route> {
         ("/settings/integrations/webhooks/assets/{file}", get(assets::show)),
         (LIST, get(list::show)),
         ("/settings/integrations/webhooks/new", get(new::show).post(new::create)),
-        ("/settings/integrations/webhooks/notifications", get(notifications::show)),
-        ("/settings/integrations/webhooks/notifications/read-all", post(notifications::read_all)),
-        ("/settings/integrations/webhooks/notifications/{notification}/read", post(notifications::read)),
+        (
+            "/settings/integrations/webhooks/notifications",
+            get(notifications::show),
+        ),
+        (
+            "/settings/integrations/webhooks/notifications/read-all",
+            post(notifications::read_all),
+        ),
+        (
+            "/settings/integrations/webhooks/notifications/{notification}/read",
+            post(notifications::read),
+        ),
         ("/settings/integrations/webhooks/{id}", get(webhook::show)),
-        ("/settings/integrations/webhooks/{id}/edit", get(edit::show).post(edit::save)),
-        ("/settings/integrations/webhooks/{id}/delete", get(delete::show).post(delete::delete)),
+        (
+            "/settings/integrations/webhooks/{id}/edit",
+            get(edit::show).post(edit::save),
+        ),
+        (
+            "/settings/integrations/webhooks/{id}/delete",
+            get(delete::show).post(delete::delete),
+        ),
         ("/settings/integrations/webhooks/{id}/verify", get(verify::show)),
         ("/settings/integrations/webhooks/{id}/pause", post(pause_resume::pause)),
-        ("/settings/integrations/webhooks/{id}/resume", post(pause_resume::resume)),
+        (
+            "/settings/integrations/webhooks/{id}/resume",
+            post(pause_resume::resume),
+        ),
         ("/settings/integrations/webhooks/{id}/secret", post(secret::reveal)),
         ("/settings/integrations/webhooks/{id}/rotate", post(secret::rotate)),
-        ("/settings/integrations/webhooks/{id}/recover", get(recover::show).post(recover::start)),
+        (
+            "/settings/integrations/webhooks/{id}/recover",
+            get(recover::show).post(recover::start),
+        ),
         ("/settings/integrations/webhooks/{id}/deliveries", get(log::show)),
-        ("/settings/integrations/webhooks/{id}/deliveries/{delivery}", get(delivery::show)),
-        ("/settings/integrations/webhooks/{id}/deliveries/{delivery}/retry", post(delivery::retry)),
+        (
+            "/settings/integrations/webhooks/{id}/deliveries/{delivery}",
+            get(delivery::show),
+        ),
+        (
+            "/settings/integrations/webhooks/{id}/deliveries/{delivery}/retry",
+            post(delivery::retry),
+        ),
     ]
 }
 
@@ -51,7 +78,11 @@ fn waiting_for_sender() -> Vec<Route> {
 
 /// The paths of all routes.
 pub fn templates() -> Vec<&'static str> {
-    ordinary().into_iter().chain(waiting_for_sender()).map(|(path, _)| path).collect()
+    ordinary()
+        .into_iter()
+        .chain(waiting_for_sender())
+        .map(|(path, _)| path)
+        .collect()
 }
 
 /// The pages below the base path, each surrounded by `surroundings`.
@@ -70,5 +101,7 @@ fn routes(routes: Vec<Route>, state: &PageState) -> Router {
     for (path, handlers) in routes {
         router = router.route(&format!("{}{path}", state.base_path), handlers);
     }
-    router.method_not_allowed_fallback(async || Failure::MethodNotAllowed).with_state(state.clone())
+    router
+        .method_not_allowed_fallback(async || Failure::MethodNotAllowed)
+        .with_state(state.clone())
 }

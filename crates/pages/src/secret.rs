@@ -26,9 +26,20 @@ pub(crate) async fn reveal(
     if headers.get("x-fragment").is_some_and(|name| name == "secret-box") {
         let webhook = format!("{}/{id}", state.root());
         let form_token = submission.by.form_token;
-        return page(StatusCode::OK, &SecretBox { webhook, form_token, shown, error: None });
+        return page(
+            StatusCode::OK,
+            &SecretBox {
+                webhook,
+                form_token,
+                shown,
+                error: None,
+            },
+        );
     }
-    let extras = Extras { secret: shown, ..Extras::default() };
+    let extras = Extras {
+        secret: shown,
+        ..Extras::default()
+    };
     webhook_page::respond(&state, &submission.by, id, StatusCode::OK, extras).await
 }
 
@@ -40,12 +51,18 @@ pub(crate) async fn rotate(
 ) -> Result<Response, PageError> {
     let given = submission.fields.get("secret").filter(|text| !text.is_empty());
     let secret = given.map_or(Input::Missing, |text| Input::Given(text.to_owned()));
-    let form = SecretForm { secret, errors: Vec::new() };
+    let form = SecretForm {
+        secret,
+        errors: Vec::new(),
+    };
     match state.admin.rotate_secret(&submission.by.bearer, id, form).await {
         Ok(_) => Ok(see_other(&format!("{}/{id}?done=rotated#secret-box", state.root()))),
         Err(AdminError::Invalid(errors)) => {
             let error = errors.first().map(|error| error.detail.clone().into_owned());
-            let extras = Extras { secret_error: error, ..Extras::default() };
+            let extras = Extras {
+                secret_error: error,
+                ..Extras::default()
+            };
             webhook_page::respond(&state, &submission.by, id, StatusCode::UNPROCESSABLE_ENTITY, extras).await
         }
         Err(error) => Err(error.into()),

@@ -53,7 +53,10 @@ impl PageState {
 
     /// The webhook that a page is about, or 404 when the account has none with this id.
     pub(crate) async fn webhook(&self, account: &AccountName, id: WebhookId) -> Result<Webhook, PageError> {
-        self.database().webhook(account, id).await?.ok_or_else(PageError::not_found)
+        self.database()
+            .webhook(account, id)
+            .await?
+            .ok_or_else(PageError::not_found)
     }
 
     /// The path of the list; every page's is this, or begins with it.
@@ -66,7 +69,10 @@ impl PageState {
         let path = format!("{}{SIGN_IN}", self.base_path);
         match next.and_then(|next| self.local_path(next)) {
             Some(next) => {
-                format!("{path}?next={}", form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>())
+                format!(
+                    "{path}?next={}",
+                    form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>()
+                )
             }
             None => path,
         }

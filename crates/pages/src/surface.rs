@@ -30,12 +30,20 @@ struct ErrorPage<'a> {
 impl PageSurface {
     /// Of the pages below this base path.
     pub fn new(base_path: &str) -> Self {
-        Self { root: format!("{base_path}{LIST}") }
+        Self {
+            root: format!("{base_path}{LIST}"),
+        }
     }
 
     fn error_page(&self, text: ErrorText, status: StatusCode, request: Uuid) -> Option<String> {
         let is_ours = status.is_server_error();
-        let page = ErrorPage { text, request, is_ours, root: &self.root, style: assets::style() };
+        let page = ErrorPage {
+            text,
+            request,
+            is_ours,
+            root: &self.root,
+            style: assets::style(),
+        };
         page.render().ok()
     }
 }
@@ -44,7 +52,10 @@ impl Surface for PageSurface {
     fn complete(&self, mut response: Response, request: Uuid) -> Response {
         let extensions = response.extensions_mut();
         let failure = extensions.remove::<Failure>();
-        let text = failure.as_ref().map(ErrorText::from).or_else(|| extensions.remove::<ErrorText>());
+        let text = failure
+            .as_ref()
+            .map(ErrorText::from)
+            .or_else(|| extensions.remove::<ErrorText>());
         let page = text.and_then(|text| self.error_page(text, response.status(), request));
         let Some(page) = page else { return response };
         let mut shown = (response.status(), Html(page)).into_response();

@@ -24,7 +24,10 @@ const FRAGMENT: &str = "x-fragment";
 
 /// The result alone, in the element that it belongs into.
 #[derive(Template)]
-#[template(source = r#"<div id="test-result" role="status" aria-atomic="true">{{ test|part }}</div>"#, ext = "html")]
+#[template(
+    source = r#"<div id="test-result" role="status" aria-atomic="true">{{ test|part }}</div>"#,
+    ext = "html"
+)]
 struct Fragment<'a> {
     test: &'a TestView,
 }
@@ -47,9 +50,11 @@ impl Tested {
                 let sentence = "Wait a moment before the next test.";
                 (StatusCode::TOO_MANY_REQUESTS, TestView::not_made(sentence), Vec::new())
             }
-            Err(AdminError::NoTestResult(reason)) => {
-                (StatusCode::SERVICE_UNAVAILABLE, TestView::not_made(reason.sentence()), Vec::new())
-            }
+            Err(AdminError::NoTestResult(reason)) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                TestView::not_made(reason.sentence()),
+                Vec::new(),
+            ),
             Err(error) => return Err(error.into()),
         };
         Ok(Self { status, view, errors })
@@ -62,8 +67,15 @@ fn form_of(fields: &Fields) -> TestForm {
         Some(text) if !text.is_empty() => Input::Given(text.to_owned()),
         _ => Input::Missing,
     };
-    let url = fields.get("url").map_or(Input::Missing, |url| Input::Given(url.trim().to_owned()));
-    TestForm { url, secret: filled("secret"), event_type: filled("event_type"), errors: Vec::new() }
+    let url = fields
+        .get("url")
+        .map_or(Input::Missing, |url| Input::Given(url.trim().to_owned()));
+    TestForm {
+        url,
+        secret: filled("secret"),
+        event_type: filled("event_type"),
+        errors: Vec::new(),
+    }
 }
 
 fn wants_fragment(headers: &HeaderMap) -> bool {
@@ -81,7 +93,10 @@ pub(crate) async fn form(
         return page(tested.status, &Fragment { test: &tested.view });
     }
     let layout = Layout::load(&state, &submission.by).await?;
-    let form = WebhookFields { errors: tested.errors, ..WebhookFields::sent(&submission.fields, true) };
+    let form = WebhookFields {
+        errors: tested.errors,
+        ..WebhookFields::sent(&submission.fields, true)
+    };
     page(tested.status, &FormPage::adding(layout, form).with_test(tested.view))
 }
 
@@ -98,11 +113,17 @@ pub(crate) async fn webhook(
         return page(tested.status, &Fragment { test: &tested.view });
     }
     if submission.fields.get("url").is_none() {
-        let extras = Extras { test: Some(tested.view), ..Extras::default() };
+        let extras = Extras {
+            test: Some(tested.view),
+            ..Extras::default()
+        };
         return webhook_page::respond(&state, &submission.by, id, tested.status, extras).await;
     }
     let layout = Layout::load(&state, &submission.by).await?;
-    let form = WebhookFields { errors: tested.errors, ..WebhookFields::sent(&submission.fields, false) };
+    let form = WebhookFields {
+        errors: tested.errors,
+        ..WebhookFields::sent(&submission.fields, false)
+    };
     let shown = FormPage::editing(layout, id, webhook.version, &webhook.name, form).with_test(tested.view);
     page(tested.status, &shown)
 }

@@ -23,6 +23,10 @@ pub(crate) async fn show(
     let query = PageQuery::parse(query.as_deref());
     let window = query.read("window", chart::window)?;
     let done = query.get("done").map(str::to_owned);
-    let extras = Extras { window, done, ..Extras::default() };
+    let extras = Extras {
+        window,
+        done,
+        ..Extras::default()
+    };
     webhook_page::respond(&state, &viewer, id, StatusCode::OK, extras).await
 }

@@ -48,7 +48,9 @@ fn print(report: String) {
 /// The exit code for an error: [`USAGE`] when its chain holds a [`UsageError`] or a [`SettingsError`], else [`FAILED`].
 #[must_use]
 pub fn code(error: &anyhow::Error) -> u8 {
-    let wrong_use = error.chain().any(|cause| cause.is::<UsageError>() || cause.is::<SettingsError>());
+    let wrong_use = error
+        .chain()
+        .any(|cause| cause.is::<UsageError>() || cause.is::<SettingsError>());
     if wrong_use { USAGE } else { FAILED }
 }
 
@@ -81,7 +83,10 @@ mod tests {
     #[test]
     fn the_report_is_the_whole_chain_in_order() {
         let error = Err::<(), _>(std::io::Error::other("connection refused"));
-        let error = error.context("cannot reach the broker").context("cannot start").unwrap_err();
+        let error = error
+            .context("cannot reach the broker")
+            .context("cannot start")
+            .unwrap_err();
         let expected = "sender: cannot start\n  because: cannot reach the broker\n  because: connection refused\n";
         assert_eq!(render(Program::Sender, &error), expected);
     }
@@ -94,6 +99,10 @@ mod tests {
             report.starts_with("fanout: the configuration is not valid:\n  WEBHOOKS_AMQP__URL is required"),
             "{report}"
         );
-        assert_eq!(report.matches("WEBHOOKS_DATABASE__URL is required").count(), 1, "{report}");
+        assert_eq!(
+            report.matches("WEBHOOKS_DATABASE__URL is required").count(),
+            1,
+            "{report}"
+        );
     }
 }

@@ -55,7 +55,10 @@ pub fn init(program: Program, settings: &LogSettings, metrics: &Metrics) -> Resu
     let lines = Lines::to_standard_output(metrics)?;
     let format = formatted(program, settings.format, lines.clone());
     let subscriber = Registry::default().with(format).with(CountEvents::new(metrics));
-    subscriber.with(levels(settings)?).with(without_parameters()).try_init()?;
+    subscriber
+        .with(levels(settings)?)
+        .with(without_parameters())
+        .try_init()?;
     LINES.get_or_init(|| lines);
     panics::log(flush);
     Ok(())
@@ -83,9 +86,11 @@ fn formatted(program: Program, format: LogFormat, lines: Lines) -> Box<dyn Layer
         LogFormat::Json => JsonLines::new(program.name(), VERSION, lines).boxed(),
         // A failing log cannot report its own failure; by default the library would print it, and panic when standard
         // error is closed too.
-        LogFormat::Text => {
-            fmt::layer().with_ansi(io::stdout().is_terminal()).log_internal_errors(false).with_writer(lines).boxed()
-        }
+        LogFormat::Text => fmt::layer()
+            .with_ansi(io::stdout().is_terminal())
+            .log_internal_errors(false)
+            .with_writer(lines)
+            .boxed(),
     }
 }
 

@@ -44,12 +44,19 @@ impl Metrics {
     /// A set that holds the operating system's view of the process (`process_*`) and `webhook_build_info`.
     #[must_use]
     pub fn new() -> Self {
-        let metrics = Self { registry: Registry::new() };
+        let metrics = Self {
+            registry: Registry::new(),
+        };
         metrics.add(ProcessCollector::for_self());
-        let build = Opts::new("webhook_build_info", "Release and source revision of the running program; always 1.")
-            .const_label("version", VERSION)
-            .const_label("revision", REVISION);
-        metrics.register(Gauge::with_opts(build).expect("the name and labels above are well formed")).set(1.0);
+        let build = Opts::new(
+            "webhook_build_info",
+            "Release and source revision of the running program; always 1.",
+        )
+        .const_label("version", VERSION)
+        .const_label("revision", REVISION);
+        metrics
+            .register(Gauge::with_opts(build).expect("the name and labels above are well formed"))
+            .set(1.0);
         metrics
     }
 
@@ -72,7 +79,10 @@ impl Metrics {
 
     /// Adds a gauge for each combination of labels.
     pub fn gauges<L: Labels>(&self, name: &str, help: &str) -> Family<L, Gauge> {
-        let family = self.register(valid(name, prometheus::GaugeVec::new(Opts::new(name, help), &L::names())));
+        let family = self.register(valid(
+            name,
+            prometheus::GaugeVec::new(Opts::new(name, help), &L::names()),
+        ));
         Family::of(|values| valid(name, family.get_metric_with_label_values(values)))
     }
 
@@ -103,7 +113,9 @@ impl Metrics {
     }
 
     fn add(&self, collector: impl Collector + 'static) {
-        self.registry.register(Box::new(collector)).expect("a metric's name is used only once");
+        self.registry
+            .register(Box::new(collector))
+            .expect("a metric's name is used only once");
     }
 }
 

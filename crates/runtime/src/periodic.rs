@@ -67,12 +67,18 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
-    const TASK: Periodic = Periodic { failure: "cannot do it", every: SECOND, after_failure: Duration::from_secs(10) };
+    const TASK: Periodic = Periodic {
+        failure: "cannot do it",
+        every: SECOND,
+        after_failure: Duration::from_secs(10),
+    };
 
     /// When the rounds with these results began, and in seconds when the task ended: the last round stops it.
     async fn rounds(results: Vec<io::Result<Next>>) -> Vec<u64> {
-        let (stop, begun) = (CancellationToken::new(), Instant::now());
-        let (mut results, mut times) = (results.into_iter(), Vec::new());
+        let stop = CancellationToken::new();
+        let begun = Instant::now();
+        let mut results = results.into_iter();
+        let mut times = Vec::new();
         TASK.run(stop.clone(), || {
             times.push(begun.elapsed().as_secs());
             let result = results.next().unwrap();
@@ -89,8 +95,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_pause_depends_on_how_a_round_ended() {
         let broken = || Err(io::Error::other("down"));
-        let results =
-            vec![Ok(Next::Pause), Ok(Next::AtOnce), broken(), broken(), Ok(Next::After(5 * SECOND)), Ok(Next::Pause)];
+        let results = vec![
+            Ok(Next::Pause),
+            Ok(Next::AtOnce),
+            broken(),
+            broken(),
+            Ok(Next::After(5 * SECOND)),
+            Ok(Next::Pause),
+        ];
         assert_eq!(rounds(results).await, [0, 1, 1, 11, 21, 26, 26]);
     }
 }

@@ -42,10 +42,16 @@ impl Readiness {
     #[must_use]
     pub fn condition(&self, name: &'static str) -> Condition {
         let index = self.with(|state| {
-            state.conditions.push(NamedCondition { name, unmet: Some("not started yet".into()) });
+            state.conditions.push(NamedCondition {
+                name,
+                unmet: Some("not started yet".into()),
+            });
             state.conditions.len() - 1
         });
-        Condition { readiness: self.clone(), index }
+        Condition {
+            readiness: self.clone(),
+            index,
+        }
     }
 
     /// Makes the process not ready for good: shutdown has begun.
@@ -57,11 +63,15 @@ impl Readiness {
     #[must_use]
     pub fn unmet(&self) -> Vec<Unmet> {
         self.with(|state| {
-            let stopping = state
-                .shutting_down
-                .then_some(Unmet { condition: "running", reason: "the process is shutting down".into() });
+            let stopping = state.shutting_down.then_some(Unmet {
+                condition: "running",
+                reason: "the process is shutting down".into(),
+            });
             let conditions = state.conditions.iter().filter_map(|condition| {
-                condition.unmet.clone().map(|reason| Unmet { condition: condition.name, reason })
+                condition.unmet.clone().map(|reason| Unmet {
+                    condition: condition.name,
+                    reason,
+                })
             });
             stopping.into_iter().chain(conditions).collect()
         })
@@ -117,9 +127,13 @@ mod tests {
     fn a_process_is_ready_when_all_conditions_hold() {
         let readiness = Readiness::new();
         assert!(readiness.is_ready());
-        let (broker, database) = (readiness.condition("broker consumer"), readiness.condition("database"));
+        let broker = readiness.condition("broker consumer");
+        let database = readiness.condition("database");
         broker.ready();
-        let unmet = |condition, reason: &'static str| Unmet { condition, reason: reason.into() };
+        let unmet = |condition, reason: &'static str| Unmet {
+            condition,
+            reason: reason.into(),
+        };
         assert_eq!(readiness.unmet(), [unmet("database", "not started yet")]);
         database.ready();
         assert!(readiness.is_ready());
@@ -133,7 +147,13 @@ mod tests {
         let condition = readiness.condition("broker consumer");
         condition.ready();
         drop(condition);
-        assert_eq!(readiness.unmet(), [Unmet { condition: "broker consumer", reason: "stopped".into() }]);
+        assert_eq!(
+            readiness.unmet(),
+            [Unmet {
+                condition: "broker consumer",
+                reason: "stopped".into()
+            }]
+        );
     }
 
     #[test]

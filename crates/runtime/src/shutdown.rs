@@ -57,5 +57,10 @@ pub struct DrainError {
 /// [`DrainError`] on a timeout; the tasks continue until the runtime is dropped.
 pub async fn drain(tracker: &TaskTracker, grace: Duration) -> Result<(), DrainError> {
     tracker.close();
-    tokio::time::timeout(grace, tracker.wait()).await.map_err(|_| DrainError { unfinished: tracker.len(), grace })
+    tokio::time::timeout(grace, tracker.wait())
+        .await
+        .map_err(|_| DrainError {
+            unfinished: tracker.len(),
+            grace,
+        })
 }

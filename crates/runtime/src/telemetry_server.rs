@@ -75,7 +75,10 @@ async fn accept(listener: TcpListener, pages: Arc<Pages>) {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
-        let slot = Arc::clone(&slots).acquire_owned().await.expect("the semaphore is never closed");
+        let slot = Arc::clone(&slots)
+            .acquire_owned()
+            .await
+            .expect("the semaphore is never closed");
         match listener.accept().await {
             Ok((stream, _)) => drop(connections.spawn(answer(stream, Arc::clone(&pages), slot))),
             Err(error) => {
@@ -100,7 +103,10 @@ async fn answer(stream: TcpStream, pages: Arc<Pages>, _slot: OwnedSemaphorePermi
     server.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
     if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {
         // Client disconnects and malformed requests are expected.
-        tracing::debug!(error = &error as &dyn std::error::Error, "a connection to the telemetry port failed");
+        tracing::debug!(
+            error = &error as &dyn std::error::Error,
+            "a connection to the telemetry port failed"
+        );
     }
 }
 
@@ -122,7 +128,9 @@ impl Pages {
             return page(self);
         }
         let mut refusal = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
-        refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        refusal
+            .headers_mut()
+            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         refusal
     }
 
@@ -133,7 +141,11 @@ impl Pages {
     /// The conditions that do not hold, as a JSON list: `[]` when ready.
     fn ready(&self) -> Response<Full<Bytes>> {
         let unmet = self.readiness.unmet();
-        let status = if unmet.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        let status = if unmet.is_empty() {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        };
         let list = serde_json::to_string(&unmet).expect("texts always serialise");
         response(status, "application/json", list)
     }
@@ -146,7 +158,11 @@ fn text(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {
 fn response(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -38,13 +38,20 @@ impl TraceContext {
     /// The start of a new, unsampled trace.
     #[must_use]
     pub fn generate() -> Self {
-        Self { trace_id: TraceId(random()), span_id: SpanId(random()), flags: 0 }
+        Self {
+            trace_id: TraceId(random()),
+            span_id: SpanId(random()),
+            flags: 0,
+        }
     }
 
     /// The context of a child operation: the same trace and sampling decision, a new span id.
     #[must_use]
     pub fn child(&self) -> Self {
-        Self { span_id: SpanId(random()), ..*self }
+        Self {
+            span_id: SpanId(random()),
+            ..*self
+        }
     }
 
     /// The trace.
@@ -84,13 +91,21 @@ impl FromStr for TraceContext {
         let trace_id = hex(trace_id).filter(|id| *id != [0; 16]).ok_or(TraceContextError)?;
         let span_id = hex(span_id).filter(|id| *id != [0; 8]).ok_or(TraceContextError)?;
         let [flags] = hex(flags).ok_or(TraceContextError)?;
-        Ok(Self { trace_id: TraceId(trace_id), span_id: SpanId(span_id), flags: flags & KNOWN_FLAGS })
+        Ok(Self {
+            trace_id: TraceId(trace_id),
+            span_id: SpanId(span_id),
+            flags: flags & KNOWN_FLAGS,
+        })
     }
 }
 
 impl fmt::Display for TraceContext {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{VERSION}-{}-{}-{:02x}", self.trace_id, self.span_id, self.flags)
+        write!(
+            formatter,
+            "{VERSION}-{}-{}-{:02x}",
+            self.trace_id, self.span_id, self.flags
+        )
     }
 }
 

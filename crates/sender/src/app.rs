@@ -40,7 +40,8 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let connector = Connector::from_settings(&settings, Program::Sender)?;
     let database = Database::from_settings(&settings)?;
     let outbound = outbound(&settings)?;
-    let (metrics, readiness) = (Metrics::new(), Readiness::new());
+    let metrics = Metrics::new();
+    let readiness = Readiness::new();
     logs::init(Program::Sender, &settings.log, &metrics)?;
     let stop = shutdown::on_signal().context("cannot listen for signals")?;
     let parts = Parts {
@@ -53,7 +54,11 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
         stop: stop.clone(),
     };
     let _telemetry = TelemetryServer::start(settings.telemetry.listen, metrics.clone(), readiness.clone()).await?;
-    store::watch_pools(vec![(store::PoolUse::Work, parts.database.clone())], &metrics, stop.clone());
+    store::watch_pools(
+        vec![(store::PoolUse::Work, parts.database.clone())],
+        &metrics,
+        stop.clone(),
+    );
     store::watch_clock(parts.database.clone(), &metrics, stop.clone());
     info!(version = runtime::VERSION, "sender started");
     for warning in settings.warnings() {
@@ -89,8 +94,14 @@ fn make_room_for_sockets(concurrency: usize) {
     let wanted = OPEN_FILES.max((concurrency as u64).saturating_mul(SOCKETS_PER_REQUEST));
     match rlimit::increase_nofile_limit(wanted) {
         Ok(limit) if limit >= wanted => {}
-        Ok(limit) => warn!(limit, wanted, "the limit on open files is too low; raise the hard limit (nofile)"),
-        Err(error) => warn!(error = &error as &dyn std::error::Error, "cannot read the limit on open files"),
+        Ok(limit) => warn!(
+            limit,
+            wanted, "the limit on open files is too low; raise the hard limit (nofile)"
+        ),
+        Err(error) => warn!(
+            error = &error as &dyn std::error::Error,
+            "cannot read the limit on open files"
+        ),
     }
 }
 
@@ -102,12 +113,19 @@ fn outbound(settings: &Settings) -> anyhow::Result<Outbound> {
         connect_timeout: egress.connect_timeout,
         policy: egress.address_policy(),
         roots: egress.load_roots()?,
-        proxy: egress.proxy.as_ref().map(|proxy| proxy.to_string().parse()).transpose()?,
+        proxy: egress
+            .proxy
+            .as_ref()
+            .map(|proxy| proxy.to_string().parse())
+            .transpose()?,
         max_idle: settings.sender.concurrency,
         idle_timeout: EgressSettings::IDLE_TIMEOUT,
         user_agent: HeaderValue::try_from(user_agent).expect("a version is visible ASCII"),
     };
-    let name_servers = NameServerSource { addresses: egress.name_servers.clone(), ..NameServerSource::default() };
+    let name_servers = NameServerSource {
+        addresses: egress.name_servers.clone(),
+        ..NameServerSource::default()
+    };
     // Shorter than the connect timeout, which would end a lookup without telling the cause.
     let lookup_timeout = HickoryResolver::LOOKUP_TIMEOUT.min(egress.connect_timeout * 4 / 5);
     let resolver = HickoryResolver::new(name_servers, lookup_timeout)
@@ -171,9 +189,18 @@ impl Parts {
             stop: self.stop.clone(),
             outage,
         };
-        tracker.spawn(self.tests(&deliverer, settings).run(self.consumer(TESTS), self.stop.clone()));
-        let (deliverer, in_flight) = (Arc::new(deliverer), InFlight::default());
-        let jobs = JobLoop { deliverer, in_flight, retries: LaneBudgets::default(), tracker: TaskTracker::new() };
+        tracker.spawn(
+            self.tests(&deliverer, settings)
+                .run(self.consumer(TESTS), self.stop.clone()),
+        );
+        let deliverer = Arc::new(deliverer);
+        let in_flight = InFlight::default();
+        let jobs = JobLoop {
+            deliverer,
+            in_flight,
+            retries: LaneBudgets::default(),
+            tracker: TaskTracker::new(),
+        };
         let [normal, bulk] =
             [Lane::Normal, Lane::Bulk].map(|lane| self.consumer(intake(lane, settings.sender.concurrency)));
         tracker.spawn(jobs.run(JobQueues { normal, bulk }, self.stop.clone()));
@@ -187,16 +214,21 @@ impl Parts {
             policy: settings.egress.address_policy(),
             metrics: Arc::clone(&self.metrics),
         };
-        TestLoop { runner: Arc::new(runner), publisher: deliverer.publisher.clone() }
+        TestLoop {
+            runner: Arc::new(runner),
+            publisher: deliverer.publisher.clone(),
+        }
     }
 
     fn publisher(&self, end: CancellationToken) -> Publisher {
-        let (connector, topology) = (self.connector.clone(), self.topology.clone());
+        let connector = self.connector.clone();
+        let topology = self.topology.clone();
         Publisher::start(connector, topology, Arc::clone(&self.broker_telemetry), end)
     }
 
     fn consumer(&self, intake: Intake) -> Consumer {
-        let (connector, topology) = (self.connector.clone(), self.topology.clone());
+        let connector = self.connector.clone();
+        let topology = self.topology.clone();
         Consumer::new(connector, topology, Arc::clone(&self.broker_telemetry), intake)
     }
 }

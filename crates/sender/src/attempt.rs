@@ -53,10 +53,21 @@ pub async fn make(outbound: &Outbound, target: &Target, id: DeliveryId, body: &B
     let at = now();
     let ended = match target {
         Target::Ready(endpoint) => {
-            let (id, timestamp) = (id.to_string(), at.as_second());
+            let id = id.to_string();
+            let timestamp = at.as_second();
             let signature = sign(&endpoint.keys, &id, timestamp, body);
-            let (id, signature, body) = (id.as_str(), signature.as_str(), body.clone());
-            outbound.post(Post { target: &endpoint.target, id, timestamp, signature, body }).await
+            let id = id.as_str();
+            let signature = signature.as_str();
+            let body = body.clone();
+            outbound
+                .post(Post {
+                    target: &endpoint.target,
+                    id,
+                    timestamp,
+                    signature,
+                    body,
+                })
+                .await
         }
         Target::NotAllowed => without_a_request(Outcome::Blocked, "address not allowed"),
         Target::SecretUnreadable => without_a_request(Outcome::LocalError, "signing secret cannot be decrypted"),
@@ -87,7 +98,10 @@ fn without_a_request(outcome: Outcome, error: &'static str) -> outbound::Attempt
 fn classify(policy: &RetryPolicy, job: &DeliveryJob, made: PostedAttempt, url: Option<Arc<str>>) -> ClassifiedAttempt {
     let response_time_ms = made.response_time_ms();
     let PostedAttempt { at, ended } = made;
-    let retry_after = ended.retry_after.as_deref().and_then(|value| parse_retry_after(value, now().as_second()));
+    let retry_after = ended
+        .retry_after
+        .as_deref()
+        .and_then(|value| parse_retry_after(value, now().as_second()));
     let facts = AttemptFacts {
         outcome: ended.outcome,
         http_status: ended.http_status,
@@ -113,7 +127,11 @@ fn classify(policy: &RetryPolicy, job: &DeliveryJob, made: PostedAttempt, url: O
         response_excerpt: ended.response_excerpt,
         next,
     };
-    ClassifiedAttempt { record, next, throttled }
+    ClassifiedAttempt {
+        record,
+        next,
+        throttled,
+    }
 }
 
 /// A random number from 0 to 1.

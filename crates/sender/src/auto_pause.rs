@@ -29,8 +29,14 @@ struct Seen {
 impl AutoPauseGuard {
     /// Starts without observations, so `rule` applies.
     pub fn new(rule: AutoPause, metrics: &SenderMetrics) -> Self {
-        let (seen, suspended) = (Mutex::default(), metrics.auto_pause_suspended.clone());
-        Self(Arc::new(Shared { rule, origin: Instant::now(), seen, suspended }))
+        let seen = Mutex::default();
+        let suspended = metrics.auto_pause_suspended.clone();
+        Self(Arc::new(Shared {
+            rule,
+            origin: Instant::now(),
+            seen,
+            suspended,
+        }))
     }
 
     /// Records the end of an attempt that says something about the receiver.
@@ -51,7 +57,10 @@ impl AutoPauseGuard {
                 info!("auto-pause applies again: most webhooks no longer fail");
             }
         }
-        AutoPause { suspended, ..self.0.rule }
+        AutoPause {
+            suspended,
+            ..self.0.rule
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Seen> {

@@ -47,7 +47,10 @@ pub fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> anyhow::Result<()> {
     let settings = Settings::load(Program::Sender, cli.config.as_deref())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start threads")?;
     runtime.block_on(async {
         match &cli.command {
             Command::Serve => app::serve(settings).await,
@@ -56,7 +59,9 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
                 // `config check` accepts nothing that `serve` refuses.
                 Connector::from_settings(&settings, Program::Sender)?;
                 let text = settings.redacted();
-                std::io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")
+                std::io::stdout()
+                    .write_all(text.as_bytes())
+                    .context("cannot write to standard output")
             }
             Command::Healthcheck => Ok(runtime::healthcheck(settings.telemetry.listen).await?),
         }

@@ -31,17 +31,30 @@ impl DatabaseOutage {
     /// An outage is long after `patience`: the sender then stops consuming. The broker closes channels that hold
     /// messages for half an hour, and counts that against the messages.
     pub fn new(patience: Duration) -> Self {
-        let (outage, is_long) = (Mutex::new(None), watch::Sender::new(false));
-        Self { shared: Arc::new(Shared { patience, outage, is_long }) }
+        let outage = Mutex::new(None);
+        let is_long = watch::Sender::new(false);
+        Self {
+            shared: Arc::new(Shared {
+                patience,
+                outage,
+                is_long,
+            }),
+        }
     }
 
     /// A query got no response.
     pub fn failed(&self, error: &(dyn Error + 'static)) {
         let mut state = self.lock();
-        let outage = state.get_or_insert_with(|| Outage { since: Instant::now(), logged: false });
+        let outage = state.get_or_insert_with(|| Outage {
+            since: Instant::now(),
+            logged: false,
+        });
         let lasted = outage.since.elapsed();
         if lasted >= LOGGED_AFTER && !std::mem::replace(&mut outage.logged, true) {
-            warn!(error, "the database does not respond; deliveries and outcomes wait for it");
+            warn!(
+                error,
+                "the database does not respond; deliveries and outcomes wait for it"
+            );
         }
         if lasted >= self.shared.patience {
             self.set_long(true);
@@ -66,11 +79,16 @@ impl DatabaseOutage {
     /// Waits for a long outage.
     pub async fn becomes_long(&self) {
         let mut is_long = self.shared.is_long.subscribe();
-        is_long.wait_for(|is_long| *is_long).await.expect("its sender is shared by this");
+        is_long
+            .wait_for(|is_long| *is_long)
+            .await
+            .expect("its sender is shared by this");
     }
 
     fn set_long(&self, long: bool) {
-        self.shared.is_long.send_if_modified(|is_long| std::mem::replace(is_long, long) != long);
+        self.shared
+            .is_long
+            .send_if_modified(|is_long| std::mem::replace(is_long, long) != long);
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Outage>> {
@@ -84,7 +102,8 @@ mod tests {
 
     #[test]
     fn it_is_long_once_nobody_got_an_answer_for_the_whole_time() {
-        let (outage, error) = (DatabaseOutage::new(Duration::from_millis(20)), std::io::Error::other("away"));
+        let outage = DatabaseOutage::new(Duration::from_millis(20));
+        let error = std::io::Error::other("away");
         outage.failed(&error);
         assert!(!outage.is_long());
         std::thread::sleep(Duration::from_millis(25));

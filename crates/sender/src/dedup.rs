@@ -39,9 +39,17 @@ mod tests {
 
     #[test]
     fn only_what_is_not_yet_made_is_made() {
-        let known =
-            |state, attempts| Known { state, attempts, step: 0, created_at: Timestamp::UNIX_EPOCH, due_in: None };
-        let (event, retry, resume, manual) = (Trigger::Event, Trigger::Retry, Trigger::Resume, Trigger::Manual);
+        let known = |state, attempts| Known {
+            state,
+            attempts,
+            step: 0,
+            created_at: Timestamp::UNIX_EPOCH,
+            due_in: None,
+        };
+        let event = Trigger::Event;
+        let retry = Trigger::Retry;
+        let resume = Trigger::Resume;
+        let manual = Trigger::Manual;
         let cases = [
             (None, 1, event, Dedup::Attempt),
             (Some(known(DeliveryState::Delivered, 1)), 1, event, Dedup::Skip),
@@ -59,7 +67,11 @@ mod tests {
             (Some(known(DeliveryState::Queued, 4)), 4, resume, Dedup::Skip),
         ];
         for (known, attempt, trigger, expected) in cases {
-            assert_eq!(dedup(known.as_ref(), attempt, trigger), expected, "{known:?} {attempt} {trigger}");
+            assert_eq!(
+                dedup(known.as_ref(), attempt, trigger),
+                expected,
+                "{known:?} {attempt} {trigger}"
+            );
         }
     }
 }

@@ -132,7 +132,8 @@ impl Deliverer {
     async fn known_delivery(&self, job: &DeliveryJob) -> Result<Option<Known>, HandedBack> {
         // A duplicate event may have been accepted on another day, in another partition, the first time.
         let day = (!job.repeat).then_some(job.delivery.accepted_at);
-        self.when_database_answers(|| self.database.known_delivery(job.delivery.id, day)).await
+        self.when_database_answers(|| self.database.known_delivery(job.delivery.id, day))
+            .await
     }
 
     async fn republish_retry(&self, job: &DeliveryJob, known: Option<Known>) -> Result<(), HandedBack> {
@@ -150,8 +151,20 @@ impl Deliverer {
         }
         // Retries have a rate of their own, the ladder's.
         let released = job.trigger != Trigger::Event;
-        let DeliveryHead { webhook, ref account, ref payload, .. } = job.delivery;
-        let request = SlotRequest { webhook, account, host: target.host(), released, lane, bytes: payload.len() };
+        let DeliveryHead {
+            webhook,
+            ref account,
+            ref payload,
+            ..
+        } = job.delivery;
+        let request = SlotRequest {
+            webhook,
+            account,
+            host: target.host(),
+            released,
+            lane,
+            bytes: payload.len(),
+        };
         let slot = tokio::select! {
             biased;
             () = self.stop.cancelled() => return Err(HandedBack),
@@ -162,11 +175,16 @@ impl Deliverer {
             Err(why) => return Ok(Admission::Spill(why)),
         };
         let target = self.target(job).await?;
-        Ok(if target.is_paused() { Admission::Hold } else { Admission::Attempt(slot, target) })
+        Ok(if target.is_paused() {
+            Admission::Hold
+        } else {
+            Admission::Attempt(slot, target)
+        })
     }
 
     async fn target(&self, job: &DeliveryJob) -> Result<Arc<Target>, HandedBack> {
-        self.when_database_answers(|| self.targets.get(job.delivery.webhook, &job.delivery.account)).await
+        self.when_database_answers(|| self.targets.get(job.delivery.webhook, &job.delivery.account))
+            .await
     }
 
     /// An error says why no attempt is possible.
@@ -178,7 +196,9 @@ impl Deliverer {
         self.metrics.in_flight.inc();
         let classified = attempt(&self.outbound, &self.policy, target, job).await;
         self.metrics.in_flight.dec();
-        let Some(classified) = classified else { return Err("webhook deleted") };
+        let Some(classified) = classified else {
+            return Err("webhook deleted");
+        };
         match classified.next {
             Next::Deferred(deferral) if deferral.cause == DeferralCause::LocalError => slot.deferred(deferral),
             _ => slot.ended(classified.record.http_status.is_some(), classified.throttled),
@@ -209,8 +229,14 @@ impl Deliverer {
 
     async fn hold(&self, job: &DeliveryJob) -> Result<(), HandedBack> {
         self.metrics.held.inc();
-        let waits = OutboxEntry { trigger: job.trigger.after_waiting(), returned: false, deferral: None };
-        self.write(job, not_attempted(job, Disposition::Held(waits))).await.map(drop)
+        let waits = OutboxEntry {
+            trigger: job.trigger.after_waiting(),
+            returned: false,
+            deferral: None,
+        };
+        self.write(job, not_attempted(job, Disposition::Held(waits)))
+            .await
+            .map(drop)
     }
 
     async fn spill(&self, job: &DeliveryJob, why: SpillReason) -> Result<(), HandedBack> {
@@ -220,22 +246,39 @@ impl Deliverer {
             SpillReason::AtLimit | SpillReason::BacklogFirst => None,
         };
         let returned = why == SpillReason::AtLimit && job.trigger == Trigger::Resume;
-        let waits = OutboxEntry { trigger: job.trigger.after_waiting(), returned, deferral };
-        self.write(job, not_attempted(job, Disposition::Spilled(waits))).await.map(drop)
+        let waits = OutboxEntry {
+            trigger: job.trigger.after_waiting(),
+            returned,
+            deferral,
+        };
+        self.write(job, not_attempted(job, Disposition::Spilled(waits)))
+            .await
+            .map(drop)
     }
 
     fn log_outcome(&self, job: &DeliveryJob, target: &Target, classified: &ClassifiedAttempt) {
         let delivery = &job.delivery;
-        let (record, seconds) = (&classified.record, f64::from(classified.record.response_time_ms) / 1000.0);
+        let record = &classified.record;
+        let seconds = f64::from(classified.record.response_time_ms) / 1000.0;
         self.metrics.attempts.with((record.outcome, job.trigger)).inc();
-        let success = if record.outcome.is_success() { Success::Yes } else { Success::No };
+        let success = if record.outcome.is_success() {
+            Success::Yes
+        } else {
+            Success::No
+        };
         self.metrics.attempt_duration.with(success).observe(seconds);
         match classified.next {
             Next::Deferred(deferral) => self.metrics.deferred.with(deferral.cause).inc(),
             Next::Expired => {}
-            _ => self.auto_pause.attempt_ended(delivery.webhook, target.host(), record.outcome.is_success()),
+            _ => self
+                .auto_pause
+                .attempt_ended(delivery.webhook, target.host(), record.outcome.is_success()),
         }
-        let trace_id = delivery.traceparent.as_deref().and_then(|text| text.get(3..35)).unwrap_or_default();
+        let trace_id = delivery
+            .traceparent
+            .as_deref()
+            .and_then(|text| text.get(3..35))
+            .unwrap_or_default();
         let span = info_span!("attempt", trace_id, delivery_id = %delivery.id, webhook_id = %delivery.webhook,
             account = delivery.account.as_str(), event_type = delivery.event_type, attempt = job.attempt,
             outcome = record.outcome.as_str(), status_code = record.http_status, duration_ms = record.response_time_ms);
@@ -255,7 +298,12 @@ impl Deliverer {
         let next = classified.as_ref().map_or(Next::Failed, |classified| classified.next);
         let record = match classified {
             Ok(classified) => attempted(&self.policy, job, classified),
-            Err(reason) => not_attempted(job, Disposition::Failed { error: Some(reason.to_owned()) }),
+            Err(reason) => not_attempted(
+                job,
+                Disposition::Failed {
+                    error: Some(reason.to_owned()),
+                },
+            ),
         };
         if !self.write(job, record).await? {
             return Ok(());
@@ -274,7 +322,9 @@ impl Deliverer {
 
     /// Commits the record. False when the database refuses it for good, and the job was moved to its rejected queue.
     async fn write(&self, job: &DeliveryJob, record: DeliveryRecord) -> Result<bool, HandedBack> {
-        let Err(refused) = self.recorder.record(record).await else { return Ok(true) };
+        let Err(refused) = self.recorder.record(record).await else {
+            return Ok(true);
+        };
         self.metrics.rejected.inc();
         if let Some(refusal) = self.publish(&unrecordable(job, &refused.to_string())).await? {
             error!(delivery_id = %job.delivery.id, %refusal, "cannot move an unrecordable job to its rejected queue");
@@ -284,7 +334,9 @@ impl Deliverer {
 
     /// A retry that the broker refuses for good ends its delivery.
     async fn publish_retry(&self, job: &DeliveryJob, step: usize) -> Result<(), HandedBack> {
-        let Some(refusal) = self.publish(&retry_message(&self.policy, job, step)).await? else { return Ok(()) };
+        let Some(refusal) = self.publish(&retry_message(&self.policy, job, step)).await? else {
+            return Ok(());
+        };
         let failed = not_retried(job, format!("the broker does not take the retry: {refusal}"));
         if self.recorder.record(failed).await.is_ok() {
             self.finished(job, Finished::Failed);

@@ -32,6 +32,10 @@ fn trouble(health: EgressHealth) -> Option<&'static str> {
         EgressHealth { names: false, .. } => Some("names cannot be resolved"),
         EgressHealth { proxy: false, .. } => Some("the egress proxy does not work"),
         EgressHealth { network: false, .. } => Some("connections cannot be opened on this host"),
-        EgressHealth { names: true, proxy: true, network: true } => None,
+        EgressHealth {
+            names: true,
+            proxy: true,
+            network: true,
+        } => None,
     }
 }

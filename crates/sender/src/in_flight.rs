@@ -35,7 +35,9 @@ pub struct Attempt<A = Acknowledgement> {
 
 impl<A> Default for InFlight<A> {
     fn default() -> Self {
-        Self { attempts: Arc::default() }
+        Self {
+            attempts: Arc::default(),
+        }
     }
 }
 
@@ -52,7 +54,12 @@ impl<A> InFlight<A> {
             }
             Entry::Vacant(place) => {
                 place.insert(vec![acknowledgement]);
-                Some(Attempt { key: Some(key), in_flight: Self { attempts: Arc::clone(&self.attempts) } })
+                Some(Attempt {
+                    key: Some(key),
+                    in_flight: Self {
+                        attempts: Arc::clone(&self.attempts),
+                    },
+                })
             }
         }
     }
@@ -67,7 +74,8 @@ impl<A> Attempt<A> {
     #[must_use]
     pub fn done(mut self) -> Vec<A> {
         let key = self.key.take();
-        key.and_then(|key| self.in_flight.lock().remove(&key)).unwrap_or_default()
+        key.and_then(|key| self.in_flight.lock().remove(&key))
+            .unwrap_or_default()
     }
 }
 
@@ -88,12 +96,17 @@ mod tests {
 
     fn key() -> AttemptKey {
         let account = "acme".parse().unwrap();
-        AttemptKey(DeliveryId::derive(&account, "/crm", "1", WebhookId::generate()), 1, Trigger::Event)
+        AttemptKey(
+            DeliveryId::derive(&account, "/crm", "1", WebhookId::generate()),
+            1,
+            Trigger::Event,
+        )
     }
 
     #[test]
     fn copies_join_the_attempt_that_is_under_way() {
-        let (in_flight, key) = (InFlight::default(), key());
+        let in_flight = InFlight::default();
+        let key = key();
         let attempt = in_flight.begin(key, 1).unwrap();
         assert!(in_flight.begin(key, 2).is_none());
         assert_eq!(attempt.done(), [1, 2]);
@@ -102,7 +115,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_attempt_that_ends_in_a_panic_is_made_when_it_comes_again() {
-        let (in_flight, key) = (InFlight::default(), key());
+        let in_flight = InFlight::default();
+        let key = key();
         let attempt = in_flight.begin(key, 1).unwrap();
         let task = tokio::spawn(async move {
             let _attempt = attempt;

@@ -106,36 +106,55 @@ impl SenderMetrics {
     /// Declares the metrics, every combination of labels at 0. `slots` is the maximum number of attempts in flight.
     pub fn new(metrics: &Metrics, slots: usize) -> Self {
         metrics
-            .gauge("webhook_sender_slots", "Concurrent HTTP attempts that this process may make (sender.concurrency).")
+            .gauge(
+                "webhook_sender_slots",
+                "Concurrent HTTP attempts that this process may make (sender.concurrency).",
+            )
             .set(slots as f64);
         Self {
-            attempts: metrics
-                .counters("webhook_delivery_attempts_total", "HTTP attempts finished, by outcome and trigger."),
+            attempts: metrics.counters(
+                "webhook_delivery_attempts_total",
+                "HTTP attempts finished, by outcome and trigger.",
+            ),
             attempt_duration: metrics.histograms(
                 "webhook_delivery_attempt_duration_seconds",
                 "Duration of one HTTP attempt, until the response head was read or the attempt failed.",
-                &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0],
+                &[
+                    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0,
+                ],
             ),
             first_attempt_lag: metrics.histogram(
                 "webhook_first_attempt_lag_seconds",
                 "Time from an event's acceptance to the start of its first attempt.",
-                &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0],
+                &[
+                    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0,
+                ],
             ),
             end_to_end: metrics.histograms(
                 "webhook_delivery_end_to_end_seconds",
                 "Time from an event's acceptance until its delivery is delivered or failed.",
-                &[0.01, 0.05, 0.25, 0.5, 1.0, 5.0, 30.0, 60.0, 90.0, 300.0, 390.0, 600.0, 1800.0, 2400.0, 3600.0],
+                &[
+                    0.01, 0.05, 0.25, 0.5, 1.0, 5.0, 30.0, 60.0, 90.0, 300.0, 390.0, 600.0, 1800.0, 2400.0, 3600.0,
+                ],
             ),
             finished: metrics.counters("webhook_deliveries_finished_total", "Deliveries that ended, by result."),
-            retries: metrics
-                .counter("webhook_retries_scheduled_total", "Retries published to a delay queue of the retry ladder."),
-            held: metrics.counter("webhook_deliveries_held_total", "Deliveries held because their webhook is paused."),
+            retries: metrics.counter(
+                "webhook_retries_scheduled_total",
+                "Retries published to a delay queue of the retry ladder.",
+            ),
+            held: metrics.counter(
+                "webhook_deliveries_held_total",
+                "Deliveries held because their webhook is paused.",
+            ),
             spilled: metrics.counter(
                 "webhook_deliveries_spilled_total",
                 "Deliveries spilled to the outbox (backpressure): their webhook is at its limit, throttled, or finds \
                  no free slot.",
             ),
-            auto_paused: metrics.counters("webhook_endpoints_auto_paused_total", "Webhooks auto-paused, by reason."),
+            auto_paused: metrics.counters(
+                "webhook_endpoints_auto_paused_total",
+                "Webhooks auto-paused, by reason.",
+            ),
             deferred: metrics.counters(
                 "webhook_deliveries_deferred_total",
                 "Deliveries deferred without having failed, by cause: the receiver's rate limit, a local error, or \
@@ -145,9 +164,14 @@ impl SenderMetrics {
                 "webhook_auto_pause_suspended",
                 "1 while auto-pause for failures is suspended, because most webhooks began to fail at once.",
             ),
-            rejected: metrics
-                .counter("webhook_jobs_rejected_total", "Jobs moved to webhooks.deliveries.rejected; normally none."),
-            in_flight: metrics.gauge("webhook_sender_in_flight_requests", "HTTP attempts in flight in this process."),
+            rejected: metrics.counter(
+                "webhook_jobs_rejected_total",
+                "Jobs moved to webhooks.deliveries.rejected; normally none.",
+            ),
+            in_flight: metrics.gauge(
+                "webhook_sender_in_flight_requests",
+                "HTTP attempts in flight in this process.",
+            ),
             batch_records: metrics.histogram(
                 "webhook_outcome_batch_records",
                 "Outcomes written to the database in one statement.",

@@ -54,8 +54,19 @@ impl Recorder {
         outage: DatabaseOutage,
     ) -> Self {
         let (queue, pending) = mpsc::channel(2 * BATCH);
-        let (pause, later) = (FIRST_PAUSE, VecDeque::new());
-        tokio::spawn(Writer { database, auto_pause, metrics, outage, pause, later }.run(pending));
+        let pause = FIRST_PAUSE;
+        let later = VecDeque::new();
+        tokio::spawn(
+            Writer {
+                database,
+                auto_pause,
+                metrics,
+                outage,
+                pause,
+                later,
+            }
+            .run(pending),
+        );
         Self { queue }
     }
 
@@ -66,7 +77,11 @@ impl Recorder {
     pub async fn record(&self, record: DeliveryRecord) -> Result<(), Refused> {
         let (written, answer) = oneshot::channel();
         let writer_lives = "the writer ends after the last recorder";
-        self.queue.send(Pending { record, written }).await.map_err(drop).expect(writer_lives);
+        self.queue
+            .send(Pending { record, written })
+            .await
+            .map_err(drop)
+            .expect(writer_lives);
         answer.await.expect(writer_lives)
     }
 }
@@ -186,7 +201,8 @@ impl Writer {
     }
 
     fn postpone(&mut self, batch: Batch) {
-        let (records, delivery) = (batch.records.len(), batch.records[0].delivery.id);
+        let records = batch.records.len();
+        let delivery = batch.records[0].delivery.id;
         warn!(records, %delivery, "outcomes wait for row locks in the database; other outcomes are committed first");
         self.later.push_back(batch.postponed());
     }
@@ -241,16 +257,34 @@ struct Batch {
 
 impl Batch {
     fn new(pending: Vec<Pending>) -> Self {
-        let (records, waiting) = pending.into_iter().map(|pending| (pending.record, pending.written)).unzip();
-        Self { records, waiting, due: Instant::now(), pause: FIRST_LOCKED_PAUSE }
+        let (records, waiting) = pending
+            .into_iter()
+            .map(|pending| (pending.record, pending.written))
+            .unzip();
+        Self {
+            records,
+            waiting,
+            due: Instant::now(),
+            pause: FIRST_LOCKED_PAUSE,
+        }
     }
 
     /// Splits into the records at these positions, and the others.
     fn part(self, places: &[usize]) -> (Self, Self) {
-        let empty = || Self { records: Vec::new(), waiting: Vec::new(), due: self.due, pause: self.pause };
-        let (mut these, mut others) = (empty(), empty());
+        let empty = || Self {
+            records: Vec::new(),
+            waiting: Vec::new(),
+            due: self.due,
+            pause: self.pause,
+        };
+        let mut these = empty();
+        let mut others = empty();
         for (place, (record, waiting)) in self.records.into_iter().zip(self.waiting).enumerate() {
-            let part = if places.contains(&place) { &mut these } else { &mut others };
+            let part = if places.contains(&place) {
+                &mut these
+            } else {
+                &mut others
+            };
             part.records.push(record);
             part.waiting.push(waiting);
         }
@@ -263,15 +297,25 @@ impl Batch {
             return Err(self);
         }
         let middle = self.records.len() / 2;
-        let (records, waiting) = (self.records.split_off(middle), self.waiting.split_off(middle));
-        let second = Self { records, waiting, due: self.due, pause: self.pause };
+        let records = self.records.split_off(middle);
+        let waiting = self.waiting.split_off(middle);
+        let second = Self {
+            records,
+            waiting,
+            due: self.due,
+            pause: self.pause,
+        };
         Ok([self, second])
     }
 
     /// Due after its pause; the next pause is longer.
     fn postponed(self) -> Self {
         let due = Instant::now() + self.pause;
-        Self { due, pause: (self.pause * 2).min(LONGEST_LOCKED_PAUSE), ..self }
+        Self {
+            due,
+            pause: (self.pause * 2).min(LONGEST_LOCKED_PAUSE),
+            ..self
+        }
     }
 
     fn tell(self, answer: &Result<(), Refused>) {

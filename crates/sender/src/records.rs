@@ -10,11 +10,17 @@ use crate::attempt::ClassifiedAttempt;
 pub fn attempted(policy: &RetryPolicy, job: &DeliveryJob, classified: ClassifiedAttempt) -> DeliveryRecord {
     let disposition = match classified.next {
         Next::Delivered => Disposition::Delivered,
-        Next::RetryAt { step } => Disposition::Retrying { retry_in: policy.ladder()[step] },
+        Next::RetryAt { step } => Disposition::Retrying {
+            retry_in: policy.ladder()[step],
+        },
         Next::Failed | Next::FailedGone | Next::Expired => Disposition::Failed { error: None },
         Next::Deferred(deferral) => {
             let trigger = job.trigger.after_waiting();
-            Disposition::Spilled(OutboxEntry { trigger, returned: false, deferral: Some(deferral) })
+            Disposition::Spilled(OutboxEntry {
+                trigger,
+                returned: false,
+                deferral: Some(deferral),
+            })
         }
     };
     record(job, job.attempt, disposition, Some(classified.record))
@@ -36,5 +42,11 @@ fn record(
     disposition: Disposition,
     attempt: Option<AttemptRecord>,
 ) -> DeliveryRecord {
-    DeliveryRecord { delivery: job.delivery.clone(), disposition, attempts, step: job.step, attempt }
+    DeliveryRecord {
+        delivery: job.delivery.clone(),
+        disposition,
+        attempts,
+        step: job.step,
+        attempt,
+    }
 }

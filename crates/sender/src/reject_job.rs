@@ -17,13 +17,21 @@ pub fn unrecordable(job: &DeliveryJob, detail: &str) -> Message {
 
 /// The same, for a job whose webhook belongs to another account than the job says.
 pub fn of_another_account(job: &DeliveryJob) -> Message {
-    with_reason(of(job), "other_account", "the webhook does not belong to the job's account")
+    with_reason(
+        of(job),
+        "other_account",
+        "the webhook does not belong to the job's account",
+    )
 }
 
 /// The same, for a job whose processing panicked: it must neither delay others nor be repeated without end.
 pub fn panicked(body: Bytes) -> Message {
     let message = Message::new(topology::DELIVERY_EXCHANGE, topology::DELIVERIES_REJECTED, body);
-    with_reason(message.content_type(wire::DELIVERY_JOB), "internal_error", "the sender's code panicked")
+    with_reason(
+        message.content_type(wire::DELIVERY_JOB),
+        "internal_error",
+        "the sender's code panicked",
+    )
 }
 
 fn of(job: &DeliveryJob) -> Message {

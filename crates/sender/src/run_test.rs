@@ -63,10 +63,16 @@ impl TestRunner {
 
     /// By the rules of a delivery: a URL that the address policy no longer allows is not dialled.
     fn target(&self, url: &str, secrets: &[SigningSecret]) -> Target {
-        let target = EndpointUrl::parse(url, &self.policy).ok().and_then(|url| outbound::Target::new(&url).ok());
+        let target = EndpointUrl::parse(url, &self.policy)
+            .ok()
+            .and_then(|url| outbound::Target::new(&url).ok());
         target.map_or(Target::NotAllowed, |target| {
             let keys = secrets.iter().map(SigningSecret::key).collect();
-            Target::Ready(Box::new(Endpoint { target, url: url.into(), keys }))
+            Target::Ready(Box::new(Endpoint {
+                target,
+                url: url.into(),
+                keys,
+            }))
         })
     }
 
@@ -130,7 +136,11 @@ impl Example {
         };
         let body = test_body(&event, now());
         // The id of the test delivery: unique among events and test deliveries.
-        Self { id: request.test.into(), event_id, body }
+        Self {
+            id: request.test.into(),
+            event_id,
+            body,
+        }
     }
 }
 
@@ -149,5 +159,9 @@ fn impossible(request: &TestRequest, reason: &str) -> TestAnswer {
 }
 
 fn trace_id(request: &TestRequest) -> &str {
-    request.traceparent.as_deref().and_then(|text| text.get(3..35)).unwrap_or_default()
+    request
+        .traceparent
+        .as_deref()
+        .and_then(|text| text.get(3..35))
+        .unwrap_or_default()
 }

@@ -28,5 +28,9 @@ pub fn retry_message(policy: &RetryPolicy, job: &DeliveryJob, step: usize) -> Me
 pub fn step_covering(policy: &RetryPolicy, due_in: Option<SignedDuration>) -> usize {
     let left = due_in.unwrap_or(SignedDuration::ZERO);
     let covers = |delay: &std::time::Duration| SignedDuration::try_from(*delay).is_ok_and(|delay| delay >= left);
-    policy.ladder().iter().position(covers).unwrap_or(policy.ladder().len() - 1)
+    policy
+        .ladder()
+        .iter()
+        .position(covers)
+        .unwrap_or(policy.ladder().len() - 1)
 }

@@ -72,13 +72,19 @@ struct Place {
 
 impl Places {
     fn new(places: usize, excess: u32) -> Self {
-        Self { places: Arc::new(Semaphore::new(places)), excess: Arc::new(Semaphore::new(excess as usize)) }
+        Self {
+            places: Arc::new(Semaphore::new(places)),
+            excess: Arc::new(Semaphore::new(excess as usize)),
+        }
     }
 
     fn take(&self, excess: u32) -> Option<Place> {
         let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
         let excess = Arc::clone(&self.excess).try_acquire_many_owned(excess).ok()?;
-        Some(Place { _place: place, _excess: excess })
+        Some(Place {
+            _place: place,
+            _excess: excess,
+        })
     }
 }
 
@@ -134,13 +140,20 @@ impl Slots {
     /// [`SpillReason`] when the delivery has to be spilled.
     pub async fn take(&self, request: SlotRequest<'_>) -> Result<Slot, SpillReason> {
         let most = self.limits.per_webhook;
-        let queue = self.webhooks.get_with(request.webhook, || Arc::new(WebhookQueue::new(most)));
+        let queue = self
+            .webhooks
+            .get_with(request.webhook, || Arc::new(WebhookQueue::new(most)));
         self.admit(&queue, request)?;
         let turn = self.turn(&queue, request).await?;
         // The webhook may have been throttled while the job waited for its turn.
         self.admit(&queue, request)?;
         let permit = self.permit(&queue, request).await?;
-        Ok(Slot { turn, began: Instant::now(), origin: self.origin, _permit: permit })
+        Ok(Slot {
+            turn,
+            began: Instant::now(),
+            origin: self.origin,
+            _permit: permit,
+        })
     }
 
     /// Resets the throttle: the webhook was changed.
@@ -163,9 +176,10 @@ impl Slots {
         let place = self.place_to_wait(health_class, request);
         match queue.join(queue_timeout.is_some() && place.is_some()) {
             Joined::Now(turn) => Ok(turn),
-            Joined::Waits(turn) => {
-                queue.wait(turn, queue_timeout.unwrap_or_default()).await.ok_or(SpillReason::AtLimit)
-            }
+            Joined::Waits(turn) => queue
+                .wait(turn, queue_timeout.unwrap_or_default())
+                .await
+                .ok_or(SpillReason::AtLimit),
             Joined::Refused => Err(SpillReason::AtLimit),
         }
     }
@@ -175,22 +189,32 @@ impl Slots {
     fn place_to_wait(&self, health_class: HealthClass, request: SlotRequest<'_>) -> Option<Option<Place>> {
         match health_class {
             HealthClass::Quick => Some(None),
-            _ => self.waiting[request.lane as usize].take(self.limits.excess_of(request.bytes)).map(Some),
+            _ => self.waiting[request.lane as usize]
+                .take(self.limits.excess_of(request.bytes))
+                .map(Some),
         }
     }
 
     /// Waits for a slot, and begins the attempt. If webhooks that respond hold all slots, waiting is right; a webhook that
     /// falls silent meanwhile stops waiting.
     async fn permit(&self, queue: &Arc<WebhookQueue>, request: SlotRequest<'_>) -> Result<Permit, SpillReason> {
-        let (since, mut first) = (Instant::now(), None);
+        let since = Instant::now();
+        let mut first = None;
         loop {
             first = first.or_else(|| queue.first());
             let (health_class, under_way) = {
                 let state = queue.lock();
                 (state.health_class(), state.under_way(first.is_some()))
             };
-            let (account, host) = (request.account.clone(), request.host.into());
-            let claim = Claim { account, host, health_class, under_way, excess: self.limits.excess_of(request.bytes) };
+            let account = request.account.clone();
+            let host = request.host.into();
+            let claim = Claim {
+                account,
+                host,
+                health_class,
+                under_way,
+                excess: self.limits.excess_of(request.bytes),
+            };
             let place = self.place_to_wait(health_class, request);
             let queue_timeout = if place.is_some() { SLOT_TIMEOUT } else { Duration::ZERO };
             let asked = Instant::now();
@@ -214,8 +238,14 @@ impl Slot {
     pub fn ended(self, answered: bool, throttled: Option<Deferral>) {
         let Some(queue) = self.turn.queue() else { return };
         let mut state = queue.lock();
-        let (held, busy) = (self.began.elapsed(), state.is_busy());
-        state.limit.attempt_ended(SlotUse { answered, throttled: throttled.is_some(), held, busy });
+        let held = self.began.elapsed();
+        let busy = state.is_busy();
+        state.limit.attempt_ended(SlotUse {
+            answered,
+            throttled: throttled.is_some(),
+            held,
+            busy,
+        });
         if let Some(deferral) = throttled {
             state.throttle.defer(self.origin.elapsed(), deferral);
         }

@@ -29,7 +29,10 @@ struct State {
 impl Suspension {
     /// Starts the checks, which end with the last clone. Called within a Tokio runtime.
     pub fn watch() -> Self {
-        let state = Arc::new(Mutex::new(State { last_check: Instant::now(), ended: None }));
+        let state = Arc::new(Mutex::new(State {
+            last_check: Instant::now(),
+            ended: None,
+        }));
         let watched = Arc::downgrade(&state);
         tokio::spawn(async move {
             while let Some(state) = watched.upgrade() {
@@ -52,7 +55,8 @@ impl Suspension {
 
     /// The end of the latest suspension. A job may call this before the ticking task notices.
     fn latest(&self) -> Option<Instant> {
-        let (mut state, now) = (self.lock(), Instant::now());
+        let mut state = self.lock();
+        let now = Instant::now();
         let gap = now.duration_since(state.last_check);
         if gap > GAP {
             state.ended = Some(now);
@@ -76,12 +80,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_gap_between_two_looks_is_a_suspension_for_a_minute() {
-        let suspension = Suspension(Arc::new(Mutex::new(State { last_check: Instant::now(), ended: None })));
+        let suspension = Suspension(Arc::new(Mutex::new(State {
+            last_check: Instant::now(),
+            ended: None,
+        })));
         let before = Instant::now();
         tokio::time::advance(GAP).await;
         assert!(!suspension.is_recent() && !suspension.ended_after(before));
         tokio::time::advance(GAP + TICK).await;
-        let (recent, after) = (suspension.is_recent(), Instant::now());
+        let recent = suspension.is_recent();
+        let after = Instant::now();
         assert!(recent && suspension.ended_after(before) && !suspension.ended_after(after + TICK));
         for _ in 0..60 {
             tokio::time::advance(TICK).await;

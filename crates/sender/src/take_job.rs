@@ -25,7 +25,11 @@ pub const LANE_BYTES: u32 = 16 * 1024 * 1024;
 /// written meanwhile. Either lane may use all slots.
 pub fn intake(lane: Lane, concurrency: usize) -> Intake {
     let messages = u16::try_from(concurrency.saturating_mul(2)).unwrap_or(u16::MAX);
-    Intake { queue: topology::delivery_queue(lane), messages, bytes: LANE_BYTES as usize }
+    Intake {
+        queue: topology::delivery_queue(lane),
+        messages,
+        bytes: LANE_BYTES as usize,
+    }
 }
 
 /// Pause before an unavailable database is queried again during a long outage.
@@ -103,7 +107,10 @@ impl JobLoop {
             if matches!(error, SchemaError::Newer { .. }) {
                 break;
             }
-            warn!(error = &error as &dyn std::error::Error, "the database is still unavailable");
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "the database is still unavailable"
+            );
             tokio::time::sleep(ASK_AGAIN).await;
         }
         self.deliverer.outage.answered();
@@ -125,15 +132,25 @@ impl JobLoop {
             Err(error) => {
                 warn!(error = &error as &dyn std::error::Error, "job rejected");
                 let message = unreadable(&incoming, &error.to_string());
-                self.tracker.spawn(reject(Arc::clone(&self.deliverer), message, vec![incoming.acknowledgement]));
+                self.tracker.spawn(reject(
+                    Arc::clone(&self.deliverer),
+                    message,
+                    vec![incoming.acknowledgement],
+                ));
             }
         }
     }
 
     fn deliver(&self, job: DeliveryJob, lane: Lane, incoming: Incoming) {
-        let arrival = Arrival { lane, redelivered: incoming.redelivered, returns: incoming.returns };
+        let arrival = Arrival {
+            lane,
+            redelivered: incoming.redelivered,
+            returns: incoming.returns,
+        };
         let key = AttemptKey::from(&job);
-        let Some(attempt) = self.in_flight.begin(key, incoming.acknowledgement) else { return };
+        let Some(attempt) = self.in_flight.begin(key, incoming.acknowledgement) else {
+            return;
+        };
         let body = incoming.body;
         let deliverer = Arc::clone(&self.deliverer);
         self.tracker.spawn(async move {

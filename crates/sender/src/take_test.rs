@@ -14,7 +14,11 @@ use wire::TestRequest;
 use crate::run_test::TestRunner;
 
 /// Test deliveries in flight at once in this process, and the prefetch of requests.
-pub const TESTS: Intake = Intake { queue: topology::TESTS, messages: 16, bytes: 4 * 1024 * 1024 };
+pub const TESTS: Intake = Intake {
+    queue: topology::TESTS,
+    messages: 16,
+    bytes: 4 * 1024 * 1024,
+};
 
 /// The loop's parts.
 pub struct TestLoop {
@@ -27,12 +31,16 @@ pub struct TestLoop {
 impl TestLoop {
     /// Runs until `stop`, then waits for the test deliveries in flight.
     pub async fn run(self, mut consumer: Consumer, stop: CancellationToken) {
-        let (places, tests) = (Arc::new(Semaphore::new(TESTS.messages.into())), TaskTracker::new());
+        let places = Arc::new(Semaphore::new(TESTS.messages.into()));
+        let tests = TaskTracker::new();
         loop {
             let next = async {
                 // Requests consumed before a connection was lost are still in flight, so the prefetch alone is no
                 // limit.
-                let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
+                let place = Arc::clone(&places)
+                    .acquire_owned()
+                    .await
+                    .expect("the semaphore is never closed");
                 (place, consumer.next().await)
             };
             let (place, incoming) = tokio::select! {
@@ -40,7 +48,8 @@ impl TestLoop {
                 () = stop.cancelled() => break,
                 next = next => next,
             };
-            let (runner, publisher) = (Arc::clone(&self.runner), self.publisher.clone());
+            let runner = Arc::clone(&self.runner);
+            let publisher = self.publisher.clone();
             tests.spawn(async move {
                 serve(&runner, &publisher, incoming).await;
                 drop(place);
@@ -58,7 +67,10 @@ async fn serve(runner: &TestRunner, publisher: &Publisher, incoming: Incoming) {
     let answer = match TestRequest::decode(incoming.body.clone()) {
         Ok(request) => runner.run(&request).await,
         Err(error) => {
-            warn!(error = &error as &dyn std::error::Error, "cannot decode a test delivery request");
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "cannot decode a test delivery request"
+            );
             None
         }
     };

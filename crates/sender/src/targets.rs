@@ -111,7 +111,14 @@ impl Targets {
             .build();
         let (sender, changes) = mpsc::channel(CHANGES);
         tokio::spawn(listen(database.clone(), sender));
-        let targets = Self { database, policy, cache, heard: Arc::default(), changes: Arc::default(), slots };
+        let targets = Self {
+            database,
+            policy,
+            cache,
+            heard: Arc::default(),
+            changes: Arc::default(),
+            slots,
+        };
         let follower = targets.clone();
         tokio::spawn(async move {
             tokio::select! {
@@ -150,7 +157,11 @@ impl Targets {
     pub async fn get(&self, webhook: WebhookId, account: &AccountName) -> Result<Arc<Target>, Arc<StoreError>> {
         let known = self.known(webhook).await?;
         let is_anothers = known.account.is_some_and(|owner| owner != *account);
-        Ok(if is_anothers { Arc::new(Target::OfAnotherAccount) } else { known.target })
+        Ok(if is_anothers {
+            Arc::new(Target::OfAnotherAccount)
+        } else {
+            known.target
+        })
     }
 
     async fn known(&self, webhook: WebhookId) -> Result<Known, Arc<StoreError>> {
@@ -173,16 +184,27 @@ impl Targets {
             Err(StoreError::Secret) => (None, Target::SecretUnreadable),
             Err(error) => return Err(error),
         };
-        Ok(Known { account, target: Arc::new(target) })
+        Ok(Known {
+            account,
+            target: Arc::new(target),
+        })
     }
 
     fn prepare(&self, stored: &store::webhooks::Target) -> Target {
         if stored.paused {
             return Target::Paused;
         }
-        let Ok(url) = EndpointUrl::parse(&stored.url, &self.policy) else { return Target::NotAllowed };
-        let Ok(target) = outbound::Target::new(&url) else { return Target::NotAllowed };
+        let Ok(url) = EndpointUrl::parse(&stored.url, &self.policy) else {
+            return Target::NotAllowed;
+        };
+        let Ok(target) = outbound::Target::new(&url) else {
+            return Target::NotAllowed;
+        };
         let keys = stored.secrets.iter().map(domain::SigningSecret::key).collect();
-        Target::Ready(Box::new(Endpoint { target, url: stored.url.as_str().into(), keys }))
+        Target::Ready(Box::new(Endpoint {
+            target,
+            url: stored.url.as_str().into(),
+            keys,
+        }))
     }
 }

@@ -42,24 +42,40 @@ pub struct Entry<'a> {
 impl<'a> Entry<'a> {
     /// `by` does this to a webhook of their account.
     pub fn new(by: &'a Bearer, webhook: WebhookId, action: AuditAction) -> Self {
-        Self { webhook: Some(webhook), ..Self::of_account(&by.account, &by.who, action) }
+        Self {
+            webhook: Some(webhook),
+            ..Self::of_account(&by.account, &by.who, action)
+        }
     }
 
     /// `by` does this in an account, not to a webhook.
     pub fn of_account(account: &'a AccountName, by: &'a Who, action: AuditAction) -> Self {
-        Self { account, by, webhook: None, action, detail: String::new() }
+        Self {
+            account,
+            by,
+            webhook: None,
+            action,
+            detail: String::new(),
+        }
     }
 
     /// Adds details. Never a secret.
     #[must_use]
     pub fn with_detail(self, detail: impl Into<String>) -> Self {
-        Self { detail: detail.into(), ..self }
+        Self {
+            detail: detail.into(),
+            ..self
+        }
     }
 
     pub(crate) async fn write(self, client: &Connection) -> Result<(), StoreError> {
-        let (id, account, action) = (Uuid::now_v7(), self.account.as_str(), self.action.as_str());
+        let id = Uuid::now_v7();
+        let account = self.account.as_str();
+        let action = self.action.as_str();
         let ((token, subject), webhook) = (self.by.columns(), self.webhook.map(|webhook| webhook.0));
-        client.execute(ADD, &[&id, &account, &webhook, &token, &subject, &action, &self.detail]).await?;
+        client
+            .execute(ADD, &[&id, &account, &webhook, &token, &subject, &action, &self.detail])
+            .await?;
         Ok(())
     }
 }
@@ -123,7 +139,9 @@ impl Database {
         let (at, id) = after.unzip();
         let connection = self.connection().await?;
         let statement = connection.prepare_cached(PAGE).await?;
-        let rows = connection.query(&statement, &[&account.as_str(), &webhook.0, &at, &id, &limit]).await?;
+        let rows = connection
+            .query(&statement, &[&account.as_str(), &webhook.0, &at, &id, &limit])
+            .await?;
         rows.iter().map(entry).collect()
     }
 }
@@ -134,7 +152,10 @@ fn entry(row: &Row) -> Result<AuditEntry, StoreError> {
         at: row.get("at"),
         by: Who::of(row),
         token_name: row.get("token_name"),
-        action: row.get::<_, &str>("action").parse().map_err(|_| StoreError::UnknownValue("action"))?,
+        action: row
+            .get::<_, &str>("action")
+            .parse()
+            .map_err(|_| StoreError::UnknownValue("action"))?,
         detail: row.get("detail"),
     })
 }

@@ -65,7 +65,10 @@ impl Bearer {
             Who::Token(id) => *id,
             Who::Operator => Uuid::nil(),
             Who::Person(subject) => {
-                let hash = Sha256::new().chain_update(self.account.as_str()).chain_update([0]).chain_update(subject);
+                let hash = Sha256::new()
+                    .chain_update(self.account.as_str())
+                    .chain_update([0])
+                    .chain_update(subject);
                 Uuid::from_bytes(*hash.finalize().first_chunk().expect("SHA-256 gives 32 bytes"))
             }
         }
@@ -85,6 +88,13 @@ mod tests {
         };
         let keys = [("a", "bc"), ("ab", "c"), ("a", "b")].map(|(account, subject)| person(account, subject).key());
         assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2]);
-        assert_eq!(person("a", "b").key(), Bearer { role: Role::Viewer, ..person("a", "b") }.key());
+        assert_eq!(
+            person("a", "b").key(),
+            Bearer {
+                role: Role::Viewer,
+                ..person("a", "b")
+            }
+            .key()
+        );
     }
 }

@@ -50,7 +50,10 @@ pub async fn listen(database: Database, changes: mpsc::Sender<Change>) {
             Ok(()) => return,
             Err(error) if first_failure => {
                 first_failure = false;
-                warn!(error = &error as &dyn std::error::Error, "cannot listen for webhook changes (LISTEN); retrying");
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot listen for webhook changes (LISTEN); retrying"
+                );
             }
             Err(_) => {}
         }
@@ -85,7 +88,8 @@ async fn follow(
     }
     *first_failure = true;
     info!("listening for webhook changes (LISTEN)");
-    let (mut drawn, mut next_poll) = (heard, Instant::now() + POLL);
+    let mut drawn = heard;
+    let mut next_poll = Instant::now() + POLL;
     loop {
         let change = tokio::select! {
             () = changes.closed() => return Ok(()),
@@ -154,7 +158,8 @@ mod tests {
 
     #[test]
     fn a_change_unheard_at_two_polls_was_missed() {
-        let (mut heard, mut drawn) = (3, 3);
+        let mut heard = 3;
+        let mut drawn = 3;
         assert_eq!(lost_notification(3, &mut heard, &mut drawn), None);
         assert_eq!(lost_notification(4, &mut heard, &mut drawn), None);
         heard = 4;
@@ -166,7 +171,8 @@ mod tests {
 
     #[test]
     fn changes_that_never_cease_are_not_missed() {
-        let (mut heard, mut drawn) = (0, 0);
+        let mut heard = 0;
+        let mut drawn = 0;
         for poll in 1..100 {
             // Thirty between two polls, of which the last two have not been notified yet.
             heard = heard.max(30 * poll - 2);

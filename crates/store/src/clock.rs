@@ -25,9 +25,14 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         let reading = *self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(reading) = reading else { return Timestamp::now() };
+        let Some(reading) = reading else {
+            return Timestamp::now();
+        };
         let since = SignedDuration::try_from(reading.when.elapsed()).unwrap_or(SignedDuration::MAX);
-        reading.at.saturating_add(since).expect("a signed duration never fails to be added, it saturates")
+        reading
+            .at
+            .saturating_add(since)
+            .expect("a signed duration never fails to be added, it saturates")
     }
 
     pub(crate) fn set(&self, reading: Reading) {

@@ -32,13 +32,25 @@ pub(crate) struct Limits {
 
 impl Limits {
     /// Background work, which is retried.
-    pub(crate) const WORK: Self = Self { statement: Duration::from_secs(30), lock: Duration::from_secs(5) };
+    pub(crate) const WORK: Self = Self {
+        statement: Duration::from_secs(30),
+        lock: Duration::from_secs(5),
+    };
     /// Requests of users, who get an error after 20 seconds.
-    pub(crate) const REQUESTS: Self = Self { statement: Duration::from_secs(15), lock: Duration::from_secs(5) };
+    pub(crate) const REQUESTS: Self = Self {
+        statement: Duration::from_secs(15),
+        lock: Duration::from_secs(5),
+    };
     /// Retention. A lock that cannot be acquired in time is tried again at the next run.
-    pub(crate) const RETENTION: Self = Self { statement: Duration::from_secs(60), lock: Duration::from_secs(5) };
+    pub(crate) const RETENTION: Self = Self {
+        statement: Duration::from_secs(60),
+        lock: Duration::from_secs(5),
+    };
     /// Statements without limit; the migrations set one for locks.
-    pub(crate) const MIGRATION: Self = Self { statement: Duration::ZERO, lock: Duration::ZERO };
+    pub(crate) const MIGRATION: Self = Self {
+        statement: Duration::ZERO,
+        lock: Duration::ZERO,
+    };
 
     /// Timeout for a response on our side: a fifth longer than the server's limit for a statement, which is preferable
     /// while the server lives; for requests shorter than users wait.
@@ -71,7 +83,10 @@ pub(crate) struct Source {
 impl Source {
     pub(crate) fn new(url: DatabaseUrl, file: Option<PathBuf>, tls: MakeRustlsConnect) -> Self {
         let parse = |text: &str| text.parse().map_err(|error: InvalidDatabaseUrl| error.to_string());
-        Self { url: RotatedUrl::new(url, file, "WEBHOOKS_DATABASE__URL_FILE", parse), tls }
+        Self {
+            url: RotatedUrl::new(url, file, "WEBHOOKS_DATABASE__URL_FILE", parse),
+            tls,
+        }
     }
 
     /// Timeout for a new connection.
@@ -87,7 +102,9 @@ impl Source {
         notifications: Option<mpsc::Sender<String>>,
     ) -> Result<Connection, StoreError> {
         let opening = timeout(self.time_to_connect(), self.open(limits, notifications));
-        let (client, driver) = opening.await.map_err(|elapsed| StoreError::Unavailable(Box::new(elapsed)))??;
+        let (client, driver) = opening
+            .await
+            .map_err(|elapsed| StoreError::Unavailable(Box::new(elapsed)))??;
         Ok(Connection::alone(ClientWrapper::new(client, driver), limits.patience()))
     }
 
@@ -143,7 +160,11 @@ impl Source {
 /// A wrong password, or a role that may not log in (any more).
 fn refuses_credentials(error: &Error) -> bool {
     error.code().is_some_and(|state| {
-        [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION].contains(state)
+        [
+            SqlState::INVALID_PASSWORD,
+            SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+        ]
+        .contains(state)
     })
 }
 

@@ -40,11 +40,19 @@ enum Held {
 
 impl Connection {
     pub(crate) fn pooled(object: Object, patience: Option<Duration>) -> Self {
-        Self { held: Some(Held::Pooled(object)), patience, unsound: AtomicBool::new(false) }
+        Self {
+            held: Some(Held::Pooled(object)),
+            patience,
+            unsound: AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn alone(client: ClientWrapper, patience: Option<Duration>) -> Self {
-        Self { held: Some(Held::Alone(client)), patience, unsound: AtomicBool::new(false) }
+        Self {
+            held: Some(Held::Alone(client)),
+            patience,
+            unsound: AtomicBool::new(false),
+        }
     }
 
     pub(crate) async fn query<T>(&self, statement: &T, parameters: Parameters<'_>) -> Result<Vec<Row>, StoreError>
@@ -82,7 +90,9 @@ impl Connection {
     where
         T: ?Sized + ToStatement,
     {
-        let rows = self.answer(self.client().query_raw(statement, parameters.iter().copied())).await?;
+        let rows = self
+            .answer(self.client().query_raw(statement, parameters.iter().copied()))
+            .await?;
         pin_mut!(rows);
         while let Some(row) = self.answer(rows.try_next()).await? {
             take(&row)?;
@@ -141,7 +151,10 @@ impl Connection {
     /// Rolled back when it is dropped without a commit.
     pub(crate) async fn transaction(&mut self) -> Result<Transaction<'_>, StoreError> {
         self.batch_execute("BEGIN").await?;
-        Ok(Transaction { connection: self, open: true })
+        Ok(Transaction {
+            connection: self,
+            open: true,
+        })
     }
 
     /// A transaction with a lock timeout of its own.
@@ -149,8 +162,12 @@ impl Connection {
         &mut self,
         longest: Duration,
     ) -> Result<Transaction<'_>, StoreError> {
-        self.batch_execute(&format!("BEGIN; SET LOCAL lock_timeout = {}", longest.as_millis())).await?;
-        Ok(Transaction { connection: self, open: true })
+        self.batch_execute(&format!("BEGIN; SET LOCAL lock_timeout = {}", longest.as_millis()))
+            .await?;
+        Ok(Transaction {
+            connection: self,
+            open: true,
+        })
     }
 
     fn client(&self) -> &ClientWrapper {
@@ -258,9 +275,13 @@ struct Silent(Duration);
 
 /// After a refusal because of the data, or of another transaction's lock, the connection can be used again.
 fn leaves_sound(error: &Error) -> bool {
-    let Some(state) = error.code() else { return crate::error::is_encoding(error) };
+    let Some(state) = error.code() else {
+        return crate::error::is_encoding(error);
+    };
     // Refusals that concern the data: cardinality, data, constraints, serialization and deadlocks, program limits.
-    ["21", "22", "23", "40", "54"].iter().any(|class| state.code().starts_with(class))
+    ["21", "22", "23", "40", "54"]
+        .iter()
+        .any(|class| state.code().starts_with(class))
         || [SqlState::QUERY_CANCELED, SqlState::LOCK_NOT_AVAILABLE].contains(state)
 }
 

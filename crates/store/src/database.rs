@@ -39,7 +39,12 @@ impl Database {
     /// When TLS is required and there is no root certificate.
     pub fn from_settings(settings: &Settings) -> Result<Self, DatabaseRootsError> {
         let database = &settings.database;
-        let previous = settings.secrets.previous_keys.iter().map(|key| SecretKey::new(key.expose())).collect();
+        let previous = settings
+            .secrets
+            .previous_keys
+            .iter()
+            .map(|key| SecretKey::new(key.expose()))
+            .collect();
         let keys = SecretKeys::new(SecretKey::new(settings.secrets.key.expose()), previous);
         let tls = tls::connector(database.load_roots()?, database.url.verification());
         let source = Source::new(database.url.clone(), database.url_file.clone(), tls);
@@ -54,7 +59,13 @@ impl Database {
 
     fn over(source: Arc<Source>, pool_size: usize, keys: SecretKeys) -> Self {
         let pool = pool(&source, pool_size, Limits::WORK);
-        Self { pool, source, limits: Limits::WORK, clock: Clock::default(), keys: Arc::new(keys) }
+        Self {
+            pool,
+            source,
+            limits: Limits::WORK,
+            clock: Clock::default(),
+            keys: Arc::new(keys),
+        }
     }
 
     /// The same database with a separate pool of the same size, for requests of users: however many of them are slow,
@@ -62,7 +73,11 @@ impl Database {
     #[must_use]
     pub fn for_requests(&self) -> Self {
         let pool = pool(&self.source, self.pool_size(), Limits::REQUESTS);
-        Self { pool, limits: Limits::REQUESTS, ..self.clone() }
+        Self {
+            pool,
+            limits: Limits::REQUESTS,
+            ..self.clone()
+        }
     }
 
     pub(crate) async fn connection(&self) -> Result<Connection, StoreError> {
@@ -98,9 +113,18 @@ impl Database {
 }
 
 fn pool(source: &Arc<Source>, size: usize, limits: Limits) -> Pool {
-    let timeouts = Timeouts { wait: Some(WAIT), create: Some(source.time_to_connect()), recycle: Some(WAIT) };
-    let opener = Opener { source: Arc::clone(source), limits };
-    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let timeouts = Timeouts {
+        wait: Some(WAIT),
+        create: Some(source.time_to_connect()),
+        recycle: Some(WAIT),
+    };
+    let opener = Opener {
+        source: Arc::clone(source),
+        limits,
+    };
+    let recycling = ManagerConfig {
+        recycling_method: RecyclingMethod::Fast,
+    };
     let young = Hook::sync_fn(|_, metrics| match metrics.age() {
         age if age < MAX_AGE => Ok(()),
         _ => Err(HookError::message("old")),

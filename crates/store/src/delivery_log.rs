@@ -149,9 +149,11 @@ impl Database {
         let connection = self.connection().await?;
         let statement = prepare(&connection, filter).await?;
         let state = filter.state.map(DeliveryState::as_str);
-        let (since_day, until_day) = (filter.since.map(day_of), filter.until.map(day_of));
+        let since_day = filter.since.map(day_of);
+        let until_day = filter.until.map(day_of);
         let (at, id) = filter.place.delivery().unzip();
-        let (day, id) = (at.map(day_of), id.map(|id| id.as_uuid()));
+        let day = at.map(day_of);
+        let id = id.map(|id| id.as_uuid());
         let parameters: [&(dyn ToSql + Sync); 12] = [
             &account.as_str(),
             &webhook.0,
@@ -177,12 +179,20 @@ impl Database {
     pub async fn delivery(&self, account: &AccountName, id: DeliveryId) -> Result<Option<DeliveryDetail>, StoreError> {
         let connection = self.connection().await?;
         let one = connection.prepare_cached(ONE).await?;
-        let Some(row) = connection.query_opt(&one, &[&account.as_str(), &id.as_uuid()]).await? else { return Ok(None) };
+        let Some(row) = connection.query_opt(&one, &[&account.as_str(), &id.as_uuid()]).await? else {
+            return Ok(None);
+        };
         let delivery = delivery(&row)?;
         let attempts = connection.prepare_cached(ATTEMPTS).await?;
-        let attempts = connection.query(&attempts, &[&id.as_uuid(), &day_of(delivery.created_at)]).await?;
+        let attempts = connection
+            .query(&attempts, &[&id.as_uuid(), &day_of(delivery.created_at)])
+            .await?;
         let attempts = attempts.iter().map(attempt).collect::<Result<_, _>>()?;
-        Ok(Some(DeliveryDetail { delivery, payload: row.get("payload"), attempts }))
+        Ok(Some(DeliveryDetail {
+            delivery,
+            payload: row.get("payload"),
+            attempts,
+        }))
     }
 }
 
@@ -226,7 +236,10 @@ pub(crate) fn delivery(row: &Row) -> Result<Delivery, StoreError> {
         webhook: WebhookId(row.get("webhook_id")),
         event_id: row.get("event_id"),
         event_type: row.get("event_type"),
-        state: row.get::<_, &str>("state").parse().map_err(|_| StoreError::UnknownValue("state"))?,
+        state: row
+            .get::<_, &str>("state")
+            .parse()
+            .map_err(|_| StoreError::UnknownValue("state"))?,
         test: row.get("test"),
         attempts: row.get("attempts"),
         http_status: row.get("http_status"),
@@ -241,9 +254,15 @@ pub(crate) fn delivery(row: &Row) -> Result<Delivery, StoreError> {
 fn attempt(row: &Row) -> Result<Attempt, StoreError> {
     Ok(Attempt {
         number: row.get("number"),
-        trigger: row.get::<_, &str>("trigger").parse().map_err(|_| StoreError::UnknownValue("trigger"))?,
+        trigger: row
+            .get::<_, &str>("trigger")
+            .parse()
+            .map_err(|_| StoreError::UnknownValue("trigger"))?,
         at: row.get("at"),
-        outcome: row.get::<_, &str>("outcome").parse().map_err(|_| StoreError::UnknownValue("outcome"))?,
+        outcome: row
+            .get::<_, &str>("outcome")
+            .parse()
+            .map_err(|_| StoreError::UnknownValue("outcome"))?,
         http_status: row.get("http_status"),
         response_time_ms: row.get("response_time_ms"),
         error: row.get("error"),

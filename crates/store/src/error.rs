@@ -40,7 +40,9 @@ impl StoreError {
 
     fn unavailable_state(&self) -> Option<&SqlState> {
         let Self::Unavailable(source) = self else { return None };
-        source.downcast_ref::<tokio_postgres::Error>().and_then(tokio_postgres::Error::code)
+        source
+            .downcast_ref::<tokio_postgres::Error>()
+            .and_then(tokio_postgres::Error::code)
     }
 
     /// True when a row has no partition.
@@ -52,21 +54,32 @@ impl StoreError {
 }
 
 fn detail(error: &tokio_postgres::Error) -> String {
-    error.as_db_error().map_or_else(|| error.to_string(), |e| format!("{} ({})", e.message(), e.code().code()))
+    error.as_db_error().map_or_else(
+        || error.to_string(),
+        |e| format!("{} ({})", e.message(), e.code().code()),
+    )
 }
 
 impl From<tokio_postgres::Error> for StoreError {
     fn from(error: tokio_postgres::Error) -> Self {
-        if blames_the_data(&error) { Self::Refused(error) } else { Self::Unavailable(Box::new(error)) }
+        if blames_the_data(&error) {
+            Self::Refused(error)
+        } else {
+            Self::Unavailable(Box::new(error))
+        }
     }
 }
 
 /// Whether other data might have been accepted. Everything else can be fixed without touching the data, a wrong
 /// password or a missing table included, so no data may be discarded for it.
 fn blames_the_data(error: &tokio_postgres::Error) -> bool {
-    let Some(state) = error.code() else { return is_encoding(error) };
+    let Some(state) = error.code() else {
+        return is_encoding(error);
+    };
     // Cardinality violations (one row twice), data exceptions, constraint violations, program limits exceeded.
-    ["21", "22", "23", "54"].iter().any(|class| state.code().starts_with(class))
+    ["21", "22", "23", "54"]
+        .iter()
+        .any(|class| state.code().starts_with(class))
 }
 
 /// Errors of converting a value to or from bytes, on our side.

@@ -73,19 +73,29 @@ impl Database {
     /// Begins the work of a request, unless it was done, or is being done.
     pub async fn begin_keyed(&self, request: &KeyedRequest<'_>) -> Result<KeyState, StoreError> {
         let connection = self.connection().await?;
-        let (account, token, hash) = (request.by.account.as_str(), request.by.key(), request.hash.as_slice());
+        let account = request.by.account.as_str();
+        let token = request.by.key();
+        let hash = request.hash.as_slice();
         let id = WebhookId::generate();
-        let begun = connection.query_opt(BEGIN, &[&account, &token, &request.key, &hash, &id.0]).await?;
+        let begun = connection
+            .query_opt(BEGIN, &[&account, &token, &request.key, &hash, &id.0])
+            .await?;
         if let Some(row) = begun {
             return Ok(KeyState::Begun(WebhookId(row.get(0))));
         }
         // Deleted meanwhile: the other request has just failed.
-        let found = connection.query_opt(FIND, &[&account, &token, &request.key, &hash]).await?;
-        let Some(row) = found else { return Ok(KeyState::UnderWay) };
+        let found = connection
+            .query_opt(FIND, &[&account, &token, &request.key, &hash])
+            .await?;
+        let Some(row) = found else {
+            return Ok(KeyState::UnderWay);
+        };
         if !row.get::<_, bool>("same") {
             return Ok(KeyState::OfAnother);
         }
-        let Some(status) = row.get::<_, Option<i16>>("status") else { return Ok(KeyState::UnderWay) };
+        let Some(status) = row.get::<_, Option<i16>>("status") else {
+            return Ok(KeyState::UnderWay);
+        };
         let status = u16::try_from(status).map_err(|_| StoreError::UnknownValue("status"))?;
         Ok(KeyState::Answered(StoredAnswer {
             status,
@@ -102,15 +112,23 @@ impl Database {
         body: Option<&str>,
     ) -> Result<(), StoreError> {
         let connection = self.connection().await?;
-        let (account, status) = (request.by.account.as_str(), status as i16);
-        connection.execute(ANSWER, &[&account, &request.by.key(), &request.key, &status, &body]).await?;
+        let account = request.by.account.as_str();
+        let status = status as i16;
+        connection
+            .execute(ANSWER, &[&account, &request.by.key(), &request.key, &status, &body])
+            .await?;
         Ok(())
     }
 
     /// Deletes a key whose request changed nothing.
     pub async fn give_up_keyed(&self, request: &KeyedRequest<'_>) -> Result<(), StoreError> {
         let connection = self.connection().await?;
-        connection.execute(GIVE_UP, &[&request.by.account.as_str(), &request.by.key(), &request.key]).await?;
+        connection
+            .execute(
+                GIVE_UP,
+                &[&request.by.account.as_str(), &request.by.key(), &request.key],
+            )
+            .await?;
         Ok(())
     }
 

@@ -81,10 +81,15 @@ impl Database {
     /// Claims a due notification of the last 24 hours; `None` when there is none.
     pub async fn claim_mail(&self) -> Result<Option<Mail>, StoreError> {
         let connection = self.connection().await?;
-        let Some(row) = connection.query_opt(CLAIM, &[]).await? else { return Ok(None) };
+        let Some(row) = connection.query_opt(CLAIM, &[]).await? else {
+            return Ok(None);
+        };
         let told = notification(&row)?;
-        let (account, webhook) = (told.account.as_str(), told.webhook.0);
-        let earlier = connection.query(EARLIER, &[&account, &webhook, &told.created_at, &told.id]).await?;
+        let account = told.account.as_str();
+        let webhook = told.webhook.0;
+        let earlier = connection
+            .query(EARLIER, &[&account, &webhook, &told.created_at, &told.id])
+            .await?;
         let earlier = earlier.iter().map(earlier_kind).collect::<Result<_, _>>()?;
         Ok(Some(mail(&row, told, earlier)))
     }
@@ -95,7 +100,10 @@ impl Database {
     /// It is then claimed again.
     pub async fn mail_done(&self, mail: &Mail) -> Result<(), StoreError> {
         let claim = i32::try_from(mail.tries).unwrap_or(i32::MAX);
-        self.connection().await?.execute(DONE, &[&mail.notification.id, &claim]).await?;
+        self.connection()
+            .await?
+            .execute(DONE, &[&mail.notification.id, &claim])
+            .await?;
         Ok(())
     }
 
@@ -105,13 +113,19 @@ impl Database {
     /// It is then claimed again when its lease ends.
     pub async fn mail_later(&self, mail: &Mail, pause: Duration) -> Result<(), StoreError> {
         let claim = i32::try_from(mail.tries).unwrap_or(i32::MAX);
-        self.connection().await?.execute(LATER, &[&mail.notification.id, &claim, &pause.as_secs_f64()]).await?;
+        self.connection()
+            .await?
+            .execute(LATER, &[&mail.notification.id, &claim, &pause.as_secs_f64()])
+            .await?;
         Ok(())
     }
 }
 
 fn earlier_kind(row: &Row) -> Result<(NotificationKind, i64), StoreError> {
-    let kind = row.get::<_, &str>("kind").parse().map_err(|_| StoreError::UnknownValue("kind"))?;
+    let kind = row
+        .get::<_, &str>("kind")
+        .parse()
+        .map_err(|_| StoreError::UnknownValue("kind"))?;
     Ok((kind, row.get("times")))
 }
 
@@ -119,7 +133,11 @@ fn mail(row: &Row, notification: Notification, earlier: Vec<(NotificationKind, i
     let name: Option<String> = row.get("name");
     Mail {
         notification,
-        webhook: name.map(|name| MailedWebhook { name, url: row.get("url"), held: row.get("held") }),
+        webhook: name.map(|name| MailedWebhook {
+            name,
+            url: row.get("url"),
+            held: row.get("held"),
+        }),
         earlier,
         others: row.get("others"),
         tries: u32::try_from(row.get::<_, i32>("mail_tries")).unwrap_or_default(),

@@ -10,16 +10,48 @@ use crate::database::Database;
 use crate::error::StoreError;
 
 const MIGRATIONS: [(i32, &str, &str); 10] = [
-    (1, "webhooks_and_deliveries", include_str!("../migrations/0001_webhooks_and_deliveries.sql")),
-    (2, "life_of_a_webhook", include_str!("../migrations/0002_life_of_a_webhook.sql")),
+    (
+        1,
+        "webhooks_and_deliveries",
+        include_str!("../migrations/0001_webhooks_and_deliveries.sql"),
+    ),
+    (
+        2,
+        "life_of_a_webhook",
+        include_str!("../migrations/0002_life_of_a_webhook.sql"),
+    ),
     (3, "test_requests", include_str!("../migrations/0003_test_requests.sql")),
     (4, "console", include_str!("../migrations/0004_console.sql")),
-    (5, "returned_deliveries", include_str!("../migrations/0005_returned_deliveries.sql")),
-    (6, "manual_retries_stay_manual", include_str!("../migrations/0006_manual_retries_stay_manual.sql")),
-    (7, "sessions_tokens_audit", include_str!("../migrations/0007_sessions_tokens_audit.sql")),
-    (8, "deferred_deliveries", include_str!("../migrations/0008_deferred_deliveries.sql")),
-    (9, "functions_with_fixed_paths", include_str!("../migrations/0009_functions_with_fixed_paths.sql")),
-    (10, "attended_releases", include_str!("../migrations/0010_attended_releases.sql")),
+    (
+        5,
+        "returned_deliveries",
+        include_str!("../migrations/0005_returned_deliveries.sql"),
+    ),
+    (
+        6,
+        "manual_retries_stay_manual",
+        include_str!("../migrations/0006_manual_retries_stay_manual.sql"),
+    ),
+    (
+        7,
+        "sessions_tokens_audit",
+        include_str!("../migrations/0007_sessions_tokens_audit.sql"),
+    ),
+    (
+        8,
+        "deferred_deliveries",
+        include_str!("../migrations/0008_deferred_deliveries.sql"),
+    ),
+    (
+        9,
+        "functions_with_fixed_paths",
+        include_str!("../migrations/0009_functions_with_fixed_paths.sql"),
+    ),
+    (
+        10,
+        "attended_releases",
+        include_str!("../migrations/0010_attended_releases.sql"),
+    ),
 ];
 
 /// Held while migrating, so that concurrent migrations are safe: the first one applies them, the others find them
@@ -170,7 +202,8 @@ impl Database {
     /// # Errors
     /// When it cannot; waiting would not help.
     pub async fn wait_until_usable(&self) -> Result<(), SchemaError> {
-        let (url, mut said) = (self.url(), false);
+        let url = self.url();
+        let mut said = false;
         if url.may_be_in_clear() {
             warn!(database = %url, "the database connection may be unencrypted: set sslmode=require");
         }
@@ -192,7 +225,11 @@ impl Database {
         self.read_clock().await.map_err(SchemaError::Database)?;
         self.require_schema().await?;
         self.require_rights().await?;
-        if self.has_all_keys().await.map_err(SchemaError::Database)? { Ok(()) } else { Err(SchemaError::KeyMissing) }
+        if self.has_all_keys().await.map_err(SchemaError::Database)? {
+            Ok(())
+        } else {
+            Err(SchemaError::KeyMissing)
+        }
     }
 
     /// Checks the schema, once.
@@ -245,7 +282,9 @@ async fn grant(client: &mut Connection) -> Result<(), StoreError> {
             OR rolname IN ('webhooks_fanout', 'webhooks_sender')";
     let transaction = client.transaction().await?;
     if transaction.query_one(ROLES, &[]).await?.get(0) {
-        transaction.batch_execute(include_str!("../../../deploy/postgres/grants.sql")).await?;
+        transaction
+            .batch_execute(include_str!("../../../deploy/postgres/grants.sql"))
+            .await?;
     }
     transaction.commit().await
 }

@@ -95,8 +95,11 @@ pub(crate) async fn add_notifications(
     notifications: &[NewNotification<'_>],
 ) -> Result<(), StoreError> {
     for new in notifications {
-        let (id, kind) = (Uuid::now_v7(), new.kind.as_str());
-        transaction.execute(ADD, &[&id, &new.account, &new.webhook.0, &kind, &new.message]).await?;
+        let id = Uuid::now_v7();
+        let kind = new.kind.as_str();
+        transaction
+            .execute(ADD, &[&id, &new.account, &new.webhook.0, &kind, &new.message])
+            .await?;
     }
     Ok(())
 }
@@ -113,18 +116,29 @@ impl Database {
     ) -> Result<Vec<Notification>, StoreError> {
         let (at, id) = after.unzip();
         let connection = self.connection().await?;
-        let rows = connection.query(PAGE, &[&account.as_str(), &unread, &at, &id, &limit]).await?;
+        let rows = connection
+            .query(PAGE, &[&account.as_str(), &unread, &at, &id, &limit])
+            .await?;
         rows.iter().map(notification).collect()
     }
 
     /// The number of the account's unread notifications.
     pub async fn unread_notifications(&self, account: &AccountName) -> Result<i64, StoreError> {
-        Ok(self.connection().await?.query_one(UNREAD, &[&account.as_str()]).await?.get(0))
+        Ok(self
+            .connection()
+            .await?
+            .query_one(UNREAD, &[&account.as_str()])
+            .await?
+            .get(0))
     }
 
     /// Marks one of the account's notifications as read; `None` when it does not exist.
     pub async fn read_notification(&self, account: &AccountName, id: Uuid) -> Result<Option<Notification>, StoreError> {
-        let row = self.connection().await?.query_opt(READ, &[&account.as_str(), &id]).await?;
+        let row = self
+            .connection()
+            .await?
+            .query_opt(READ, &[&account.as_str(), &id])
+            .await?;
         row.as_ref().map(notification).transpose()
     }
 
@@ -170,9 +184,15 @@ impl Database {
 pub(crate) fn notification(row: &Row) -> Result<Notification, StoreError> {
     Ok(Notification {
         id: row.get("id"),
-        account: row.get::<_, &str>("account").parse().map_err(|_| StoreError::UnknownValue("account"))?,
+        account: row
+            .get::<_, &str>("account")
+            .parse()
+            .map_err(|_| StoreError::UnknownValue("account"))?,
         webhook: WebhookId(row.get("webhook_id")),
-        kind: row.get::<_, &str>("kind").parse().map_err(|_| StoreError::UnknownValue("kind"))?,
+        kind: row
+            .get::<_, &str>("kind")
+            .parse()
+            .map_err(|_| StoreError::UnknownValue("kind"))?,
         message: row.get("message"),
         created_at: row.get("created_at"),
         read_at: row.get("read_at"),

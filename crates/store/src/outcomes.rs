@@ -121,7 +121,10 @@ impl Database {
     ) -> Result<Vec<HealthChange>, StoreError> {
         match self.try_record(records, auto_pause).await {
             Err(error) if error.is_missing_partition() => {
-                let days: BTreeSet<Date> = records.iter().map(|record| day_of(record.delivery.accepted_at)).collect();
+                let days: BTreeSet<Date> = records
+                    .iter()
+                    .map(|record| day_of(record.delivery.accepted_at))
+                    .collect();
                 self.create_partitions(days).await?;
                 self.try_record(records, auto_pause).await
             }
@@ -153,14 +156,21 @@ impl Database {
         let connection = self.connection().await?;
         let statement = connection.prepare_cached(LOOK_UP).await?;
         let day: Option<Date> = created_at.map(day_of);
-        let Some(row) = connection.query_opt(&statement, &[&delivery.as_uuid(), &day]).await? else { return Ok(None) };
+        let Some(row) = connection.query_opt(&statement, &[&delivery.as_uuid(), &day]).await? else {
+            return Ok(None);
+        };
         let number = |column| u32::try_from(row.get::<_, i32>(column)).unwrap_or_default();
         Ok(Some(Known {
-            state: row.get::<_, &str>("state").parse().map_err(|_| StoreError::UnknownValue("state"))?,
+            state: row
+                .get::<_, &str>("state")
+                .parse()
+                .map_err(|_| StoreError::UnknownValue("state"))?,
             attempts: number("attempts"),
             step: number("step"),
             created_at: row.get("created_at"),
-            due_in: row.get::<_, Option<f64>>("due_in").and_then(|due| SignedDuration::try_from_secs_f64(due).ok()),
+            due_in: row
+                .get::<_, Option<f64>>("due_in")
+                .and_then(|due| SignedDuration::try_from_secs_f64(due).ok()),
         }))
     }
 }
@@ -171,7 +181,9 @@ async fn write_log<'a>(
     records: &'a [DeliveryRecord],
 ) -> Result<Vec<&'a DeliveryRecord>, StoreError> {
     let statement = transaction.prepare_cached(RECORD).await?;
-    let rows = transaction.query(&statement, &Columns::of(records).parameters()).await?;
+    let rows = transaction
+        .query(&statement, &Columns::of(records).parameters())
+        .await?;
     let place = |row: &tokio_postgres::Row| usize::try_from(row.get::<_, i64>(0) - 1).unwrap_or_default();
     Ok(rows.iter().map(|row| &records[place(row)]).collect())
 }

@@ -30,7 +30,9 @@ impl Database {
     pub(crate) async fn create_partitions(&self, days: impl IntoIterator<Item = Date>) -> Result<(), StoreError> {
         let connection = self.connection().await?;
         for day in days {
-            connection.execute("/* partitions.create_days */ SELECT create_log_partitions($1)", &[&day]).await?;
+            connection
+                .execute("/* partitions.create_days */ SELECT create_log_partitions($1)", &[&day])
+                .await?;
         }
         Ok(())
     }

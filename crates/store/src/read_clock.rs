@@ -41,11 +41,17 @@ impl Database {
         let connection = self.connection().await?;
         let begun = Instant::now();
         let at: Timestamp = connection.query_one(NOW, &[]).await?.get(0);
-        let (own, took) = (Timestamp::now(), begun.elapsed());
+        let own = Timestamp::now();
+        let took = begun.elapsed();
         if took > LONGEST_ROUND_TRIP {
-            return Err(StoreError::Unavailable("reading the clock took too long to tell anything".into()));
+            return Err(StoreError::Unavailable(
+                "reading the clock took too long to tell anything".into(),
+            ));
         }
-        self.clock.set(Reading { at, when: begun + took / 2 });
+        self.clock.set(Reading {
+            at,
+            when: begun + took / 2,
+        });
         let half = SignedDuration::try_from(took / 2).unwrap_or(SignedDuration::ZERO);
         Ok(at.duration_since(own) + half)
     }
@@ -58,7 +64,11 @@ pub fn watch_clock(database: Database, metrics: &Metrics, stop: CancellationToke
         "By how much the database's clock is ahead of this process's; negative when it is behind.",
     );
     tokio::spawn(async move {
-        let skew = Skew { database, ahead, is_large: AtomicBool::new(false) };
+        let skew = Skew {
+            database,
+            ahead,
+            is_large: AtomicBool::new(false),
+        };
         READINGS.run(stop, || skew.measure()).await;
     });
 }

@@ -39,13 +39,18 @@ impl Database {
         let ids: Vec<Uuid> = webhooks.iter().map(|webhook| webhook.0).collect();
         let connection = self.connection().await?;
         let statement = connection.prepare_cached(RECENT).await?;
-        let rows = connection.query(&statement, &[&account.as_str(), &ids, &(RECENT_HOURS as i32)]).await?;
+        let rows = connection
+            .query(&statement, &[&account.as_str(), &ids, &(RECENT_HOURS as i32)])
+            .await?;
         let mut counts: HashMap<_, [HourCount; RECENT_HOURS]> = HashMap::new();
         for row in rows {
             let hours_ago = usize::try_from(row.get::<_, i32>("hours_ago")).unwrap_or_default();
             let hours = counts.entry(WebhookId(row.get("webhook_id"))).or_default();
             if let Some(hour) = (RECENT_HOURS - 1).checked_sub(hours_ago) {
-                hours[hour] = HourCount { delivered: row.get("delivered"), failed: row.get("failed") };
+                hours[hour] = HourCount {
+                    delivered: row.get("delivered"),
+                    failed: row.get("failed"),
+                };
             }
         }
         Ok(counts)

@@ -45,7 +45,10 @@ impl Database {
     /// number.
     pub async fn requeue_lost(&self, by: SignedDuration, limit: i64) -> Result<u64, StoreError> {
         let rate = domain::ReleaseRate::START.per_second();
-        self.connection().await?.execute(REQUEUE, &[&by.as_secs_f64(), &limit, &rate]).await
+        self.connection()
+            .await?
+            .execute(REQUEUE, &[&by.as_secs_f64(), &limit, &rate])
+            .await
     }
 
     /// Passes the deliveries overdue by more than `by` to `publish`, at most `limit` of them, most overdue first, and
@@ -68,7 +71,10 @@ impl Database {
         let rows = transaction.query(CLAIM, &[&by.as_secs_f64(), &limit]).await?;
         let overdue = rows.iter().map(released).collect::<Result<Vec<_>, _>>()?;
         let ids: Vec<_> = overdue.iter().map(|released| released.delivery.id.as_uuid()).collect();
-        let days: Vec<_> = overdue.iter().map(|released| day_of(released.delivery.accepted_at)).collect();
+        let days: Vec<_> = overdue
+            .iter()
+            .map(|released| day_of(released.delivery.accepted_at))
+            .collect();
         if overdue.is_empty() || !publish(overdue).await {
             return Ok(0);
         }

@@ -107,14 +107,20 @@ impl Database {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
         let rate = domain::ReleaseRate::START.per_second();
-        if let Some(row) = transaction.query_opt(RETRY, &[&account.as_str(), &id.as_uuid(), &rate]).await? {
+        if let Some(row) = transaction
+            .query_opt(RETRY, &[&account.as_str(), &id.as_uuid(), &rate])
+            .await?
+        {
             let delivery = delivery(&row)?;
             let entry = Entry::new(by, delivery.webhook, AuditAction::Retried).with_detail(id.to_string());
             entry.write(&transaction).await?;
             transaction.commit().await?;
             return Ok(Retry::Accepted(Box::new(delivery)));
         }
-        let exists: bool = transaction.query_one(EXISTS, &[&account.as_str(), &id.as_uuid()]).await?.get(0);
+        let exists: bool = transaction
+            .query_one(EXISTS, &[&account.as_str(), &id.as_uuid()])
+            .await?
+            .get(0);
         Ok(if exists { Retry::NotFailed } else { Retry::NotFound })
     }
 
@@ -128,11 +134,21 @@ impl Database {
     ) -> Result<Count, StoreError> {
         let connection = self.connection().await?;
         let statement = connection.prepare_cached(COUNT).await?;
-        let (account, first, last, limit) = (account.as_str(), day_of(since), day_of(until), COUNTED_AT_MOST + 1);
-        let row =
-            connection.query_one(&statement, &[&account, &webhook.0, &first, &since, &last, &until, &limit]).await?;
+        let account = account.as_str();
+        let first = day_of(since);
+        let last = day_of(until);
+        let limit = COUNTED_AT_MOST + 1;
+        let row = connection
+            .query_one(
+                &statement,
+                &[&account, &webhook.0, &first, &since, &last, &until, &limit],
+            )
+            .await?;
         let counted: i64 = row.get(0);
-        Ok(Count { count: counted.min(COUNTED_AT_MOST), more: counted > COUNTED_AT_MOST })
+        Ok(Count {
+            count: counted.min(COUNTED_AT_MOST),
+            more: counted > COUNTED_AT_MOST,
+        })
     }
 
     /// Starts a recovery: every failed delivery of a webhook accepted from `since` to before `until` is sent again,
@@ -152,13 +168,26 @@ impl Database {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
         let started = transaction
-            .execute(START, &[&Uuid::now_v7(), &account.as_str(), &webhook.0, &since, &until, &found.count])
+            .execute(
+                START,
+                &[
+                    &Uuid::now_v7(),
+                    &account.as_str(),
+                    &webhook.0,
+                    &since,
+                    &until,
+                    &found.count,
+                ],
+            )
             .await?;
         if started == 0 {
             return Ok(Recovery::UnderWay);
         }
         let detail = format!("{found} from {since} to {until}");
-        Entry::new(by, webhook, AuditAction::Recovered).with_detail(detail).write(&transaction).await?;
+        Entry::new(by, webhook, AuditAction::Recovered)
+            .with_detail(detail)
+            .write(&transaction)
+            .await?;
         transaction.commit().await?;
         Ok(Recovery::Accepted(found))
     }
@@ -169,7 +198,11 @@ impl Database {
         account: &AccountName,
         webhook: WebhookId,
     ) -> Result<Option<RecoveryProgress>, StoreError> {
-        let row = self.connection().await?.query_opt(PROGRESS, &[&account.as_str(), &webhook.0]).await?;
+        let row = self
+            .connection()
+            .await?
+            .query_opt(PROGRESS, &[&account.as_str(), &webhook.0])
+            .await?;
         Ok(row.map(|row| RecoveryProgress {
             requested_at: row.get("requested_at"),
             found: row.get("found"),

@@ -207,7 +207,9 @@ impl Database {
     {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
-        let Some(turn) = turn(&transaction, webhook).await? else { return Ok(Release::NotNow) };
+        let Some(turn) = turn(&transaction, webhook).await? else {
+            return Ok(Release::NotNow);
+        };
         if turn.deleted || turn.paused {
             put_away(&transaction, webhook, if turn.deleted { FAIL } else { HOLD }).await?;
             transaction.commit().await?;
@@ -230,10 +232,14 @@ impl Database {
         if !released.is_empty() && !publish(released).await {
             return Ok(Release::NotPublished);
         }
-        let rate = turn.rate.next(turn.absorption(taken.spared, taken.returned), configured);
+        let rate = turn
+            .rate
+            .next(turn.absorption(taken.spared, taken.returned), configured);
         let wait = rate.until_next(u32::try_from(count).unwrap_or(u32::MAX));
         if taken.returned {
-            transaction.execute_typed(FORGET_RETURNED, &[(&webhook.0, Type::UUID)]).await?;
+            transaction
+                .execute_typed(FORGET_RETURNED, &[(&webhook.0, Type::UUID)])
+                .await?;
         }
         set_turn(&transaction, webhook, &turn, Next::KeepingPace(wait), rate).await?;
         transaction.commit().await?;
@@ -244,14 +250,19 @@ impl Database {
 /// Holds or fails a part; when none is left, the release is finished.
 async fn put_away(transaction: &Transaction<'_>, webhook: WebhookId, statement: &str) -> Result<(), StoreError> {
     let moved = transaction.execute(statement, &[&webhook.0, &MOVED_AT_ONCE]).await?;
-    transaction.execute(if moved == 0 { ALL_RELEASED } else { NEXT_IN_LINE }, &[&webhook.0]).await?;
+    transaction
+        .execute(if moved == 0 { ALL_RELEASED } else { NEXT_IN_LINE }, &[&webhook.0])
+        .await?;
     Ok(())
 }
 
 async fn take(transaction: &Transaction<'_>, webhook: WebhookId, limit: i64) -> Result<Taken, StoreError> {
     let mut taken = Taken::default();
-    let parameters: [(&(dyn ToSql + Sync), Type); 3] =
-        [(&webhook.0, Type::UUID), (&limit, Type::INT8), (&TURN_BYTES, Type::INT8)];
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
+        (&webhook.0, Type::UUID),
+        (&limit, Type::INT8),
+        (&TURN_BYTES, Type::INT8),
+    ];
     let (manual, others) = tokio::try_join!(
         transaction.query_typed(TAKE_MANUAL, &parameters),
         transaction.query_typed(TAKE, &parameters),
@@ -284,7 +295,10 @@ pub(crate) fn released(row: &Row) -> Result<Released, StoreError> {
     let delivery = DeliveryHead {
         id: row.get::<_, Uuid>("id").into(),
         webhook: WebhookId(row.get("webhook_id")),
-        account: row.get::<_, &str>("account").parse().map_err(|_| StoreError::UnknownValue("account"))?,
+        account: row
+            .get::<_, &str>("account")
+            .parse()
+            .map_err(|_| StoreError::UnknownValue("account"))?,
         event_id: row.get("event_id"),
         event_type: row.get("event_type"),
         accepted_at: row.get("created_at"),
@@ -295,7 +309,10 @@ pub(crate) fn released(row: &Row) -> Result<Released, StoreError> {
         delivery,
         attempts: number("attempts"),
         step: number("step"),
-        trigger: row.get::<_, &str>("trigger").parse().map_err(|_| StoreError::UnknownValue("trigger"))?,
+        trigger: row
+            .get::<_, &str>("trigger")
+            .parse()
+            .map_err(|_| StoreError::UnknownValue("trigger"))?,
         deferred_for: Duration::try_from_secs_f64(row.get("deferred_for")).unwrap_or_default(),
     })
 }

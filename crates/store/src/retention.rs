@@ -54,7 +54,11 @@ impl Database {
         let connection = self.connection().await?;
         let horizon = Horizon::new(now(&connection).await?, days);
         let tables = days::log_tables(&connection).await?;
-        let mut past: Vec<Date> = tables.iter().map(|table| table.day).filter(|day| horizon.is_past(*day)).collect();
+        let mut past: Vec<Date> = tables
+            .iter()
+            .map(|table| table.day)
+            .filter(|day| horizon.is_past(*day))
+            .collect();
         past.dedup();
         Ok(past)
     }
@@ -83,7 +87,10 @@ impl Database {
 }
 
 async fn now(connection: &Connection) -> Result<Timestamp, StoreError> {
-    Ok(connection.query_one("/* retention.now */ SELECT now()", &[]).await?.get(0))
+    Ok(connection
+        .query_one("/* retention.now */ SELECT now()", &[])
+        .await?
+        .get(0))
 }
 
 async fn forget_alone(client: &Connection, horizon: Horizon) -> Result<Forgotten, StoreError> {
@@ -96,7 +103,10 @@ async fn forget_alone(client: &Connection, horizon: Horizon) -> Result<Forgotten
 }
 
 async fn forget_rows(client: &Connection, horizon: Horizon) -> Result<u64, StoreError> {
-    let logged_from = days::first_attached(client).await?.unwrap_or(horizon.first_day()).min(horizon.first_day());
+    let logged_from = days::first_attached(client)
+        .await?
+        .unwrap_or(horizon.first_day())
+        .min(horizon.first_day());
     let mut rows = forget(client, WAITING, &logged_from).await?;
     for statement in [NOTIFICATIONS, ATTEMPT_COUNTS, RECOVERIES] {
         rows += forget(client, statement, &horizon.at).await?;

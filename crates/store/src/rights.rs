@@ -49,7 +49,10 @@ impl crate::connection::Connection {
     /// Acts as the log's owner from now on, if that is another role.
     pub(crate) async fn act_as_log_owner(&self) -> Result<(), StoreError> {
         match self.query_opt(LOG_OWNER, &[]).await? {
-            Some(owner) => self.batch_execute(&format!("SET ROLE {}", owner.get::<_, &str>(0))).await,
+            Some(owner) => {
+                self.batch_execute(&format!("SET ROLE {}", owner.get::<_, &str>(0)))
+                    .await
+            }
             None => Ok(()),
         }
     }

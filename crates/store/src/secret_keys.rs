@@ -32,8 +32,14 @@ pub struct SecretKey {
 impl SecretKey {
     /// Prepares a key. Its id, stored beside each secret, is a hash that reveals nothing of it.
     pub fn new(key: &[u8; 32]) -> Self {
-        let hash = Sha256::new().chain_update(b"easycrm webhooks key id\0").chain_update(key).finalize();
-        Self { id: STANDARD_NO_PAD.encode(&hash[..9]), cipher: XChaCha20Poly1305::new(key.into()) }
+        let hash = Sha256::new()
+            .chain_update(b"easycrm webhooks key id\0")
+            .chain_update(key)
+            .finalize();
+        Self {
+            id: STANDARD_NO_PAD.encode(&hash[..9]),
+            cipher: XChaCha20Poly1305::new(key.into()),
+        }
     }
 }
 
@@ -45,7 +51,12 @@ pub struct SecretKeys {
 
 impl fmt::Debug for SecretKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SecretKeys({} and {} previous)", self.current.id, self.previous.len())
+        write!(
+            f,
+            "SecretKeys({} and {} previous)",
+            self.current.id,
+            self.previous.len()
+        )
     }
 }
 
@@ -53,7 +64,11 @@ impl fmt::Debug for SecretKeys {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Place<'a> {
     /// A row of `webhook_secrets`.
-    Webhook { row: Uuid, webhook: WebhookId, account: &'a AccountName },
+    Webhook {
+        row: Uuid,
+        webhook: WebhookId,
+        account: &'a AccountName,
+    },
     /// A row of `test_requests`.
     Test { row: Uuid, account: &'a AccountName },
 }
@@ -62,9 +77,13 @@ impl Place<'_> {
     /// Every part but the last has a fixed length or ends in a zero byte, so that the encoding is unambiguous.
     fn associated_data(&self) -> Vec<u8> {
         match self {
-            Self::Webhook { row, webhook, account } => {
-                [b"webhook secret\0", &row.as_bytes()[..], webhook.0.as_bytes(), account.as_str().as_bytes()].concat()
-            }
+            Self::Webhook { row, webhook, account } => [
+                b"webhook secret\0",
+                &row.as_bytes()[..],
+                webhook.0.as_bytes(),
+                account.as_str().as_bytes(),
+            ]
+            .concat(),
             Self::Test { row, account } => {
                 [b"test request\0", &row.as_bytes()[..], account.as_str().as_bytes()].concat()
             }
@@ -92,20 +111,29 @@ impl SecretKeys {
 
     /// Whether one of them has this id.
     pub(crate) fn knows(&self, id: &str) -> bool {
-        [&self.current].into_iter().chain(&self.previous).any(|key| key.id == id)
+        [&self.current]
+            .into_iter()
+            .chain(&self.previous)
+            .any(|key| key.id == id)
     }
 
     pub(crate) fn seal(&self, place: Place<'_>, secret: &SigningSecret) -> Sealed {
         let mut nonce = [0; NONCE_BYTES];
         getrandom::fill(&mut nonce).expect("the operating system has a random number generator");
-        let payload = Payload { msg: secret.expose().as_bytes(), aad: &place.associated_data() };
+        let payload = Payload {
+            msg: secret.expose().as_bytes(),
+            aad: &place.associated_data(),
+        };
         let sealed = self
             .current
             .cipher
             .encrypt(&XNonce::from(nonce), payload)
             .expect("a secret is far below the cipher's limit");
         let ciphertext = [&[BOUND_TO_ITS_PLACE], &nonce[..], &sealed].concat();
-        Sealed { key_id: self.current.id.clone(), ciphertext }
+        Sealed {
+            key_id: self.current.id.clone(),
+            ciphertext,
+        }
     }
 
     pub(crate) fn open(&self, place: Place<'_>, key_id: &str, ciphertext: &[u8]) -> Result<SigningSecret, StoreError> {
@@ -119,7 +147,10 @@ impl SecretKeys {
         key_id: &str,
         ciphertext: &[u8],
     ) -> Result<(SigningSecret, bool), StoreError> {
-        let key = [&self.current].into_iter().chain(&self.previous).find(|key| key.id == key_id);
+        let key = [&self.current]
+            .into_iter()
+            .chain(&self.previous)
+            .find(|key| key.id == key_id);
         let key = key.ok_or(StoreError::Secret)?;
         let bound = ciphertext.strip_prefix(&[BOUND_TO_ITS_PLACE]);
         if let Some(opened) = bound.and_then(|ciphertext| key.open(ciphertext, &place.associated_data())) {
@@ -134,7 +165,10 @@ impl SecretKey {
     fn open(&self, ciphertext: &[u8], associated_data: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (nonce, sealed) = ciphertext.split_at_checked(NONCE_BYTES)?;
         let nonce = XNonce::try_from(nonce).ok()?;
-        let payload = Payload { msg: sealed, aad: associated_data };
+        let payload = Payload {
+            msg: sealed,
+            aad: associated_data,
+        };
         self.cipher.decrypt(&nonce, payload).ok().map(Zeroizing::new)
     }
 }
@@ -154,25 +188,43 @@ mod tests {
     }
 
     fn place(row: u128, webhook: u128, account: &AccountName) -> Place<'_> {
-        Place::Webhook { row: Uuid::from_u128(row), webhook: WebhookId(Uuid::from_u128(webhook)), account }
+        Place::Webhook {
+            row: Uuid::from_u128(row),
+            webhook: WebhookId(Uuid::from_u128(webhook)),
+            account,
+        }
     }
 
     /// In the format of former releases.
     fn seal_by_row(key: u8, row: u128, secret: &SigningSecret, nonce: [u8; NONCE_BYTES]) -> Vec<u8> {
         let row = Uuid::from_u128(row);
-        let payload = Payload { msg: secret.expose().as_bytes(), aad: row.as_bytes() };
-        let sealed = SecretKey::new(&[key; 32]).cipher.encrypt(&XNonce::from(nonce), payload).unwrap();
+        let payload = Payload {
+            msg: secret.expose().as_bytes(),
+            aad: row.as_bytes(),
+        };
+        let sealed = SecretKey::new(&[key; 32])
+            .cipher
+            .encrypt(&XNonce::from(nonce), payload)
+            .unwrap();
         [&nonce[..], &sealed].concat()
     }
 
     #[test]
     fn a_secret_opens_in_its_own_place_only() {
-        let (keys, secret) = (keys(1, &[]), SigningSecret::generate());
-        let (acme, globex) = ("acme".parse().unwrap(), "globex".parse().unwrap());
+        let keys = keys(1, &[]);
+        let secret = SigningSecret::generate();
+        let acme = "acme".parse().unwrap();
+        let globex = "globex".parse().unwrap();
         let sealed = keys.seal(place(1, 2, &acme), &secret);
         let open = |place, ciphertext: &[u8]| keys.open(place, &sealed.key_id, ciphertext);
-        assert_eq!(open(place(1, 2, &acme), &sealed.ciphertext).unwrap().expose(), secret.expose());
-        let test = Place::Test { row: Uuid::from_u128(1), account: &acme };
+        assert_eq!(
+            open(place(1, 2, &acme), &sealed.ciphertext).unwrap().expose(),
+            secret.expose()
+        );
+        let test = Place::Test {
+            row: Uuid::from_u128(1),
+            account: &acme,
+        };
         for elsewhere in [place(3, 2, &acme), place(1, 3, &acme), place(1, 2, &globex), test] {
             assert!(open(elsewhere, &sealed.ciphertext).is_err(), "{elsewhere:?}");
         }
@@ -186,21 +238,28 @@ mod tests {
 
     #[test]
     fn what_a_former_release_encrypted_still_opens_and_is_to_be_encrypted_again() {
-        let (keys, secret, acme) = (keys(1, &[]), SigningSecret::generate(), "acme".parse().unwrap());
+        let keys = keys(1, &[]);
+        let secret = SigningSecret::generate();
+        let acme = "acme".parse().unwrap();
         for first in [0, BOUND_TO_ITS_PLACE, 255] {
             let former = seal_by_row(1, 7, &secret, [first; NONCE_BYTES]);
-            let (opened, again) = keys.open_as_kept(place(7, 2, &acme), &keys.current.id, &former).unwrap();
+            let (opened, again) = keys
+                .open_as_kept(place(7, 2, &acme), &keys.current.id, &former)
+                .unwrap();
             assert_eq!((opened.expose(), again), (secret.expose(), true));
         }
     }
 
     #[test]
     fn a_previous_key_still_opens_and_an_unknown_one_is_an_error() {
-        let (secret, acme) = (SigningSecret::generate(), "acme".parse().unwrap());
+        let secret = SigningSecret::generate();
+        let acme = "acme".parse().unwrap();
         let place = place(1, 2, &acme);
         let sealed = keys(1, &[]).seal(place, &secret);
-        let kept =
-            |keys: SecretKeys| keys.open_as_kept(place, &sealed.key_id, &sealed.ciphertext).map(|(_, again)| again);
+        let kept = |keys: SecretKeys| {
+            keys.open_as_kept(place, &sealed.key_id, &sealed.ciphertext)
+                .map(|(_, again)| again)
+        };
         assert!(!kept(keys(1, &[])).unwrap());
         assert!(kept(keys(2, &[1])).unwrap());
         assert!(kept(keys(2, &[])).is_err());

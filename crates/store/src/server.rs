@@ -22,7 +22,8 @@ impl Database {
     /// When a requirement is not met, or the database does not respond.
     pub(crate) async fn require_server(&self) -> Result<(), SchemaError> {
         let connect = async || self.connection_apart(Limits::WORK).await.map_err(SchemaError::Database);
-        let (one, other) = (connect().await?, connect().await?);
+        let one = connect().await?;
+        let other = connect().await?;
         let said = |answer: Result<Option<String>, StoreError>| answer.map_err(SchemaError::Database);
         let version = said(one.ask("SHOW server_version_num").await)?.and_then(|number| number.parse::<u32>().ok());
         if let Some(found) = version.map(|number| number / 10_000).filter(|found| *found < OLDEST) {

@@ -54,7 +54,11 @@ impl SessionKey {
 
     /// A text unique to this session and purpose. It does not reveal the key.
     pub fn derive(&self, purpose: &str) -> String {
-        let hash = Sha256::new().chain_update(purpose).chain_update([0]).chain_update(*self.0).finalize();
+        let hash = Sha256::new()
+            .chain_update(purpose)
+            .chain_update([0])
+            .chain_update(*self.0)
+            .finalize();
         URL_SAFE_NO_PAD.encode(hash)
     }
 
@@ -97,10 +101,19 @@ struct RuleParameters<'a> {
 
 impl SessionRules {
     fn parameters(&self) -> RuleParameters<'_> {
-        let (idle, absolute) = (self.limits.idle.as_secs_f64(), self.limits.absolute.as_secs_f64());
-        let vouchers = self.vouchers.iter().map(|voucher| (voucher.issuer.as_str(), voucher.key_fingerprint.as_str()));
+        let idle = self.limits.idle.as_secs_f64();
+        let absolute = self.limits.absolute.as_secs_f64();
+        let vouchers = self
+            .vouchers
+            .iter()
+            .map(|voucher| (voucher.issuer.as_str(), voucher.key_fingerprint.as_str()));
         let (issuers, keys) = vouchers.unzip();
-        RuleParameters { idle, absolute, issuers, keys }
+        RuleParameters {
+            idle,
+            absolute,
+            issuers,
+            keys,
+        }
     }
 }
 
@@ -157,18 +170,28 @@ impl Database {
         rules: &SessionRules,
         used: bool,
     ) -> Result<Option<Session>, StoreError> {
-        let (hash, rules) = (key.hash(), rules.parameters());
+        let hash = key.hash();
+        let rules = rules.parameters();
         let hash = hash.as_slice();
         let [idle, absolute, issuers, keys] = rules.as_array();
         let connection = self.connection().await?;
         let statement = connection.prepare_cached(FIND).await?;
-        let row = connection.query_opt(&statement, &[idle, absolute, issuers, keys, &hash]).await?;
+        let row = connection
+            .query_opt(&statement, &[idle, absolute, issuers, keys, &hash])
+            .await?;
         let Some(row) = row else { return Ok(None) };
         if used && row.get("stale") {
             connection.execute(USED, &[&hash]).await?;
         }
-        let bearer = Bearer { who: Who::of(&row), account: tokens::account(&row)?, role: tokens::role(&row)? };
-        Ok(Some(Session { bearer, name: row.get("name") }))
+        let bearer = Bearer {
+            who: Who::of(&row),
+            account: tokens::account(&row)?,
+            role: tokens::role(&row)?,
+        };
+        Ok(Some(Session {
+            bearer,
+            name: row.get("name"),
+        }))
     }
 
     /// Ends a session; idempotent.
@@ -182,7 +205,9 @@ impl Database {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
         if transaction.execute(END, &[&key.hash().as_slice()]).await? > 0 {
-            Entry::of_account(&by.account, &by.who, AuditAction::SignedOut).write(&transaction).await?;
+            Entry::of_account(&by.account, &by.who, AuditAction::SignedOut)
+                .write(&transaction)
+                .await?;
         }
         transaction.commit().await?;
         Ok(())
@@ -190,7 +215,8 @@ impl Database {
 
     /// Deletes sessions that have timed out.
     pub async fn forget_ended_sessions(&self, limits: SessionLimits) -> Result<u64, StoreError> {
-        let (idle, absolute) = (limits.idle.as_secs_f64(), limits.absolute.as_secs_f64());
+        let idle = limits.idle.as_secs_f64();
+        let absolute = limits.absolute.as_secs_f64();
         self.connection().await?.execute(FORGET, &[&idle, &absolute]).await
     }
 }

@@ -22,8 +22,13 @@ impl Database {
         if transaction.execute(USE, &[&ticket.id, &ticket.dead_since]).await? == 0 {
             return Ok(None);
         }
-        let (account, role) = (ticket.account.clone(), ticket.role);
-        let bearer = Bearer { who: Who::Person(ticket.subject.clone()), account, role };
+        let account = ticket.account.clone();
+        let role = ticket.role;
+        let bearer = Bearer {
+            who: Who::Person(ticket.subject.clone()),
+            account,
+            role,
+        };
         let key = sessions::start(&transaction, &bearer, Some(&ticket.voucher)).await?;
         transaction.commit().await?;
         Ok(Some(key))

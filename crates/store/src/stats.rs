@@ -78,8 +78,11 @@ impl Database {
     ) -> Result<Vec<Bucket>, StoreError> {
         let connection = self.connection().await?;
         let statement = connection.prepare_cached(BUCKETS).await?;
-        let (hours, buckets) = (window.bucket_hours(), window.buckets());
-        let rows = connection.query(&statement, &[&account.as_str(), &webhook.0, &hours, &buckets]).await?;
+        let hours = window.bucket_hours();
+        let buckets = window.buckets();
+        let rows = connection
+            .query(&statement, &[&account.as_str(), &webhook.0, &hours, &buckets])
+            .await?;
         let bucket = |row: &tokio_postgres::Row| Bucket {
             since: row.get("since"),
             delivered: row.get("delivered"),

@@ -48,7 +48,11 @@ impl Database {
 
     async fn try_record_test(&self, test: &TestRecord) -> Result<(), StoreError> {
         let delivery = &test.delivery;
-        let state = if test.outcome.is_success() { DeliveryState::Delivered } else { DeliveryState::Failed };
+        let state = if test.outcome.is_success() {
+            DeliveryState::Delivered
+        } else {
+            DeliveryState::Failed
+        };
         let http_status = test.http_status.and_then(|status| i16::try_from(status).ok());
         let response_time_ms = i32::try_from(test.response_time_ms).unwrap_or(i32::MAX);
         let excerpt = Some(test.response_excerpt.as_slice()).filter(|excerpt| !excerpt.is_empty());

@@ -60,16 +60,23 @@ impl Database {
         subject: &TestSubject,
         event_type: EventType,
     ) -> Result<Option<Uuid>, StoreError> {
-        let (id, name, event_type) = (Uuid::now_v7(), account.as_str(), event_type.name());
+        let id = Uuid::now_v7();
+        let name = account.as_str();
+        let event_type = event_type.name();
         let connection = self.connection().await?;
         let added = match subject {
             TestSubject::Saved(webhook) => {
-                connection.execute(ADD_SAVED, &[&id, &name, &webhook.0, &event_type]).await?
+                connection
+                    .execute(ADD_SAVED, &[&id, &name, &webhook.0, &event_type])
+                    .await?
             }
             TestSubject::Form { url, secret } => {
                 let sealed = self.keys.seal(Place::Test { row: id, account }, secret);
-                let (key_id, ciphertext) = (&sealed.key_id, &sealed.ciphertext);
-                connection.execute(ADD_FORM, &[&id, &name, &url.as_str(), key_id, ciphertext, &event_type]).await?
+                let key_id = &sealed.key_id;
+                let ciphertext = &sealed.ciphertext;
+                connection
+                    .execute(ADD_FORM, &[&id, &name, &url.as_str(), key_id, ciphertext, &event_type])
+                    .await?
             }
         };
         Ok((added > 0).then_some(id))
@@ -80,12 +87,21 @@ impl Database {
     /// # Errors
     /// When the database is unavailable, or a secret does not decrypt.
     pub async fn take_test_request(&self, account: &AccountName, id: Uuid) -> Result<Option<TestForm>, StoreError> {
-        let taken = self.connection().await?.query_opt(TAKE, &[&id, &account.as_str()]).await?;
+        let taken = self
+            .connection()
+            .await?
+            .query_opt(TAKE, &[&id, &account.as_str()])
+            .await?;
         let Some(row) = taken else { return Ok(None) };
         let event_type = row.get("event_type");
         let Some(webhook) = row.get::<_, Option<Uuid>>("webhook_id").map(WebhookId) else {
             let secrets = vec![self.open_form(account, &row)?];
-            return Ok(Some(TestForm { webhook: None, url: row.get("url"), secrets, event_type }));
+            return Ok(Some(TestForm {
+                webhook: None,
+                url: row.get("url"),
+                secrets,
+                event_type,
+            }));
         };
         let target = self.target(webhook).await?.filter(|target| target.account == *account);
         Ok(target.map(|target| TestForm {
@@ -97,13 +113,19 @@ impl Database {
     }
 
     fn open_form(&self, account: &AccountName, row: &Row) -> Result<SigningSecret, StoreError> {
-        let place = Place::Test { row: row.get("id"), account };
+        let place = Place::Test {
+            row: row.get("id"),
+            account,
+        };
         self.keys.open(place, row.get("key_id"), row.get("ciphertext"))
     }
 
     /// Deletes a form that is not to be tested any more; idempotent.
     pub async fn forget_test_request(&self, account: &AccountName, id: Uuid) -> Result<(), StoreError> {
-        self.connection().await?.execute(FORGET, &[&id, &account.as_str()]).await?;
+        self.connection()
+            .await?
+            .execute(FORGET, &[&id, &account.as_str()])
+            .await?;
         Ok(())
     }
 

@@ -12,7 +12,9 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 #[expect(clippy::disallowed_methods, reason = "for verify-ca, which still verifies the chain")]
 /// Verifies against these root certificates. Without one, no certificate is accepted.
 pub(crate) fn connector(roots: RootCertStore, verification: Verification) -> MakeRustlsConnect {
-    let mut config = ClientConfig::builder().with_root_certificates(roots.clone()).with_no_client_auth();
+    let mut config = ClientConfig::builder()
+        .with_root_certificates(roots.clone())
+        .with_no_client_auth();
     if verification == Verification::Authority
         && let Ok(verifier) = WebPkiServerVerifier::builder(Arc::new(roots)).build()
     {
@@ -34,7 +36,10 @@ impl ServerCertVerifier for AnyName {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        match self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+        match self
+            .0
+            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        {
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => Ok(ServerCertVerified::assertion()),

@@ -111,21 +111,38 @@ impl Database {
     /// Creates a token and returns its text, which cannot be shown again.
     pub async fn create_token(&self, by: &Who, new: &NewToken<'_>) -> Result<TokenText, StoreError> {
         let text = TokenText::generate();
-        let (id, hash) = (Uuid::now_v7(), hash(text.expose()));
-        let (account, role, name) = (new.account.as_str(), new.role.as_str(), new.name);
+        let id = Uuid::now_v7();
+        let hash = hash(text.expose());
+        let account = new.account.as_str();
+        let role = new.role.as_str();
+        let name = new.name;
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
-        transaction.execute(CREATE, &[&id, &account, &role, &name, &new.expires_at, &hash.as_slice()]).await?;
+        transaction
+            .execute(
+                CREATE,
+                &[&id, &account, &role, &name, &new.expires_at, &hash.as_slice()],
+            )
+            .await?;
         let until = new.expires_at.map_or_else(String::new, |at| format!(", expires {at}"));
         let entry = Entry::of_account(new.account, by, AuditAction::TokenCreated);
-        entry.with_detail(format!("{id}, {role}, {name:?}{until}")).write(&transaction).await?;
+        entry
+            .with_detail(format!("{id}, {role}, {name:?}{until}"))
+            .write(&transaction)
+            .await?;
         transaction.commit().await?;
         Ok(text)
     }
 
     /// Every token, revoked ones too, oldest first.
     pub async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
-        self.connection().await?.query(LIST, &[]).await?.iter().map(token).collect()
+        self.connection()
+            .await?
+            .query(LIST, &[])
+            .await?
+            .iter()
+            .map(token)
+            .collect()
     }
 
     /// Revokes the token; false when it does not exist.
@@ -137,7 +154,10 @@ impl Database {
         };
         let (account, role, name) = (account(&row)?, role(&row)?, row.get::<_, &str>("name"));
         let entry = Entry::of_account(&account, by, AuditAction::TokenRevoked);
-        entry.with_detail(format!("{id}, {role}, {name:?}")).write(&transaction).await?;
+        entry
+            .with_detail(format!("{id}, {role}, {name:?}"))
+            .write(&transaction)
+            .await?;
         transaction.commit().await?;
         Ok(true)
     }
@@ -159,7 +179,11 @@ impl Database {
         if row.get("stale") {
             connection.execute(USED, &[&id]).await?;
         }
-        Ok(Ok(Bearer { who: Who::Token(id), account: account(&row)?, role: role(&row)? }))
+        Ok(Ok(Bearer {
+            who: Who::Token(id),
+            account: account(&row)?,
+            role: role(&row)?,
+        }))
     }
 }
 
@@ -174,11 +198,15 @@ fn hash(text: &str) -> [u8; 32] {
 }
 
 pub(crate) fn account(row: &Row) -> Result<AccountName, StoreError> {
-    row.get::<_, &str>("account").parse().map_err(|_| StoreError::UnknownValue("account"))
+    row.get::<_, &str>("account")
+        .parse()
+        .map_err(|_| StoreError::UnknownValue("account"))
 }
 
 pub(crate) fn role(row: &Row) -> Result<Role, StoreError> {
-    row.get::<_, &str>("role").parse().map_err(|_| StoreError::UnknownValue("role"))
+    row.get::<_, &str>("role")
+        .parse()
+        .map_err(|_| StoreError::UnknownValue("role"))
 }
 
 fn token(row: &Row) -> Result<Token, StoreError> {

@@ -62,7 +62,10 @@ const COLUMNS: &str = "w.id, w.account, w.name, w.url, w.event_types, w.paused_r
 fn webhook(row: &Row) -> Result<Webhook, StoreError> {
     Ok(Webhook {
         id: WebhookId(row.get("id")),
-        account: row.get::<_, &str>("account").parse().map_err(|_| StoreError::UnknownValue("account"))?,
+        account: row
+            .get::<_, &str>("account")
+            .parse()
+            .map_err(|_| StoreError::UnknownValue("account"))?,
         name: row.get("name"),
         url: row.get("url"),
         event_types: event_types(&row.get::<_, Vec<&str>>("event_types")),
@@ -79,11 +82,18 @@ fn webhook(row: &Row) -> Result<Webhook, StoreError> {
 /// Reads the three columns of a webhook's health.
 pub(crate) fn health_of(row: &Row) -> Result<WebhookHealth, StoreError> {
     let paused: Option<&str> = row.get("paused_reason");
-    let paused =
-        paused.map(str::parse::<PausedReason>).transpose().map_err(|_| StoreError::UnknownValue("paused_reason"))?;
+    let paused = paused
+        .map(str::parse::<PausedReason>)
+        .transpose()
+        .map_err(|_| StoreError::UnknownValue("paused_reason"))?;
     let count = |column| u32::try_from(row.get::<_, i32>(column)).unwrap_or_default();
-    let (consecutive_failures, failed_attempts) = (count("consecutive_failures"), count("failed_attempts"));
-    Ok(WebhookHealth { consecutive_failures, failed_attempts, paused })
+    let consecutive_failures = count("consecutive_failures");
+    let failed_attempts = count("failed_attempts");
+    Ok(WebhookHealth {
+        consecutive_failures,
+        failed_attempts,
+        paused,
+    })
 }
 
 /// Unknown names are ignored: a newer process may have stored them.

@@ -20,17 +20,29 @@ const WITH_PIPES: &str = r#"exec "$@" 3<&0 4>&1 </dev/null >/dev/null"#;
 pub fn command(profile: &Path) -> Result<Command, ServerError> {
     let (programs, program) = Programs::browser()?;
     let fonts = profile.join("fonts.conf");
-    fs::write(&fonts, fonts_described(&font_directories(), profile))
-        .map_err(|source| ServerError::File { path: fonts.clone(), source })?;
+    fs::write(&fonts, fonts_described(&font_directories(), profile)).map_err(|source| ServerError::File {
+        path: fonts.clone(),
+        source,
+    })?;
     let mut command = programs.shell_command(WITH_PIPES, program);
     command
         .env("FONTCONFIG_FILE", fonts)
         .env("HOME", profile)
         .args(["--headless", "--remote-debugging-pipe"])
         .arg(format!("--user-data-dir={}", profile.display()))
-        .args(["--no-first-run", "--no-proxy-server", "--disable-background-networking", "--disable-component-update"])
+        .args([
+            "--no-first-run",
+            "--no-proxy-server",
+            "--disable-background-networking",
+            "--disable-component-update",
+        ])
         // A container's shared memory is small; screenshots must not depend on the machine's graphics.
-        .args(["--disable-dev-shm-usage", "--disable-gpu", "--font-render-hinting=none", "--hide-scrollbars"])
+        .args([
+            "--disable-dev-shm-usage",
+            "--disable-gpu",
+            "--font-render-hinting=none",
+            "--hide-scrollbars",
+        ])
         // Chromium's own sandbox runs neither as root nor in most containers. It visits our pages only.
         .arg("--no-sandbox");
     Ok(command)
@@ -38,11 +50,18 @@ pub fn command(profile: &Path) -> Result<Command, ServerError> {
 
 /// The same fonts on every machine, so that layouts and screenshots are the same, too.
 fn fonts_described(directories: &[PathBuf], profile: &Path) -> String {
-    let directories: String = directories.iter().map(|fonts| format!("<dir>{}</dir>\n", fonts.display())).collect();
+    let directories: String = directories
+        .iter()
+        .map(|fonts| format!("<dir>{}</dir>\n", fonts.display()))
+        .collect();
     let alias = |(family, font): (&str, &str)| {
         format!("<alias binding=\"same\"><family>{family}</family><prefer><family>{font}</family></prefer></alias>\n")
     };
-    let aliases = [("system-ui", "Inter"), ("sans-serif", "Inter"), ("monospace", "DejaVu Sans Mono")];
+    let aliases = [
+        ("system-ui", "Inter"),
+        ("sans-serif", "Inter"),
+        ("monospace", "DejaVu Sans Mono"),
+    ];
     let aliases: String = aliases.into_iter().map(alias).collect();
     let cache = profile.join("fonts");
     let cache = cache.display();

@@ -34,9 +34,14 @@ impl TestCa {
         let key = KeyPair::generate().expect(SOUND);
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "EasyCRM Webhooks test authority");
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "EasyCRM Webhooks test authority");
         let certificate = params.self_signed(&key).expect(SOUND);
-        Self { certificate, issuer: Issuer::new(params, key) }
+        Self {
+            certificate,
+            issuer: Issuer::new(params, key),
+        }
     }
 
     /// The authority's certificate, for `WEBHOOKS_EGRESS__CA_FILE`.
@@ -47,7 +52,9 @@ impl TestCa {
     /// A store that trusts this authority alone.
     pub fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
-        roots.add(self.certificate.der().clone()).expect("our own authority's certificate is well formed");
+        roots
+            .add(self.certificate.der().clone())
+            .expect("our own authority's certificate is well formed");
         roots
     }
 
@@ -99,7 +106,10 @@ impl ServerIdentity {
 
     /// The certificates, in PEM form (RFC 7468).
     pub fn chain_pem(&self) -> String {
-        self.chain.iter().map(|certificate| pem("CERTIFICATE", certificate)).collect()
+        self.chain
+            .iter()
+            .map(|certificate| pem("CERTIFICATE", certificate))
+            .collect()
     }
 
     /// The key, in PEM form.
@@ -108,27 +118,38 @@ impl ServerIdentity {
     }
 
     fn from_parts(certificate: &rcgen::Certificate, key: &KeyPair) -> Self {
-        Self { chain: vec![certificate.der().clone()], key: PrivatePkcs8KeyDer::from(key.serialize_der()).into() }
+        Self {
+            chain: vec![certificate.der().clone()],
+            key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+        }
     }
 }
 
 impl fmt::Debug for ServerIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerIdentity").field("certificates", &self.chain.len()).finish_non_exhaustive()
+        f.debug_struct("ServerIdentity")
+            .field("certificates", &self.chain.len())
+            .finish_non_exhaustive()
     }
 }
 
 /// Lines of 64 characters (RFC 7468, section 2).
 fn pem(label: &str, der: &[u8]) -> String {
     let encoded = STANDARD.encode(der);
-    let lines: Vec<String> = encoded.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into()).collect();
+    let lines: Vec<String> = encoded
+        .as_bytes()
+        .chunks(64)
+        .map(|line| String::from_utf8_lossy(line).into())
+        .collect();
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
 fn server_params(names: &[&str]) -> CertificateParams {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let mut params = CertificateParams::new(names).expect("names of test certificates are ASCII");
-    params.distinguished_name.push(DnType::CommonName, "EasyCRM Webhooks test receiver");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "EasyCRM Webhooks test receiver");
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params
 }

@@ -57,7 +57,11 @@ impl Response {
     /// # Errors
     /// The body is not JSON.
     pub fn json(&self) -> Result<Value, serde_json::Error> {
-        if self.body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(&self.body) }
+        if self.body.is_empty() {
+            Ok(Value::Null)
+        } else {
+            serde_json::from_slice(&self.body)
+        }
     }
 
     /// The body as text, with anything that is not UTF-8 replaced.
@@ -78,7 +82,10 @@ impl Client {
     pub fn new(base: impl Into<String>) -> Self {
         let mut base = base.into();
         base.truncate(base.trim_end_matches('/').len());
-        Self { base, authorization: None }
+        Self {
+            base,
+            authorization: None,
+        }
     }
 
     /// The same address with `Authorization: Bearer`; `token` must be visible ASCII.
@@ -151,7 +158,9 @@ impl Client {
         *request.uri_mut() = path.parse().map_err(|_| HttpError::Address(path.to_owned()))?;
         if let Some(body) = body {
             *request.body_mut() = body.to_string().into();
-            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            request
+                .headers_mut()
+                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         self.send(request).await
     }
@@ -191,13 +200,21 @@ async fn exchange(
     authority: &str,
     request: Request<Full<Bytes>>,
 ) -> Result<Response, Box<dyn std::error::Error + Send + Sync>> {
-    let address = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:80") };
+    let address = if authority.contains(':') {
+        authority.to_owned()
+    } else {
+        format!("{authority}:80")
+    };
     let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let answer = async {
         let (head, body) = sender.send_request(request).await?.into_parts();
         let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await?.to_bytes();
-        Ok(Response { status: head.status, headers: head.headers, body })
+        Ok(Response {
+            status: head.status,
+            headers: head.headers,
+            body,
+        })
     };
     tokio::pin!(answer);
     tokio::select! {

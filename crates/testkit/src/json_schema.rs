@@ -12,7 +12,10 @@ pub fn check(document: &Value, schema: &Value, value: &Value) -> Result<(), Stri
     let mut members = BTreeSet::new();
     matches(document, schema, value, &mut members)?;
     let unknown: Vec<_> = value.as_object().into_iter().flatten().map(|(name, _)| name).collect();
-    match unknown.into_iter().find(|name| !members.is_empty() && !members.contains(*name)) {
+    match unknown
+        .into_iter()
+        .find(|name| !members.is_empty() && !members.contains(*name))
+    {
         Some(name) => Err(format!("{name} is not described")),
         None => Ok(()),
     }
@@ -21,7 +24,9 @@ pub fn check(document: &Value, schema: &Value, value: &Value) -> Result<(), Stri
 /// Gathers the names of the members that were described.
 fn matches(document: &Value, schema: &Value, value: &Value, members: &mut BTreeSet<String>) -> Result<(), String> {
     if let Some(reference) = schema["$ref"].as_str() {
-        let referred = document.pointer(reference.trim_start_matches('#')).ok_or("a reference leads nowhere")?;
+        let referred = document
+            .pointer(reference.trim_start_matches('#'))
+            .ok_or("a reference leads nowhere")?;
         return matches(document, referred, value, members);
     }
     for part in schema["allOf"].as_array().into_iter().flatten() {
@@ -35,7 +40,9 @@ fn matches(document: &Value, schema: &Value, value: &Value, members: &mut BTreeS
     is_allowed(schema, value)?;
     match value {
         Value::Object(object) => check_object(document, schema, object, members),
-        Value::Array(items) => items.iter().try_for_each(|item| check(document, &schema["items"], item)),
+        Value::Array(items) => items
+            .iter()
+            .try_for_each(|item| check(document, &schema["items"], item)),
         _ => Ok(()),
     }
 }
@@ -76,7 +83,9 @@ fn is_allowed(schema: &Value, value: &Value) -> Result<(), String> {
     };
     let listed = |keyword: &str| schema[keyword].as_array().is_none_or(|all| all.contains(value));
     let constant = schema.get("const").is_none_or(|constant| constant == value);
-    let least = schema["minimum"].as_i64().is_none_or(|least| value.as_i64().is_some_and(|number| number >= least));
+    let least = schema["minimum"]
+        .as_i64()
+        .is_none_or(|least| value.as_i64().is_some_and(|number| number >= least));
     if (types.is_empty() || types.into_iter().any(is)) && listed("enum") && constant && least {
         Ok(())
     } else {

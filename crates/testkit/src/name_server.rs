@@ -52,8 +52,14 @@ enum What {
 impl DnsReply {
     /// The addresses of the queried family among these; without any, a response without addresses.
     pub fn addresses<'a>(addresses: impl IntoIterator<Item = &'a str>) -> Self {
-        let addresses = addresses.into_iter().map(|text| text.parse().expect("a test gives addresses")).collect();
-        Self { addresses, ..Self::code(ResponseCode::NoError) }
+        let addresses = addresses
+            .into_iter()
+            .map(|text| text.parse().expect("a test gives addresses"))
+            .collect();
+        Self {
+            addresses,
+            ..Self::code(ResponseCode::NoError)
+        }
     }
 
     /// There is no such name.
@@ -73,7 +79,10 @@ impl DnsReply {
 
     /// No response at all.
     pub fn silence() -> Self {
-        Self { what: What::Silence, ..Self::unknown() }
+        Self {
+            what: What::Silence,
+            ..Self::unknown()
+        }
     }
 
     /// TTL in seconds; 60 unless set. It also applies to negative responses.
@@ -95,7 +104,13 @@ impl DnsReply {
     }
 
     fn code(code: ResponseCode) -> Self {
-        Self { what: What::Answer(code), addresses: Vec::new(), ttl: 60, delay: Duration::ZERO, over_tcp: false }
+        Self {
+            what: What::Answer(code),
+            addresses: Vec::new(),
+            ttl: 60,
+            delay: Duration::ZERO,
+            over_tcp: false,
+        }
     }
 }
 
@@ -124,8 +139,15 @@ impl NameServer {
         let address = tcp.local_addr()?;
         let udp = Arc::new(UdpSocket::bind(address).await?);
         let state = Arc::new(Mutex::new(State::default()));
-        let serving = [tokio::spawn(serve_udp(udp, state.clone())), tokio::spawn(serve_tcp(tcp, state.clone()))];
-        Ok(Self { address, state, serving })
+        let serving = [
+            tokio::spawn(serve_udp(udp, state.clone())),
+            tokio::spawn(serve_tcp(tcp, state.clone())),
+        ];
+        Ok(Self {
+            address,
+            state,
+            serving,
+        })
     }
 
     /// Where it listens.
@@ -168,7 +190,9 @@ impl State {
     fn reply(&mut self, name: &Name, of: RecordType) -> DnsReply {
         let name = name.to_ascii().trim_end_matches('.').to_lowercase();
         self.asked.push((name.clone(), of));
-        let parent = name.split_once('.').map_or(String::new(), |(_, parent)| format!("*.{parent}"));
+        let parent = name
+            .split_once('.')
+            .map_or(String::new(), |(_, parent)| format!("*.{parent}"));
         let ways = [name.as_str(), parent.as_str(), ANY];
         let found = ways.into_iter().find_map(|way| {
             let typed = self.replies.get(&(way.to_owned(), Some(of)));
@@ -182,9 +206,14 @@ async fn serve_udp(socket: Arc<UdpSocket>, state: Arc<Mutex<State>>) {
     let mut buffer = [0; 4096];
     loop {
         // An error concerns an earlier response that could not be delivered, which the client handles.
-        let Ok((length, client)) = socket.recv_from(&mut buffer).await else { continue };
-        let Ok(question) = Message::from_vec(&buffer[..length]) else { continue };
-        let (socket, state) = (socket.clone(), state.clone());
+        let Ok((length, client)) = socket.recv_from(&mut buffer).await else {
+            continue;
+        };
+        let Ok(question) = Message::from_vec(&buffer[..length]) else {
+            continue;
+        };
+        let socket = socket.clone();
+        let state = state.clone();
         tokio::spawn(async move {
             if let Some(answer) = answer_to(&state, &question, false).await {
                 let _ = socket.send_to(&answer, client).await;
@@ -208,7 +237,9 @@ async fn serve_stream(mut stream: TcpStream, state: &Mutex<State>) -> io::Result
     loop {
         let mut question = vec![0; usize::from(stream.read_u16().await?)];
         stream.read_exact(&mut question).await?;
-        let Ok(question) = Message::from_vec(&question) else { return Ok(()) };
+        let Ok(question) = Message::from_vec(&question) else {
+            return Ok(());
+        };
         if let Some(answer) = answer_to(state, &question, true).await {
             let length = u16::try_from(answer.len()).expect("a test's answer fits a message");
             stream.write_u16(length).await?;
@@ -240,7 +271,9 @@ fn add_records(answer: &mut Message, name: &Name, of: RecordType, reply: &DnsRep
         (IpAddr::V6(v6), RecordType::AAAA) => Some(RData::AAAA((*v6).into())),
         _ => None,
     });
-    let records: Vec<_> = data.map(|data| Record::from_rdata(name.clone(), reply.ttl, data)).collect();
+    let records: Vec<_> = data
+        .map(|data| Record::from_rdata(name.clone(), reply.ttl, data))
+        .collect();
     let negative = matches!(reply.what, What::Answer(ResponseCode::NoError | ResponseCode::NXDomain));
     if records.is_empty() && negative {
         // TTL of negative responses (RFC 2308 §5).
@@ -256,5 +289,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 
 /// As many different IPv4 addresses, from 10.0.0.0 on: for answers of any size.
 pub fn many_addresses(count: u32) -> Vec<String> {
-    (0..count).map(|n| Ipv4Addr::from(0x0a00_0000 + n).to_string()).collect()
+    (0..count)
+        .map(|n| Ipv4Addr::from(0x0a00_0000 + n).to_string())
+        .collect()
 }

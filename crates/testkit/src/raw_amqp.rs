@@ -58,13 +58,23 @@ impl RawPublisher {
         publisher.expect(CONNECTION_START).await?;
         let sasl_plain = format!("\0{}\0{}", authority.userinfo.username, authority.userinfo.password);
         let no_properties = 0_u32.to_be_bytes();
-        let login = [&no_properties, &*short(b"PLAIN"), &long(sasl_plain.as_bytes()), &short(b"en_US")].concat();
+        let login = [
+            &no_properties,
+            &*short(b"PLAIN"),
+            &long(sasl_plain.as_bytes()),
+            &short(b"en_US"),
+        ]
+        .concat();
         publisher.method(0, CONNECTION_START_OK, &login).await?;
         // Accepts the broker's proposal, but without heartbeats.
         let limits = publisher.expect(CONNECTION_TUNE).await?;
         let (sizes, _heartbeat) = limits.split_at_checked(6).ok_or_else(unexpected)?;
-        publisher.method(0, CONNECTION_TUNE_OK, &[sizes, &[0, 0]].concat()).await?;
-        publisher.method(0, CONNECTION_OPEN, &[&*short(vhost.as_bytes()), &[0, 0]].concat()).await?;
+        publisher
+            .method(0, CONNECTION_TUNE_OK, &[sizes, &[0, 0]].concat())
+            .await?;
+        publisher
+            .method(0, CONNECTION_OPEN, &[&*short(vhost.as_bytes()), &[0, 0]].concat())
+            .await?;
         publisher.expect(CONNECTION_OPEN_OK).await?;
         publisher.method(1, CHANNEL_OPEN, &[0]).await?;
         publisher.expect(CHANNEL_OPEN_OK).await?;
@@ -98,13 +108,21 @@ impl RawPublisher {
 
     async fn frame(&mut self, kind: u8, channel: u16, payload: &[u8]) -> io::Result<()> {
         let size = u32::try_from(payload.len()).map_err(io::Error::other)?;
-        let frame = [&[kind], &channel.to_be_bytes()[..], &size.to_be_bytes(), payload, &[FRAME_END]].concat();
+        let frame = [
+            &[kind],
+            &channel.to_be_bytes()[..],
+            &size.to_be_bytes(),
+            payload,
+            &[FRAME_END],
+        ]
+        .concat();
         self.stream.write_all(&frame).await
     }
 
     /// Reads the next frame, which must be this method, and gives its arguments.
     async fn expect(&mut self, (class, method): Method) -> io::Result<Vec<u8>> {
-        let (_kind, _channel) = (self.stream.read_u8().await?, self.stream.read_u16().await?);
+        let _kind = self.stream.read_u8().await?;
+        let _channel = self.stream.read_u16().await?;
         let mut payload = vec![0; self.stream.read_u32().await? as usize];
         self.stream.read_exact(&mut payload).await?;
         self.stream.read_u8().await?;

@@ -75,7 +75,12 @@ impl Receiver {
         let shared = Arc::new(shared);
         let (close, closing) = mpsc::channel(1);
         let accepting = tokio::spawn(accept(listener, shared.clone(), closing));
-        Self { shared, address, close, accepting }
+        Self {
+            shared,
+            address,
+            close,
+            accepting,
+        }
     }
 
     /// Where it listens.
@@ -188,10 +193,12 @@ impl Receiver {
     /// When one is not signed with `secret`; names its `webhook-id`.
     pub fn verify(&self, secret: &SigningSecret) -> anyhow::Result<usize> {
         let key = secret.key();
-        self.shared.log.look(|requests| match requests.iter().find(|request| !request.is_signed_by(&key)) {
-            Some(request) => bail!("the request {:?} is not signed with this secret", request.webhook_id()),
-            None => Ok(requests.len()),
-        })
+        self.shared.log.look(
+            |requests| match requests.iter().find(|request| !request.is_signed_by(&key)) {
+                Some(request) => bail!("the request {:?} is not signed with this secret", request.webhook_id()),
+                None => Ok(requests.len()),
+            },
+        )
     }
 }
 

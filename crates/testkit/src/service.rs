@@ -49,7 +49,12 @@ impl Service {
         arguments: &[&str],
         environment: &[(String, String)],
     ) -> Result<Self, ServerError> {
-        Self::launch(Instance::at(name, directory, Lifetime::Owner)?, program, arguments, environment)
+        Self::launch(
+            Instance::at(name, directory, Lifetime::Owner)?,
+            program,
+            arguments,
+            environment,
+        )
     }
 
     fn launch(
@@ -75,7 +80,10 @@ impl Service {
     /// The program cannot be run.
     pub fn start_again(&mut self) -> Result<(), ServerError> {
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments).env_clear().envs(self.environment.iter().cloned());
+        command
+            .args(&self.arguments)
+            .env_clear()
+            .envs(self.environment.iter().cloned());
         self.instance.launch(&mut command)
     }
 

@@ -72,7 +72,14 @@ impl Stack {
         };
         environment::write(&directory, &started)?;
         drop(lock);
-        Ok(Self { amqp_url, database_url, secrets_key, management_url, management, servers: (postgres, rabbit) })
+        Ok(Self {
+            amqp_url,
+            database_url,
+            secrets_key,
+            management_url,
+            management,
+            servers: (postgres, rabbit),
+        })
     }
 
     /// Ends the servers in order that would end with this handle; others stay.

@@ -12,8 +12,10 @@ use crate::servers::ServerError;
 pub async fn check_transitions(url: &str) -> Result<(), ServerError> {
     let all = DeliveryPhase::ALL.iter();
     let pairs = all.flat_map(|from| DeliveryPhase::ALL.iter().map(move |to| (from, to)));
-    let allowed: Vec<_> =
-        pairs.filter(|(from, to)| from.may_become(**to)).map(|(from, to)| format!("('{from}', '{to}')")).collect();
+    let allowed: Vec<_> = pairs
+        .filter(|(from, to)| from.may_become(**to))
+        .map(|(from, to)| format!("('{from}', '{to}')"))
+        .collect();
     let phase = |row| {
         format!(
             "CASE WHEN {row}.state <> 'queued' THEN {row}.state WHEN {row}.waiting THEN 'spilled' ELSE 'released' END"

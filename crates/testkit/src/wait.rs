@@ -46,7 +46,10 @@ pub async fn until_some<T>(
             sleep(PAUSE).await;
         }
     };
-    timeout_at(Instant::now() + within, look).await.map_err(|_| TimedOut { what: what.into(), waited: within })
+    timeout_at(Instant::now() + within, look).await.map_err(|_| TimedOut {
+        what: what.into(),
+        waited: within,
+    })
 }
 
 #[cfg(test)]
@@ -67,10 +70,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_look_that_hangs_is_cut_off_and_the_error_says_what_was_missing() {
-        let error =
-            until_some(Duration::from_millis(30), "a reply", async || std::future::pending::<Option<()>>().await)
-                .await
-                .unwrap_err();
+        let error = until_some(Duration::from_millis(30), "a reply", async || {
+            std::future::pending::<Option<()>>().await
+        })
+        .await
+        .unwrap_err();
         assert_eq!(error.to_string(), "waited 30ms in vain for a reply");
     }
 }

@@ -32,7 +32,10 @@ pub(crate) struct Place(Arc<OnceLock<OwnedSemaphorePermit>>);
 impl AccountLimit {
     /// Half of a pool for each account, and one at least.
     pub fn of_pool(connections: usize) -> Self {
-        Self { at_once: (connections / 2).max(1), accounts: Arc::default() }
+        Self {
+            at_once: (connections / 2).max(1),
+            accounts: Arc::default(),
+        }
     }
 
     /// Waits for a place, which lies in `extensions`. A request without one there is not limited here: what waits for a
@@ -41,9 +44,13 @@ impl AccountLimit {
     /// # Errors
     /// [`Failure::AccountBusy`] when there is none in time.
     pub(crate) async fn enter(&self, extensions: &Extensions, account: &AccountName) -> Result<(), Failure> {
-        let Some(place) = extensions.get::<Place>().filter(|place| place.0.get().is_none()) else { return Ok(()) };
+        let Some(place) = extensions.get::<Place>().filter(|place| place.0.get().is_none()) else {
+            return Ok(());
+        };
         let entered = timeout(MAX_WAIT, self.of(account).acquire_owned()).await;
-        let permit = entered.map_err(|_| Failure::AccountBusy(MAX_WAIT))?.expect("it is never closed");
+        let permit = entered
+            .map_err(|_| Failure::AccountBusy(MAX_WAIT))?
+            .expect("it is never closed");
         // Nobody else has this request.
         let _ = place.0.set(permit);
         Ok(())
@@ -73,7 +80,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_account_has_half_of_the_places_and_leaves_the_others_alone() {
         let limit = AccountLimit::of_pool(4);
-        let (acme, globex) = ("acme".parse().unwrap(), "globex".parse().unwrap());
+        let acme = "acme".parse().unwrap();
+        let globex = "globex".parse().unwrap();
         let [first, second, third, other] = [(); 4].map(|()| request());
         for request in [&first, &first, &second] {
             limit.enter(request, &acme).await.unwrap();
@@ -87,10 +95,14 @@ mod tests {
 
     #[tokio::test]
     async fn memory_is_given_back() {
-        let (limit, held) = (AccountLimit::of_pool(2), request());
+        let limit = AccountLimit::of_pool(2);
+        let held = request();
         limit.enter(&held, &"held".parse().unwrap()).await.unwrap();
         for number in 0..3 * MAX_REMEMBERED {
-            limit.enter(&request(), &format!("account-{number}").parse().unwrap()).await.unwrap();
+            limit
+                .enter(&request(), &format!("account-{number}").parse().unwrap())
+                .await
+                .unwrap();
         }
         let accounts = limit.accounts.lock().unwrap();
         assert!(accounts.len() <= MAX_REMEMBERED && accounts.contains_key("held"));

@@ -64,7 +64,9 @@ pub async fn read(request: Request, limit: usize, media_types: &[&str]) -> Resul
     if request.headers().contains_key(CONTENT_ENCODING) {
         return Err(BodyError::Encoding);
     }
-    timeout(BODY_TIMEOUT, collect(limit, request.into_body())).await.unwrap_or(Err(BodyError::TimedOut))
+    timeout(BODY_TIMEOUT, collect(limit, request.into_body()))
+        .await
+        .unwrap_or(Err(BodyError::TimedOut))
 }
 
 async fn collect(limit: usize, mut body: Body) -> Result<Vec<u8>, BodyError> {
@@ -98,13 +100,21 @@ async fn discard(mut body: Body) {
 /// Whether the one `Content-Type` is an accepted one, in UTF-8 if it names a character set.
 fn is_accepted(headers: &HeaderMap, media_types: &[&str]) -> bool {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
-    let (Some(Ok(given)), None) = (types.next().map(|header| header.to_str()), types.next()) else { return false };
+    let (Some(Ok(given)), None) = (types.next().map(|header| header.to_str()), types.next()) else {
+        return false;
+    };
     let (essence, parameters) = given.split_once(';').unwrap_or((given, ""));
     let charset = parameters
         .split(';')
         .filter_map(|parameter| parameter.split_once('='))
-        .find_map(|(name, value)| name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"')));
-    media_types.iter().any(|accepted| essence.trim().eq_ignore_ascii_case(accepted))
+        .find_map(|(name, value)| {
+            name.trim()
+                .eq_ignore_ascii_case("charset")
+                .then(|| value.trim().trim_matches('"'))
+        });
+    media_types
+        .iter()
+        .any(|accepted| essence.trim().eq_ignore_ascii_case(accepted))
         && charset.is_none_or(|charset| charset.eq_ignore_ascii_case("utf-8"))
 }
 
@@ -127,8 +137,11 @@ mod tests {
 
     #[test]
     fn json_in_utf_8_is_accepted() {
-        for good in ["application/json", "Application/JSON; charset=\"UTF-8\"", "application/json;x=y ; charset=utf-8"]
-        {
+        for good in [
+            "application/json",
+            "Application/JSON; charset=\"UTF-8\"",
+            "application/json;x=y ; charset=utf-8",
+        ] {
             assert!(accepted(&[good], JSON), "{good}");
         }
         assert!(accepted(&["application/merge-patch+json"], MERGE_PATCH));
@@ -136,9 +149,13 @@ mod tests {
 
     #[test]
     fn anything_else_is_not() {
-        for bad in
-            ["", "text/plain", "application/json; charset=utf-16", "application/jsonx", "application/merge-patch+json"]
-        {
+        for bad in [
+            "",
+            "text/plain",
+            "application/json; charset=utf-16",
+            "application/jsonx",
+            "application/merge-patch+json",
+        ] {
             assert!(!accepted(&[bad], JSON), "{bad}");
         }
         assert!(!accepted(&[], JSON));

@@ -34,6 +34,8 @@ impl CallerLimits {
     /// # Errors
     /// [`Failure::RateLimited`].
     pub fn charge(&self, caller: &Bearer) -> Result<(), Failure> {
-        self.per_caller.admit(Instant::now(), caller.key()).map_err(Failure::RateLimited)
+        self.per_caller
+            .admit(Instant::now(), caller.key())
+            .map_err(Failure::RateLimited)
     }
 }

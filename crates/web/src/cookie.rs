@@ -16,15 +16,22 @@ impl Cookie {
     /// attributes.
     pub fn new(name: &'static str, path: &str, same_site: &str, secure: bool) -> Self {
         let secure = if secure { "; Secure" } else { "" };
-        Self { name, attributes: format!("; Path={path}; HttpOnly; SameSite={same_site}{secure}") }
+        Self {
+            name,
+            attributes: format!("; Path={path}; HttpOnly; SameSite={same_site}{secure}"),
+        }
     }
 
     /// The value that the browser sent; of several cookies of this name none can be trusted.
     pub fn read<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
         let cookies = headers.get_all(COOKIE).iter().filter_map(|header| header.to_str().ok());
-        let pairs = cookies.flat_map(|header| header.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let pairs = cookies
+            .flat_map(|header| header.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='));
         let mut values = pairs.filter(|(name, _)| *name == self.name).map(|(_, value)| value);
-        let (Some(value), None) = (values.next(), values.next()) else { return None };
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return None;
+        };
         Some(value)
     }
 

@@ -39,12 +39,19 @@ impl Cursor {
         }
         let (at, id) = position.split_at(8);
         let at = Timestamp::from_microsecond(i64::from_be_bytes(at.try_into().ok()?)).ok()?;
-        Some(Self { at, id: Uuid::from_slice(id).ok()? })
+        Some(Self {
+            at,
+            id: Uuid::from_slice(id).ok()?,
+        })
     }
 }
 
 fn checksum(list: &str, position: &[u8]) -> [u8; CHECK_BYTES] {
-    let hash = Sha256::new().chain_update(list).chain_update([0]).chain_update(position).finalize();
+    let hash = Sha256::new()
+        .chain_update(list)
+        .chain_update([0])
+        .chain_update(position)
+        .finalize();
     *hash.first_chunk().expect("SHA-256 gives 32 bytes")
 }
 
@@ -53,7 +60,10 @@ mod tests {
     use super::*;
 
     fn cursor() -> Cursor {
-        Cursor { at: Timestamp::from_microsecond(1_795_413_600_123_456).unwrap(), id: Uuid::from_u128(77) }
+        Cursor {
+            at: Timestamp::from_microsecond(1_795_413_600_123_456).unwrap(),
+            id: Uuid::from_u128(77),
+        }
     }
 
     #[test]
@@ -69,7 +79,10 @@ mod tests {
         for place in 0..text.len() {
             let mut altered = text.clone().into_bytes();
             altered[place] = if altered[place] == b'A' { b'B' } else { b'A' };
-            assert_eq!(Cursor::decode("webhooks of acme", std::str::from_utf8(&altered).unwrap()), None);
+            assert_eq!(
+                Cursor::decode("webhooks of acme", std::str::from_utf8(&altered).unwrap()),
+                None
+            );
         }
         for other in ["", "AAAA", "%%%", &format!("{text}=")] {
             assert_eq!(Cursor::decode("webhooks of acme", other), None);

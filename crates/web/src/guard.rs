@@ -53,18 +53,33 @@ impl Guard {
         observer: Arc<dyn RequestObserver>,
         refusals: Arc<Refusals>,
     ) -> Self {
-        Self { surface, headers, label, observer, refusals, timeout: REQUEST_TIMEOUT, counts_for_account: true }
+        Self {
+            surface,
+            headers,
+            label,
+            observer,
+            refusals,
+            timeout: REQUEST_TIMEOUT,
+            counts_for_account: true,
+        }
     }
 
     /// For routes that wait for a sender: they may take so much longer. As they hold no connection to the database
     /// meanwhile, and have limits of their own, they do not count for their account.
     pub fn waiting_for_sender(&self, timeout: Duration) -> Self {
-        Self { timeout: self.timeout + timeout, counts_for_account: false, ..self.clone() }
+        Self {
+            timeout: self.timeout + timeout,
+            counts_for_account: false,
+            ..self.clone()
+        }
     }
 
     /// For requests that no route matches.
     pub fn unmatched(&self) -> Self {
-        Self { label: RouteLabel::Fixed(UNMATCHED), ..self.clone() }
+        Self {
+            label: RouteLabel::Fixed(UNMATCHED),
+            ..self.clone()
+        }
     }
 
     fn route(&self, request: &Request) -> Cow<'static, str> {
@@ -103,7 +118,12 @@ pub async fn guard(State(guard): State<Guard>, mut request: Request, next: Next)
     guard.headers.add_to(response.headers_mut());
     response.headers_mut().insert(X_REQUEST_ID, header_value(id));
     let status = response.status();
-    guard.observer.served(&ServedRequest { method: &method, route: &route, status, duration: started.elapsed() });
+    guard.observer.served(&ServedRequest {
+        method: &method,
+        route: &route,
+        status,
+        duration: started.elapsed(),
+    });
     response
 }
 

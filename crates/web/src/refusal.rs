@@ -28,19 +28,29 @@ pub struct Refusal {
 
 impl From<AuthFailure> for Refusal {
     fn from(reason: AuthFailure) -> Self {
-        Self { reason, token: None, detail: None }
+        Self {
+            reason,
+            token: None,
+            detail: None,
+        }
     }
 }
 
 impl Refusal {
     /// For this token, of which only a part of its hash is kept.
     pub fn with_token(self, token: &str) -> Self {
-        Self { token: Some(tokens::fingerprint(token)), ..self }
+        Self {
+            token: Some(tokens::fingerprint(token)),
+            ..self
+        }
     }
 
     /// Says more of the reason; nothing that was sent.
     pub fn with_detail(self, detail: impl ToString) -> Self {
-        Self { detail: Some(detail.to_string()), ..self }
+        Self {
+            detail: Some(detail.to_string()),
+            ..self
+        }
     }
 }
 
@@ -53,16 +63,23 @@ pub struct Refusals {
 impl Refusals {
     /// No refusals yet; each is passed to `observer`.
     pub fn new(observer: Arc<dyn RequestObserver>) -> Self {
-        Self { observer, lines: Mutex::default() }
+        Self {
+            observer,
+            lines: Mutex::default(),
+        }
     }
 
     /// Notes that a request for this route was refused.
     pub(crate) fn note(&self, now: Instant, route: &str, refusal: &Refusal) {
         self.observer.refused(refusal.reason);
-        let Some(left_out) = self.lines.lock().unwrap_or_else(PoisonError::into_inner).admit(now) else { return };
+        let Some(left_out) = self.lines.lock().unwrap_or_else(PoisonError::into_inner).admit(now) else {
+            return;
+        };
         let left_out = (left_out > 0).then_some(left_out);
         let Refusal { reason, token, detail } = refusal;
-        let (reason, token, detail) = (reason.value(), token.as_deref(), detail.as_deref());
+        let reason = reason.value();
+        let token = token.as_deref();
+        let detail = detail.as_deref();
         tracing::warn!(reason, route, token, detail, left_out, "access refused");
     }
 }
@@ -78,7 +95,10 @@ struct Lines {
 impl Lines {
     /// How many lines were left out before this one; `None` when this one is left out, too.
     fn admit(&mut self, now: Instant) -> Option<u64> {
-        if self.since.is_none_or(|since| now.saturating_duration_since(since) >= WINDOW) {
+        if self
+            .since
+            .is_none_or(|since| now.saturating_duration_since(since) >= WINDOW)
+        {
             (self.since, self.written) = (Some(now), 0);
         }
         if self.written >= LINES {
@@ -96,7 +116,8 @@ mod tests {
 
     #[test]
     fn a_flood_makes_some_lines_a_minute_and_says_how_many_it_did_not_make() {
-        let (mut lines, start) = (Lines::default(), Instant::now());
+        let mut lines = Lines::default();
+        let start = Instant::now();
         assert!((0..LINES).all(|_| lines.admit(start) == Some(0)));
         assert!((0..500).all(|_| lines.admit(start + Duration::from_secs(59)).is_none()));
         assert_eq!(lines.admit(start + WINDOW), Some(500));

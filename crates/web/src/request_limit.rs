@@ -27,7 +27,10 @@ struct Bucket {
 impl RequestLimit {
     /// So many requests a minute, in any moment as many as are left; 0 for any number.
     pub fn per_minute(per_minute: u32) -> Self {
-        Self { per_minute, buckets: Arc::default() }
+        Self {
+            per_minute,
+            buckets: Arc::default(),
+        }
     }
 
     /// Counts a request.
@@ -46,9 +49,15 @@ impl RequestLimit {
                 return Err(MINUTE);
             }
         }
-        let bucket = buckets.entry(token).or_insert(Bucket { requests: most, at: now });
+        let bucket = buckets.entry(token).or_insert(Bucket {
+            requests: most,
+            at: now,
+        });
         let gained = now.saturating_duration_since(bucket.at).as_secs_f64() * most / MINUTE.as_secs_f64();
-        *bucket = Bucket { requests: (bucket.requests + gained).min(most), at: now.max(bucket.at) };
+        *bucket = Bucket {
+            requests: (bucket.requests + gained).min(most),
+            at: now.max(bucket.at),
+        };
         if bucket.requests < 1.0 {
             return Err(MINUTE.mul_f64((1.0 - bucket.requests) / most));
         }
@@ -65,30 +74,40 @@ mod tests {
 
     #[test]
     fn a_minutes_requests_may_come_at_once_and_then_as_they_are_gained() {
-        let (limit, start) = (RequestLimit::per_minute(60), Instant::now());
+        let limit = RequestLimit::per_minute(60);
+        let start = Instant::now();
         for _ in 0..60 {
             assert_eq!(limit.admit(start, TOKEN), Ok(()));
         }
         assert_eq!(limit.admit(start, TOKEN), Err(Duration::from_secs(1)));
-        assert_eq!(limit.admit(start, Uuid::from_u128(2)), Ok(()), "another token has its own");
+        assert_eq!(
+            limit.admit(start, Uuid::from_u128(2)),
+            Ok(()),
+            "another token has its own"
+        );
         let later = start + Duration::from_millis(1500);
         assert_eq!(limit.admit(later, TOKEN), Ok(()));
         assert_eq!(limit.admit(later, TOKEN), Err(Duration::from_millis(500)));
         for _ in 0..60 {
             assert_eq!(limit.admit(start + Duration::from_secs(3600), TOKEN), Ok(()));
         }
-        assert!(limit.admit(start + Duration::from_secs(3600), TOKEN).is_err(), "no more than a minute's are saved up");
+        assert!(
+            limit.admit(start + Duration::from_secs(3600), TOKEN).is_err(),
+            "no more than a minute's are saved up"
+        );
     }
 
     #[test]
     fn nothing_is_counted_without_a_limit() {
-        let (limit, now) = (RequestLimit::per_minute(0), Instant::now());
+        let limit = RequestLimit::per_minute(0);
+        let now = Instant::now();
         assert!((0..10_000).all(|_| limit.admit(now, TOKEN).is_ok()));
     }
 
     #[test]
     fn memory_is_bounded_and_given_back() {
-        let (limit, start) = (RequestLimit::per_minute(600), Instant::now());
+        let limit = RequestLimit::per_minute(600);
+        let start = Instant::now();
         for number in 0..MAX_REMEMBERED as u128 {
             assert_eq!(limit.admit(start, Uuid::from_u128(number)), Ok(()));
         }

@@ -30,7 +30,10 @@ impl SafeHeaders {
     pub fn of_api(public_url: &Url) -> Self {
         let mut headers = common(public_url);
         headers.extend([
-            (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
+            (
+                CONTENT_SECURITY_POLICY,
+                HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+            ),
             (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
             (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
             (CROSS_ORIGIN_RESOURCE_POLICY, SAME_ORIGIN),
@@ -96,23 +99,37 @@ mod tests {
     fn headers(public_url: &str, frame_ancestors: &[&str]) -> (SafeHeaders, SafeHeaders) {
         let public_url = public_url.parse().unwrap();
         let frame_ancestors: Vec<_> = frame_ancestors.iter().map(|origin| origin.parse().unwrap()).collect();
-        (SafeHeaders::of_api(&public_url), SafeHeaders::of_pages(&public_url, &frame_ancestors))
+        (
+            SafeHeaders::of_api(&public_url),
+            SafeHeaders::of_pages(&public_url, &frame_ancestors),
+        )
     }
 
     fn value(headers: &SafeHeaders, name: &str) -> Option<String> {
-        headers.0.iter().find(|(header, _)| header == name).map(|(_, value)| value.to_str().unwrap().to_owned())
+        headers
+            .0
+            .iter()
+            .find(|(header, _)| header == name)
+            .map(|(_, value)| value.to_str().unwrap().to_owned())
     }
 
     #[test]
     fn browsers_are_told_to_stay_with_tls_where_there_is_any() {
-        for (public_url, expected) in
-            [("https://crm.example.com", Some("max-age=31536000".to_owned())), ("http://127.0.0.1:8080", None)]
-        {
+        for (public_url, expected) in [
+            ("https://crm.example.com", Some("max-age=31536000".to_owned())),
+            ("http://127.0.0.1:8080", None),
+        ] {
             let (api, pages) = headers(public_url, &[]);
             for headers in [api, pages] {
                 assert_eq!(value(&headers, "strict-transport-security"), expected);
-                assert_eq!(value(&headers, "cross-origin-opener-policy").as_deref(), Some("same-origin"));
-                assert_eq!(value(&headers, "cross-origin-resource-policy").as_deref(), Some("same-origin"));
+                assert_eq!(
+                    value(&headers, "cross-origin-opener-policy").as_deref(),
+                    Some("same-origin")
+                );
+                assert_eq!(
+                    value(&headers, "cross-origin-resource-policy").as_deref(),
+                    Some("same-origin")
+                );
                 assert_eq!(value(&headers, "x-frame-options").as_deref(), Some("DENY"));
                 assert!(value(&headers, "permissions-policy").unwrap().contains("camera=()"));
             }
@@ -122,9 +139,19 @@ mod tests {
     #[test]
     fn what_may_stand_in_a_frame_is_not_forbidden_to_by_an_older_header() {
         let (api, pages) = headers("https://webhooks.example.com", &["https://crm.example.com"]);
-        assert_eq!((value(&pages, "x-frame-options"), value(&pages, "cross-origin-resource-policy")), (None, None));
+        assert_eq!(
+            (
+                value(&pages, "x-frame-options"),
+                value(&pages, "cross-origin-resource-policy")
+            ),
+            (None, None)
+        );
         let policy = value(&pages, "content-security-policy").unwrap();
         assert!(policy.ends_with("frame-ancestors https://crm.example.com"));
-        assert_eq!(value(&api, "x-frame-options").as_deref(), Some("DENY"), "the API is nobody's page");
+        assert_eq!(
+            value(&api, "x-frame-options").as_deref(),
+            Some("DENY"),
+            "the API is nobody's page"
+        );
     }
 }

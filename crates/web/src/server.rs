@@ -60,7 +60,8 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
 }
 
 async fn serve_with(patience: Patience, listener: TcpListener, router: Router, shutdown: CancellationToken) {
-    let (slots, peers) = (Arc::new(Semaphore::new(MAX_CONNECTIONS)), Peers::default());
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let peers = Peers::default();
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -85,12 +86,18 @@ async fn serve_with(patience: Patience, listener: TcpListener, router: Router, s
 }
 
 async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, IpAddr, OwnedSemaphorePermit) {
-    let slot = Arc::clone(slots).acquire_owned().await.expect("the semaphore is never closed");
+    let slot = Arc::clone(slots)
+        .acquire_owned()
+        .await
+        .expect("the semaphore is never closed");
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => return (stream, peer.ip(), slot),
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "cannot accept a connection; will retry");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot accept a connection; will retry"
+                );
                 sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -102,7 +109,10 @@ async fn answer(patience: Patience, stream: TcpStream, router: Router, shutdown:
     http.timer(TokioTimer::new()).header_read_timeout(patience.head);
     http.max_header_size(MAX_HEAD_BYTES).max_buf_size(MAX_BUFFERED_BYTES);
     let asked = Arc::new(AtomicBool::new(false));
-    let service = Asked { router: TowerToHyperService::new(router), asked: Arc::clone(&asked) };
+    let service = Asked {
+        router: TowerToHyperService::new(router),
+        asked: Arc::clone(&asked),
+    };
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -40,15 +40,24 @@ pub fn decode<'a>(
 
 /// RFC 9110 calls the absence of an encoding `identity`; `utf-8` is a common mistake for a charset and harmless.
 fn is_plain_encoding(encoding: &str) -> bool {
-    matches!(encoding.to_ascii_lowercase().as_str(), "" | "identity" | "utf-8" | "utf8")
+    matches!(
+        encoding.to_ascii_lowercase().as_str(),
+        "" | "identity" | "utf-8" | "utf8"
+    )
 }
 
 fn format_of(content_type: Option<&str>) -> Result<Format, Rejection> {
-    let Some(text) = content_type.filter(|text| !text.is_empty()) else { return Ok(Format::Json) };
+    let Some(text) = content_type.filter(|text| !text.is_empty()) else {
+        return Ok(Format::Json);
+    };
     let mut parts = text.split(';').map(|part| part.trim().to_ascii_lowercase());
     let media_type = parts.next().unwrap_or_default();
     let charset_is_utf8 = parts
-        .filter_map(|parameter| parameter.strip_prefix("charset=").map(|value| value.trim_matches('"').to_owned()))
+        .filter_map(|parameter| {
+            parameter
+                .strip_prefix("charset=")
+                .map(|value| value.trim_matches('"').to_owned())
+        })
         .all(|charset| matches!(charset.as_str(), "utf-8" | "utf8" | "us-ascii"));
     match media_type.as_str() {
         "application/json" | "application/cloudevents+json" if charset_is_utf8 => Ok(Format::Json),
@@ -62,7 +71,10 @@ fn format_of(content_type: Option<&str>) -> Result<Format, Rejection> {
 
 /// A hostile header value, shortened and escaped for a log line.
 fn printable(text: &str) -> String {
-    text.chars().take(80).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .take(80)
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
 }
 
 #[cfg(test)]

@@ -66,7 +66,9 @@ impl DeliveryJob {
     /// [`JobError`] when the message can never be understood.
     pub fn decode(message: Bytes) -> Result<Self, JobError> {
         let job = schema::DeliveryJob::decode(message).map_err(|_| JobError::Malformed)?;
-        let trigger = schema::Trigger::try_from(job.trigger).ok().and_then(trigger_from_schema);
+        let trigger = schema::Trigger::try_from(job.trigger)
+            .ok()
+            .and_then(trigger_from_schema);
         let delivery = DeliveryHead {
             id: DeliveryId::from_bytes(sixteen(&job.delivery_id, "delivery_id")?),
             webhook: WebhookId(uuid::Uuid::from_bytes(sixteen(&job.webhook_id, "webhook_id")?)),
@@ -80,7 +82,9 @@ impl DeliveryJob {
         };
         Ok(Self {
             delivery,
-            attempt: Some(job.attempt).filter(|attempt| *attempt > 0).ok_or(JobError::Field("attempt"))?,
+            attempt: Some(job.attempt)
+                .filter(|attempt| *attempt > 0)
+                .ok_or(JobError::Field("attempt"))?,
             step: job.step,
             trigger: trigger.ok_or(JobError::Field("trigger"))?,
             repeat: job.repeat,
@@ -148,6 +152,9 @@ mod tests {
         assert_eq!(DeliveryJob::decode(Bytes::from_static(b"{}")), Err(JobError::Malformed));
         assert_eq!(DeliveryJob::decode(Bytes::new()), Err(JobError::Field("delivery_id")));
         let first = DeliveryJob { attempt: 0, ..job() };
-        assert_eq!(DeliveryJob::decode(first.encode().into()), Err(JobError::Field("attempt")));
+        assert_eq!(
+            DeliveryJob::decode(first.encode().into()),
+            Err(JobError::Field("attempt"))
+        );
     }
 }

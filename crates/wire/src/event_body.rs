@@ -67,8 +67,12 @@ mod tests {
 
     #[test]
     fn a_test_says_so_and_a_missing_time_is_the_acceptance() {
-        let event = decode(None, None, br#"{"specversion":"1.0","id":"e","source":"/crm","type":"deal.won","data":1}"#)
-            .unwrap();
+        let event = decode(
+            None,
+            None,
+            br#"{"specversion":"1.0","id":"e","source":"/crm","type":"deal.won","data":1}"#,
+        )
+        .unwrap();
         let body = test_body(&event, jiff::Timestamp::UNIX_EPOCH);
         assert_eq!(
             std::str::from_utf8(&body).unwrap(),

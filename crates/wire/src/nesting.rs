@@ -4,7 +4,10 @@
 /// Objects and arrays inside one another, counted without parsing: 0 for a scalar. Expects valid JSON; on any other
 /// text it returns some number and never fails.
 pub(crate) fn depth(json: &str) -> usize {
-    let (mut level, mut deepest, mut in_string, mut escaped) = (0usize, 0usize, false, false);
+    let mut level = 0usize;
+    let mut deepest = 0usize;
+    let mut in_string = false;
+    let mut escaped = false;
     for byte in json.bytes() {
         if in_string {
             match byte {
@@ -36,6 +39,9 @@ mod tests {
     fn counts_what_nests_and_nothing_in_strings() {
         assert_eq!(depth("1"), 0);
         assert_eq!(depth(r#"{"a":[{"b":"}]\"[[["}]}"#), 3);
-        assert_eq!(depth(&format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000))), 100_000);
+        assert_eq!(
+            depth(&format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000))),
+            100_000
+        );
     }
 }

@@ -97,6 +97,9 @@ mod tests {
             id: Uuid::nil().to_string(),
             ..Default::default()
         };
-        assert_eq!(Notification::decode(&unknown.encode_to_vec()), Err(NotificationError::Field("kind")));
+        assert_eq!(
+            Notification::decode(&unknown.encode_to_vec()),
+            Err(NotificationError::Field("kind"))
+        );
     }
 }

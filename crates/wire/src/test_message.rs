@@ -70,7 +70,10 @@ impl TestRequest {
         let request = schema::TestRequest::decode(message).map_err(|_| TestMessageError::Malformed)?;
         Ok(Self {
             test: Uuid::from_slice(&request.test_id).map_err(|_| TestMessageError::Field("test_id"))?,
-            account: request.account.parse().map_err(|_| TestMessageError::Field("account"))?,
+            account: request
+                .account
+                .parse()
+                .map_err(|_| TestMessageError::Field("account"))?,
             traceparent: Some(request.traceparent).filter(|text| !text.is_empty()),
         })
     }
@@ -115,43 +118,83 @@ mod tests {
     use super::*;
 
     fn request() -> TestRequest {
-        TestRequest { test: Uuid::from_bytes([7; 16]), account: "acme".parse().unwrap(), traceparent: None }
+        TestRequest {
+            test: Uuid::from_bytes([7; 16]),
+            account: "acme".parse().unwrap(),
+            traceparent: None,
+        }
     }
 
     fn timeout() -> TestAttempt {
         let error = Some("timeout".to_owned());
-        TestAttempt { outcome: Outcome::Timeout, http_status: None, response_time_ms: 15_000, error }
+        TestAttempt {
+            outcome: Outcome::Timeout,
+            http_status: None,
+            response_time_ms: 15_000,
+            error,
+        }
     }
 
     fn success() -> TestAttempt {
-        TestAttempt { outcome: Outcome::Success, http_status: Some(204), response_time_ms: 0, error: None }
+        TestAttempt {
+            outcome: Outcome::Success,
+            http_status: Some(204),
+            response_time_ms: 0,
+            error: None,
+        }
     }
 
     #[test]
     fn questions_and_answers_survive_the_wire() {
-        let traced = TestRequest { traceparent: Some("00-0a-0b-01".to_owned()), ..request() };
+        let traced = TestRequest {
+            traceparent: Some("00-0a-0b-01".to_owned()),
+            ..request()
+        };
         for request in [request(), traced] {
             assert_eq!(TestRequest::decode(request.encode().into()), Ok(request));
         }
-        for answer in [TestAnswer::NotAttempted, TestAnswer::Attempted(timeout()), TestAnswer::Attempted(success())] {
+        for answer in [
+            TestAnswer::NotAttempted,
+            TestAnswer::Attempted(timeout()),
+            TestAnswer::Attempted(success()),
+        ] {
             assert_eq!(TestAnswer::decode(answer.encode().into()), Ok(answer));
         }
     }
 
     #[test]
     fn what_is_no_question_is_refused_by_name() {
-        assert_eq!(TestRequest::decode(Bytes::from_static(b"{}")), Err(TestMessageError::Malformed));
-        assert_eq!(TestRequest::decode(Bytes::new()), Err(TestMessageError::Field("test_id")));
-        let nobody = schema::TestRequest { test_id: Bytes::from_static(&[7; 16]), ..Default::default() };
-        assert_eq!(TestRequest::decode(nobody.encode_to_vec().into()), Err(TestMessageError::Field("account")));
+        assert_eq!(
+            TestRequest::decode(Bytes::from_static(b"{}")),
+            Err(TestMessageError::Malformed)
+        );
+        assert_eq!(
+            TestRequest::decode(Bytes::new()),
+            Err(TestMessageError::Field("test_id"))
+        );
+        let nobody = schema::TestRequest {
+            test_id: Bytes::from_static(&[7; 16]),
+            ..Default::default()
+        };
+        assert_eq!(
+            TestRequest::decode(nobody.encode_to_vec().into()),
+            Err(TestMessageError::Field("account"))
+        );
     }
 
     #[test]
     fn what_is_no_answer_is_refused_by_name() {
         let refused = |answer: schema::TestAnswer| TestAnswer::decode(answer.encode_to_vec().into());
-        let new = schema::TestAnswer { outcome: "teapot".to_owned(), ..Default::default() };
+        let new = schema::TestAnswer {
+            outcome: "teapot".to_owned(),
+            ..Default::default()
+        };
         assert_eq!(refused(new), Err(TestMessageError::Field("outcome")));
-        let large = schema::TestAnswer { outcome: "success".to_owned(), http_status: 70_000, ..Default::default() };
+        let large = schema::TestAnswer {
+            outcome: "success".to_owned(),
+            http_status: 70_000,
+            ..Default::default()
+        };
         assert_eq!(refused(large), Err(TestMessageError::Field("http_status")));
     }
 }

@@ -11,8 +11,14 @@ use testkit::{shared_stack, wait};
 const PROGRAMS: [(&str, &[&str]); 4] = [
     ("fanout", &["webhooks.events"]),
     ("fanout", &["webhooks.events"]),
-    ("sender", &["webhooks.deliveries", "webhooks.deliveries.bulk", "webhooks.tests"]),
-    ("sender", &["webhooks.deliveries", "webhooks.deliveries.bulk", "webhooks.tests"]),
+    (
+        "sender",
+        &["webhooks.deliveries", "webhooks.deliveries.bulk", "webhooks.tests"],
+    ),
+    (
+        "sender",
+        &["webhooks.deliveries", "webhooks.deliveries.bulk", "webhooks.tests"],
+    ),
 ];
 const QUEUES: [&str; 7] = [
     "webhooks.events",
@@ -45,13 +51,20 @@ impl Installation {
     /// Starts everything and waits until it is ready.
     pub async fn start(nodes: usize) -> anyhow::Result<Self> {
         let cluster = PrivateCluster::temporary(nodes).await?;
-        let mut site = Site::on(cluster.create_vhost().await?, shared_stack().await.create_database().await?)?;
+        let mut site = Site::on(
+            cluster.create_vhost().await?,
+            shared_stack().await.create_database().await?,
+        )?;
         site.migrate().await?;
         let mut programs = Vec::new();
         for (number, (name, queues)) in PROGRAMS.into_iter().enumerate() {
             let link = site.link_to_broker(number).await?;
             site.set("WEBHOOKS_AMQP__URL", link.url());
-            programs.push(Connected { program: site.launch(name)?, link, queues });
+            programs.push(Connected {
+                program: site.launch(name)?,
+                link,
+                queues,
+            });
         }
         for connected in &mut programs {
             connected.program.wait_ready().await?;
@@ -60,12 +73,21 @@ impl Installation {
         let api = site.api(&programs[0].program, "acme").await?;
         api.create_webhook(&receiver.url("/"), &["deal.won"]).await?;
         for fanout in &programs[..2] {
-            fanout.program.wait_for_metric("webhook_subscription_index_webhooks", 1.0).await?;
+            fanout
+                .program
+                .wait_for_metric("webhook_subscription_index_webhooks", 1.0)
+                .await?;
         }
         cluster.wait_whole().await?;
         let members = cluster.fewest_members().await?;
         anyhow::ensure!(members == nodes, "a queue has {members} members on {nodes} nodes");
-        Ok(Self { receiver, programs, api, site, cluster })
+        Ok(Self {
+            receiver,
+            programs,
+            api,
+            site,
+            cluster,
+        })
     }
 
     /// Breaks all connections of all programs off.
@@ -110,13 +132,19 @@ impl Installation {
                     && vhost.unacknowledged(queue).await.ok() == Some(Some(0))
             };
             wait::until(SETTLED_WITHIN, format!("{queue} to be emptied"), is_emptied).await?;
-            let theirs = self.programs.iter().filter(|connected| connected.queues.contains(&queue)).count();
+            let theirs = self
+                .programs
+                .iter()
+                .filter(|connected| connected.queues.contains(&queue))
+                .count();
             let are_theirs = async || vhost.consumers(queue).await.ok() == Some(Some(theirs as u32));
             wait::until(SETTLED_WITHIN, format!("{theirs} consumers of {queue}"), are_theirs).await?;
         }
         for Connected { program, queues, .. } in &mut self.programs {
             for queue in *queues {
-                program.wait_for_metric(&format!(r#"webhook_amqp_consumers{{queue="{queue}"}}"#), 1.0).await?;
+                program
+                    .wait_for_metric(&format!(r#"webhook_amqp_consumers{{queue="{queue}"}}"#), 1.0)
+                    .await?;
             }
             anyhow::ensure!(program.is_running(), "a program ended by itself");
             anyhow::ensure!(program.stop().await? == 0, "a program did not end in order");

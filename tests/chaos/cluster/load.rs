@@ -56,7 +56,11 @@ impl Load {
             let link = installation.site.link_to_broker(number).await?;
             publishers.spawn(publish(number, link, Arc::clone(&is_over), Arc::clone(&confirmed)));
         }
-        Ok(Self { is_over, confirmed, publishers })
+        Ok(Self {
+            is_over,
+            confirmed,
+            publishers,
+        })
     }
 
     /// Waits for a number of confirms from now on.
@@ -104,20 +108,34 @@ impl Published {
         let mut missing = Vec::new();
         let all_delivered = async || {
             let delivered = first_arrivals(receiver);
-            missing = self.confirmed_at.keys().filter(|event| !delivered.contains_key(*event)).cloned().collect();
+            missing = self
+                .confirmed_at
+                .keys()
+                .filter(|event| !delivered.contains_key(*event))
+                .cloned()
+                .collect();
             missing.is_empty()
         };
         let waited = wait::until(DELIVERED_WITHIN, "all deliveries", all_delivered).await;
-        anyhow::ensure!(waited.is_ok(), "{} confirmed events were not delivered: {missing:?}", missing.len());
+        anyhow::ensure!(
+            waited.is_ok(),
+            "{} confirmed events were not delivered: {missing:?}",
+            missing.len()
+        );
         Ok(self.delivered(receiver))
     }
 
     fn delivered(&self, receiver: &Receiver) -> Delivered {
         let arrivals = first_arrivals(receiver);
-        let lags = self.confirmed_at.iter().map(|(event, at)| arrivals[event].duration_since(*at).unwrap_or_default());
+        let lags = self
+            .confirmed_at
+            .iter()
+            .map(|(event, at)| arrivals[event].duration_since(*at).unwrap_or_default());
         let mut times: Vec<SystemTime> = arrivals.values().copied().collect();
         times.sort();
-        let silences = times.windows(2).map(|pair| pair[1].duration_since(pair[0]).unwrap_or_default());
+        let silences = times
+            .windows(2)
+            .map(|pair| pair[1].duration_since(pair[0]).unwrap_or_default());
         Delivered {
             events: self.confirmed_at.len(),
             requests: receiver.requests().iter().filter_map(event_of).count(),
@@ -130,7 +148,13 @@ impl Published {
 
 impl fmt::Display for Delivered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { events, requests, repeats, slowest, longest_silence } = self;
+        let Self {
+            events,
+            requests,
+            repeats,
+            slowest,
+            longest_silence,
+        } = self;
         write!(
             f,
             "{events} events confirmed, {repeats} times published again; {requests} requests; the slowest delivery took \

@@ -21,8 +21,15 @@ pub struct Bounds {
 const FEWEST_CALM: usize = 100;
 /// Outcomes of an attempt that a receiver, or its name's zone, brings about. `blocked` and `local_error` are none: every
 /// name leads to an address that may be dialled.
-const RECEIVERS_REASONS: [&str; 7] =
-    ["dns_error", "http_3xx", "http_4xx", "http_5xx", "timeout", "connect_error", "tls_error"];
+const RECEIVERS_REASONS: [&str; 7] = [
+    "dns_error",
+    "http_3xx",
+    "http_4xx",
+    "http_5xx",
+    "timeout",
+    "connect_error",
+    "tls_error",
+];
 
 /// What must not be.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,20 +109,35 @@ pub fn check(facts: &Facts, bounds: &Bounds) -> Vec<Violation> {
 }
 
 fn deliveries(facts: &Facts) -> Vec<Violation> {
-    let logged: HashMap<(usize, &str), &Logged> =
-        facts.logged.iter().map(|logged| ((logged.webhook, logged.event.as_str()), logged)).collect();
-    let seen: BTreeSet<(usize, &str)> = facts.received.iter().map(|it| (it.webhook, it.event.as_str())).collect();
+    let logged: HashMap<(usize, &str), &Logged> = facts
+        .logged
+        .iter()
+        .map(|logged| ((logged.webhook, logged.event.as_str()), logged))
+        .collect();
+    let seen: BTreeSet<(usize, &str)> = facts
+        .received
+        .iter()
+        .map(|it| (it.webhook, it.event.as_str()))
+        .collect();
     let mut violations = Vec::new();
     for (webhook, event) in facts.expected() {
         let delivery = logged.get(&(webhook, event));
-        violations.extend(judge(&facts.webhooks[webhook], webhook, event, delivery, seen.contains(&(webhook, event))));
+        violations.extend(judge(
+            &facts.webhooks[webhook],
+            webhook,
+            event,
+            delivery,
+            seen.contains(&(webhook, event)),
+        ));
     }
     violations
 }
 
 fn judge(webhook: &Webhook, number: usize, event: &str, logged: Option<&&Logged>, seen: bool) -> Option<Violation> {
     let event = event.to_owned();
-    let Some(logged) = logged else { return Some(Violation::Lost { webhook: number, event }) };
+    let Some(logged) = logged else {
+        return Some(Violation::Lost { webhook: number, event });
+    };
     match logged.state.as_str() {
         "delivered" if seen => None,
         "delivered" => Some(Violation::NeverSeen { webhook: number, event }),
@@ -123,9 +145,17 @@ fn judge(webhook: &Webhook, number: usize, event: &str, logged: Option<&&Logged>
             let last = logged.outcomes.last().map_or("", String::as_str);
             let for_a_reason = webhook.nature == Nature::Moody && RECEIVERS_REASONS.contains(&last);
             let outcomes = logged.outcomes.clone();
-            (!for_a_reason).then_some(Violation::WronglyFailed { webhook: number, event, outcomes })
+            (!for_a_reason).then_some(Violation::WronglyFailed {
+                webhook: number,
+                event,
+                outcomes,
+            })
         }
-        state => Some(Violation::Unsettled { webhook: number, event, state: state.to_owned() }),
+        state => Some(Violation::Unsettled {
+            webhook: number,
+            event,
+            state: state.to_owned(),
+        }),
     }
 }
 
@@ -133,25 +163,40 @@ fn ids(facts: &Facts) -> Vec<Violation> {
     let mut of_event: BTreeMap<(usize, &str), BTreeSet<&str>> = BTreeMap::new();
     let mut of_id: HashMap<&str, BTreeSet<(usize, &str)>> = HashMap::new();
     for request in &facts.received {
-        of_event.entry((request.webhook, &request.event)).or_default().insert(&request.webhook_id);
-        of_id.entry(&request.webhook_id).or_default().insert((request.webhook, &request.event));
+        of_event
+            .entry((request.webhook, &request.event))
+            .or_default()
+            .insert(&request.webhook_id);
+        of_id
+            .entry(&request.webhook_id)
+            .or_default()
+            .insert((request.webhook, &request.event));
     }
     let several = of_event.into_iter().filter(|(_, ids)| ids.len() > 1);
     let shared = of_id.into_iter().filter(|(_, events)| events.len() > 1);
     let several = several.map(|((webhook, event), ids)| (webhook, event, ids.into_iter().map(str::to_owned).collect()));
-    let shared = shared
-        .flat_map(|(id, events)| events.into_iter().map(move |(webhook, event)| (webhook, event, vec![id.to_owned()])));
+    let shared = shared.flat_map(|(id, events)| {
+        events
+            .into_iter()
+            .map(move |(webhook, event)| (webhook, event, vec![id.to_owned()]))
+    });
     several
         .chain(shared)
-        .map(|(webhook, event, ids)| Violation::Ids { webhook, event: event.to_owned(), ids })
+        .map(|(webhook, event, ids)| Violation::Ids {
+            webhook,
+            event: event.to_owned(),
+            ids,
+        })
         .collect()
 }
 
 fn paused(facts: &Facts) -> Vec<Violation> {
     let wrong = |(number, webhook): (usize, &Webhook)| {
         let healthy = webhook.nature != Nature::Moody;
-        (healthy && webhook.status != "active")
-            .then(|| Violation::WronglyPaused { webhook: number, status: webhook.status.clone() })
+        (healthy && webhook.status != "active").then(|| Violation::WronglyPaused {
+            webhook: number,
+            status: webhook.status.clone(),
+        })
     };
     facts.webhooks.iter().enumerate().filter_map(wrong).collect()
 }
@@ -189,7 +234,11 @@ pub fn calm_lags(facts: &Facts) -> Vec<Duration> {
         .flat_map(|accepted| facts.listening(accepted).map(move |webhook| (webhook, accepted)))
         .filter(|(webhook, _)| facts.webhooks[*webhook].nature == Nature::Healthy)
         .filter_map(|(webhook, accepted)| {
-            Some(first.get(&(webhook, accepted.event.as_str()))?.saturating_sub(accepted.at))
+            Some(
+                first
+                    .get(&(webhook, accepted.event.as_str()))?
+                    .saturating_sub(accepted.at),
+            )
         })
         .collect();
     lags.sort();
@@ -198,23 +247,42 @@ pub fn calm_lags(facts: &Facts) -> Vec<Duration> {
 
 /// `None` where there is nothing.
 pub fn percentile(ascending: &[Duration], percent: usize) -> Option<Duration> {
-    ascending.get((ascending.len() * percent / 100).min(ascending.len().saturating_sub(1))).copied()
+    ascending
+        .get((ascending.len() * percent / 100).min(ascending.len().saturating_sub(1)))
+        .copied()
 }
 
 fn processes(facts: &Facts, bounds: &Bounds) -> Vec<Violation> {
     let too_large = facts.peak_memory_mib.iter().filter(|(_, mib)| *mib > bounds.memory_mib);
-    let ended =
-        facts.ended.iter().map(|(process, how)| Violation::Ended { process: process.clone(), how: how.clone() });
-    too_large.map(|(process, mib)| Violation::Memory { process: process.clone(), mib: *mib }).chain(ended).collect()
+    let ended = facts.ended.iter().map(|(process, how)| Violation::Ended {
+        process: process.clone(),
+        how: how.clone(),
+    });
+    too_large
+        .map(|(process, mib)| Violation::Memory {
+            process: process.clone(),
+            mib: *mib,
+        })
+        .chain(ended)
+        .collect()
 }
 
 fn queues(facts: &Facts) -> Vec<Violation> {
-    let consumers = facts.consumers.iter().filter(|consumers| consumers.found != Some(consumers.expected));
-    let consumers =
-        consumers.map(|it| Violation::Consumers { queue: it.queue.clone(), expected: it.expected, found: it.found });
+    let consumers = facts
+        .consumers
+        .iter()
+        .filter(|consumers| consumers.found != Some(consumers.expected));
+    let consumers = consumers.map(|it| Violation::Consumers {
+        queue: it.queue.clone(),
+        expected: it.expected,
+        found: it.found,
+    });
     let left = facts.left_in_queues.iter().filter(|(_, messages)| *messages > 0);
     consumers
-        .chain(left.map(|(queue, messages)| Violation::LeftInQueue { queue: queue.clone(), messages: *messages }))
+        .chain(left.map(|(queue, messages)| Violation::LeftInQueue {
+            queue: queue.clone(),
+            messages: *messages,
+        }))
         .collect()
 }
 
@@ -226,8 +294,15 @@ impl fmt::Display for Violation {
             Self::NeverSeen { webhook, event } => {
                 write!(f, "called delivered and never seen: event {event} at webhook {webhook}")
             }
-            Self::WronglyFailed { webhook, event, outcomes } => {
-                write!(f, "wrongly failed: event {event} at webhook {webhook}, attempts {outcomes:?}")
+            Self::WronglyFailed {
+                webhook,
+                event,
+                outcomes,
+            } => {
+                write!(
+                    f,
+                    "wrongly failed: event {event} at webhook {webhook}, attempts {outcomes:?}"
+                )
             }
             Self::WronglyPaused { webhook, status } => {
                 write!(f, "webhook {webhook} is {status}, its receiver is healthy")

@@ -85,13 +85,16 @@ impl Facts {
     /// The webhooks that listen to an event.
     pub fn listening(&self, event: &Accepted) -> impl Iterator<Item = usize> + use<> {
         let listens = |webhook: &Webhook| webhook.account == event.account && webhook.event_type == event.event_type;
-        let listening: Vec<usize> =
-            (0..self.webhooks.len()).filter(|number| listens(&self.webhooks[*number])).collect();
+        let listening: Vec<usize> = (0..self.webhooks.len())
+            .filter(|number| listens(&self.webhooks[*number]))
+            .collect();
         listening.into_iter()
     }
 
     /// Each accepted event at each webhook that listens.
     pub fn expected(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.accepted.iter().flat_map(|event| self.listening(event).map(|webhook| (webhook, event.event.as_str())))
+        self.accepted
+            .iter()
+            .flat_map(|event| self.listening(event).map(|webhook| (webhook, event.event.as_str())))
     }
 }

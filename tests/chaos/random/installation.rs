@@ -78,15 +78,31 @@ impl Installation {
             node.program.lock().await.wait_ready().await?;
         }
         let (broker, database) = (Mutex::new(broker), Mutex::new(database));
-        Ok(Self { broker, database, nodes, site, names, disk, _clocks: clocks })
+        Ok(Self {
+            broker,
+            database,
+            nodes,
+            site,
+            names,
+            disk,
+            _clocks: clocks,
+        })
     }
 
     pub fn scope(broker_nodes: usize, moody: usize) -> Scope {
-        Scope { fanouts: FANOUTS, senders: SENDERS, nodes: broker_nodes, moody }
+        Scope {
+            fanouts: FANOUTS,
+            senders: SENDERS,
+            nodes: broker_nodes,
+            moody,
+        }
     }
 
     pub fn node(&self, process: Process) -> &Node {
-        self.nodes.iter().find(|node| node.process == process).expect("schedules name only processes there are")
+        self.nodes
+            .iter()
+            .find(|node| node.process == process)
+            .expect("schedules name only processes there are")
     }
 }
 
@@ -134,9 +150,13 @@ impl Node {
 
 /// Some run by a clock that can be put off, where the library for that is installed.
 fn fake_clock(process: Process, site: &mut Site, clocks: &Path) -> anyhow::Result<Option<PathBuf>> {
-    let library = Path::new("/usr/lib").join(format!("{}-linux-gnu", std::env::consts::ARCH)).join(FAKETIME);
+    let library = Path::new("/usr/lib")
+        .join(format!("{}-linux-gnu", std::env::consts::ARCH))
+        .join(FAKETIME);
     if !SKEWABLE.contains(&process) || !library.exists() {
-        ["LD_PRELOAD", "FAKETIME_TIMESTAMP_FILE"].into_iter().for_each(|variable| site.set(variable, ""));
+        ["LD_PRELOAD", "FAKETIME_TIMESTAMP_FILE"]
+            .into_iter()
+            .for_each(|variable| site.set(variable, ""));
         return Ok(None);
     }
     let clock = clocks.join(process.to_string().replace(' ', "-"));

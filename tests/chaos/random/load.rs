@@ -89,8 +89,19 @@ impl Load {
             let (name, url) = (format!("Webhook {number}"), receiver.url_as(&host, "/"));
             let form = json!({"name": name, "url": url, "event_types": [event_type]});
             let id = api.create_webhook_from(&form).await?.id;
-            let webhook = Webhook { account, event_type, nature, status: String::new() };
-            subscribers.push(Subscriber { id, host, receiver, api, webhook });
+            let webhook = Webhook {
+                account,
+                event_type,
+                nature,
+                status: String::new(),
+            };
+            subscribers.push(Subscriber {
+                id,
+                host,
+                receiver,
+                api,
+                webhook,
+            });
         }
         drop(fanout);
         wait_until_known(installation).await?;
@@ -106,7 +117,10 @@ impl Load {
 
     /// How many webhooks have receivers that may misbehave.
     pub fn moody() -> usize {
-        WEBHOOKS.iter().filter(|(_, _, nature)| *nature == Nature::Moody).count()
+        WEBHOOKS
+            .iter()
+            .filter(|(_, _, nature)| *nature == Nature::Moody)
+            .count()
     }
 
     /// One of those, counted from 0.
@@ -136,7 +150,10 @@ impl Load {
 
     /// Those that were published more than once.
     pub fn published_again(&self) -> HashSet<String> {
-        self.published_again.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.published_again
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn is_calm(&self, at: Duration) -> bool {
@@ -144,11 +161,17 @@ impl Load {
     }
 
     fn accept(&self, accepted: Accepted) {
-        self.accepted.lock().unwrap_or_else(PoisonError::into_inner).push(accepted);
+        self.accepted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(accepted);
     }
 
     fn note_published_again(&self, event: &str) {
-        self.published_again.lock().unwrap_or_else(PoisonError::into_inner).insert(event.to_owned());
+        self.published_again
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(event.to_owned());
     }
 }
 

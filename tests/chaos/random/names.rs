@@ -26,7 +26,10 @@ struct State {
 
 impl Names {
     pub async fn start() -> io::Result<Self> {
-        Ok(Self { server: NameServer::start().await?, state: Mutex::default() })
+        Ok(Self {
+            server: NameServer::start().await?,
+            state: Mutex::default(),
+        })
     }
 
     pub fn address(&self) -> SocketAddr {

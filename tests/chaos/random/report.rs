@@ -20,18 +20,34 @@ pub struct Report {
 
 impl Report {
     pub fn of(seed: u64, facts: &Facts, settled: Duration, violations: Vec<Violation>) -> Self {
-        Self { seed, figures: figures(facts, settled), violations }
+        Self {
+            seed,
+            figures: figures(facts, settled),
+            violations,
+        }
     }
 }
 
 fn figures(facts: &Facts, settled: Duration) -> String {
     let expected = facts.expected().count();
     let failed = facts.logged.iter().filter(|logged| logged.state == "failed").count();
-    let healthy = facts.received.iter().filter(|it| facts.webhooks[it.webhook].nature == Nature::Healthy).count();
-    let of_healthy = facts.expected().filter(|(webhook, _)| facts.webhooks[*webhook].nature == Nature::Healthy).count();
+    let healthy = facts
+        .received
+        .iter()
+        .filter(|it| facts.webhooks[it.webhook].nature == Nature::Healthy)
+        .count();
+    let of_healthy = facts
+        .expected()
+        .filter(|(webhook, _)| facts.webhooks[*webhook].nature == Nature::Healthy)
+        .count();
     let lags = calm_lags(facts);
     let milliseconds = |percent| percentile(&lags, percent).unwrap_or_default().as_millis();
-    let peak = facts.peak_memory_mib.iter().map(|(_, mib)| *mib).max().unwrap_or_default();
+    let peak = facts
+        .peak_memory_mib
+        .iter()
+        .map(|(_, mib)| *mib)
+        .max()
+        .unwrap_or_default();
     format!(
         "{} events confirmed, {} published again, {expected} deliveries, {failed} failed; healthy webhooks: {of_healthy} \
          deliveries, {healthy} requests; calm: {} deliveries, p50 {} ms, p99 {} ms; peak {peak} MiB; settled in {:.0} s",
@@ -76,6 +92,9 @@ pub async fn keep_logs(
     for (number, node) in installation.broker.lock().await.nodes().iter().enumerate() {
         fs::copy(node.instance().log(), directory.join(format!("rabbitmq-{number}.log")))?;
     }
-    fs::copy(installation.database.lock().await.instance().log(), directory.join("postgres.log"))?;
+    fs::copy(
+        installation.database.lock().await.instance().log(),
+        directory.join("postgres.log"),
+    )?;
     Ok(())
 }

@@ -10,7 +10,12 @@ use super::fault::{BrokerFault, DatabaseFault, Fault, Mood, NamesFault, NodeFaul
 use super::seed::Numbers;
 
 /// Exchanges that may be deleted by mistake.
-const EXCHANGES: [&str; 4] = ["crm.events", "webhooks.delivery", "crm.notifications", "webhooks.unroutable"];
+const EXCHANGES: [&str; 4] = [
+    "crm.events",
+    "webhooks.delivery",
+    "crm.notifications",
+    "webhooks.unroutable",
+];
 /// Queues that may be deleted while they are empty, without a loss by that alone.
 const QUEUES: [&str; 2] = ["webhooks.tests", "webhooks.retry.2s"];
 /// Processes that run by a clock of their own.
@@ -65,7 +70,10 @@ impl Schedule {
             let end = storm.iter().map(|planned| planned.until).max().unwrap_or(begin);
             // What does not fit is cut short.
             let fitting = storm.into_iter().filter(|planned| planned.from < length);
-            planned.extend(fitting.map(|planned| Planned { until: planned.until.min(length), ..planned }));
+            planned.extend(fitting.map(|planned| Planned {
+                until: planned.until.min(length),
+                ..planned
+            }));
             begin = end + Duration::from_millis(numbers.within(GAP_MS));
         }
         planned.sort_by_key(|planned| planned.from);
@@ -76,7 +84,10 @@ impl Schedule {
     /// begins within `ahead` or ended so recently that deliveries may still be late.
     pub fn is_calm(&self, at: Duration, ahead: Duration) -> bool {
         self.0.iter().all(|planned| {
-            planned.fault.aftermath().is_none_or(|after| at + ahead < planned.from || at > planned.until + after)
+            planned
+                .fault
+                .aftermath()
+                .is_none_or(|after| at + ahead < planned.from || at > planned.until + after)
         })
     }
 }
@@ -85,7 +96,9 @@ fn storm(numbers: &mut Numbers, begin: Duration, length: Duration, scope: Scope)
     let mut taken: Vec<Target> = Vec::new();
     let mut storm = Vec::new();
     for _ in 0..numbers.within(1..STORM + 1) {
-        let drawn = (0..DRAWS).map(|_| fault(numbers, scope)).find(|fault| !taken.contains(&fault.target()));
+        let drawn = (0..DRAWS)
+            .map(|_| fault(numbers, scope))
+            .find(|fault| !taken.contains(&fault.target()));
         let from = begin + Duration::from_millis(numbers.within(SPREAD_MS));
         let Some(fault) = drawn else { continue };
         let until = from + lasting(numbers, fault, length);
@@ -104,7 +117,10 @@ fn fault(numbers: &mut Numbers, scope: Scope) -> Fault {
         0..15 => Fault::Kill(process(numbers, scope)),
         15..22 => Fault::Terminate(process(numbers, scope)),
         22..32 => Fault::Freeze(process(numbers, scope)),
-        32..36 => Fault::SkewClock(numbers.one_of(&SKEWABLE), numbers.one_of(&[-3_600, -120, -30, 30, 120, 3_600])),
+        32..36 => Fault::SkewClock(
+            numbers.one_of(&SKEWABLE),
+            numbers.one_of(&[-3_600, -120, -30, 30, 120, 3_600]),
+        ),
         36..48 => Fault::Silence(process(numbers, scope), server(numbers)),
         48..54 => Fault::Cut(process(numbers, scope), server(numbers)),
         54..70 => Fault::Database(numbers.one_of(&[
@@ -142,7 +158,11 @@ fn broker_fault(numbers: &mut Numbers, scope: Scope) -> BrokerFault {
 
 fn process(numbers: &mut Numbers, scope: Scope) -> Process {
     let number = numbers.index(scope.fanouts + scope.senders);
-    if number < scope.fanouts { Process::Fanout(number) } else { Process::Sender(number - scope.fanouts) }
+    if number < scope.fanouts {
+        Process::Fanout(number)
+    } else {
+        Process::Sender(number - scope.fanouts)
+    }
 }
 
 fn server(numbers: &mut Numbers) -> Server {
@@ -174,7 +194,12 @@ fn lasting(numbers: &mut Numbers, fault: Fault, length: Duration) -> Duration {
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Planned { from, until, fault } in &self.0 {
-            writeln!(f, "  {:6.1} s to {:6.1} s  {fault}", from.as_secs_f64(), until.as_secs_f64())?;
+            writeln!(
+                f,
+                "  {:6.1} s to {:6.1} s  {fault}",
+                from.as_secs_f64(),
+                until.as_secs_f64()
+            )?;
         }
         Ok(())
     }
@@ -186,7 +211,12 @@ mod tests {
 
     use super::*;
 
-    const SCOPE: Scope = Scope { fanouts: 2, senders: 2, nodes: 1, moody: 3 };
+    const SCOPE: Scope = Scope {
+        fanouts: 2,
+        senders: 2,
+        nodes: 1,
+        moody: 3,
+    };
     const CLUSTER: Scope = Scope { nodes: 3, ..SCOPE };
     const LENGTH: Duration = Duration::from_secs(180);
 
@@ -208,7 +238,11 @@ mod tests {
         for seed in 0..500 {
             let Schedule(faults) = Schedule::of(seed, LENGTH, SCOPE);
             assert!(!faults.is_empty());
-            assert!(faults.iter().all(|planned| planned.from < planned.until && planned.until <= LENGTH));
+            assert!(
+                faults
+                    .iter()
+                    .all(|planned| planned.from < planned.until && planned.until <= LENGTH)
+            );
             for (number, one) in faults.iter().enumerate() {
                 let same = |other: &&Planned| other.fault.target() == one.fault.target() && other.from < one.until;
                 assert_eq!(faults[number + 1..].iter().find(same), None, "seed {seed}");
@@ -219,7 +253,17 @@ mod tests {
     #[test]
     fn some_seed_has_each_kind_and_several_at_once() {
         let all: Vec<Planned> = (0..500).flat_map(|seed| Schedule::of(seed, LENGTH, SCOPE).0).collect();
-        let kinds = ["killed", "terminated", "frozen", "clock", "silent", "cut", "receiver 2", "FullDisk", "ReadOnly"];
+        let kinds = [
+            "killed",
+            "terminated",
+            "frozen",
+            "clock",
+            "silent",
+            "cut",
+            "receiver 2",
+            "FullDisk",
+            "ReadOnly",
+        ];
         for kind in kinds.into_iter().chain([
             "CloseConnections",
             "DiskAlarm",
@@ -230,9 +274,15 @@ mod tests {
             "ZoneFails",
             "Names",
         ]) {
-            assert!(all.iter().any(|planned| planned.fault.to_string().contains(kind)), "{kind}");
+            assert!(
+                all.iter().any(|planned| planned.fault.to_string().contains(kind)),
+                "{kind}"
+            );
         }
-        assert!(all.windows(2).any(|pair| pair[1].from < pair[0].until && pair[1].from >= pair[0].from));
+        assert!(
+            all.windows(2)
+                .any(|pair| pair[1].from < pair[0].until && pair[1].from >= pair[0].from)
+        );
     }
 
     #[test]
@@ -253,7 +303,11 @@ mod tests {
 
     #[test]
     fn it_is_calm_only_away_from_faults_and_a_receiver_disturbs_nobody() {
-        let planned = |from, until, fault| Planned { from: seconds(from), until: seconds(until), fault };
+        let planned = |from, until, fault| Planned {
+            from: seconds(from),
+            until: seconds(until),
+            fault,
+        };
         let schedule = Schedule(vec![
             planned(20, 25, Fault::Kill(Process::Sender(0))),
             planned(50, 55, Fault::Receiver(0, Mood::Hangs)),

@@ -65,15 +65,27 @@ fn is_settled(facts: &Facts) -> bool {
         .map(|logged| (logged.webhook, logged.event.as_str()))
         .collect();
     facts.expected().all(|delivery| done.contains(&delivery))
-        && facts.left_in_queues.iter().all(|(queue, messages)| *messages == 0 || queue.contains("rejected"))
-        && facts.consumers.iter().all(|consumers| consumers.found == Some(consumers.expected))
-        && facts.webhooks.iter().all(|webhook| webhook.status == "active" || webhook.nature == Nature::Moody)
+        && facts
+            .left_in_queues
+            .iter()
+            .all(|(queue, messages)| *messages == 0 || queue.contains("rejected"))
+        && facts
+            .consumers
+            .iter()
+            .all(|consumers| consumers.found == Some(consumers.expected))
+        && facts
+            .webhooks
+            .iter()
+            .all(|webhook| webhook.status == "active" || webhook.nature == Nature::Moody)
 }
 
 /// Whether all expected deliveries are in the log, and those that are not done wait for a retry.
 fn only_retries_wait(facts: &Facts) -> bool {
-    let logged: HashMap<(usize, &str), &str> =
-        facts.logged.iter().map(|it| ((it.webhook, it.event.as_str()), it.state.as_str())).collect();
+    let logged: HashMap<(usize, &str), &str> = facts
+        .logged
+        .iter()
+        .map(|it| ((it.webhook, it.event.as_str()), it.state.as_str()))
+        .collect();
     let states = facts.expected().map(|delivery| logged.get(&delivery).copied());
     let mut retries = 0;
     let all = states.into_iter().all(|state| match state {
@@ -90,7 +102,10 @@ async fn collect(installation: &Installation, load: &Load) -> anyhow::Result<Fac
     let vhost = installation.site.vhost();
     let mut left_in_queues = Vec::new();
     for queue in QUEUES {
-        let ready = vhost.ready(queue).await?.with_context(|| format!("{queue} is missing"))?;
+        let ready = vhost
+            .ready(queue)
+            .await?
+            .with_context(|| format!("{queue} is missing"))?;
         let unacknowledged = vhost.unacknowledged(queue).await?.unwrap_or_default();
         left_in_queues.push((queue.to_owned(), u64::from(ready) + unacknowledged));
     }
@@ -106,7 +121,11 @@ async fn collect(installation: &Installation, load: &Load) -> anyhow::Result<Fac
         ("webhooks.deliveries.bulk", senders),
         ("webhooks.tests", senders),
     ] {
-        consumers.push(Consumers { queue: queue.to_owned(), expected, found: vhost.consumers(queue).await? });
+        consumers.push(Consumers {
+            queue: queue.to_owned(),
+            expected,
+            found: vhost.consumers(queue).await?,
+        });
     }
     let (peak_memory_mib, ended) = processes(installation).await;
     Ok(Facts {
@@ -114,7 +133,12 @@ async fn collect(installation: &Installation, load: &Load) -> anyhow::Result<Fac
         accepted: load.accepted(),
         published_again: load.published_again(),
         logged: logged(installation, load).await?,
-        received: load.subscribers.iter().enumerate().flat_map(|(number, it)| received(load, number, it)).collect(),
+        received: load
+            .subscribers
+            .iter()
+            .enumerate()
+            .flat_map(|(number, it)| received(load, number, it))
+            .collect(),
         peak_memory_mib,
         consumers,
         left_in_queues,
@@ -128,7 +152,11 @@ async fn processes(installation: &Installation) -> (Vec<(String, u64)>, Vec<(Str
         let mut program = node.program.lock().await;
         node.note_peak(&program).await;
         peaks.push((node.process.to_string(), *node.former_peak.lock().await));
-        ended.extend(program.exit_status().map(|status| (node.process.to_string(), status.to_string())));
+        ended.extend(
+            program
+                .exit_status()
+                .map(|status| (node.process.to_string(), status.to_string())),
+        );
     }
     (peaks, ended)
 }
@@ -136,8 +164,14 @@ async fn processes(installation: &Installation) -> (Vec<(String, u64)>, Vec<(Str
 async fn webhooks(load: &Load) -> anyhow::Result<Vec<Webhook>> {
     let mut webhooks = Vec::new();
     for subscriber in &load.subscribers {
-        let status = subscriber.api.webhook(&subscriber.id).await?["status"].as_str().unwrap_or_default().to_owned();
-        webhooks.push(Webhook { status, ..subscriber.webhook.clone() });
+        let status = subscriber.api.webhook(&subscriber.id).await?["status"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        webhooks.push(Webhook {
+            status,
+            ..subscriber.webhook.clone()
+        });
     }
     Ok(webhooks)
 }
@@ -146,7 +180,12 @@ async fn logged(installation: &Installation, load: &Load) -> anyhow::Result<Vec<
     let rows = installation.site.database().await?.query(DELIVERIES).await?;
     let number = |id: &str| load.subscribers.iter().position(|subscriber| subscriber.id == id);
     let logged = rows.iter().filter_map(|row| {
-        Some(Logged { webhook: number(row.get(0))?, event: row.get(1), state: row.get(2), outcomes: row.get(3) })
+        Some(Logged {
+            webhook: number(row.get(0))?,
+            event: row.get(1),
+            state: row.get(2),
+            outcomes: row.get(3),
+        })
     });
     Ok(logged.collect())
 }

@@ -29,12 +29,17 @@ impl SmallDisk {
         if std::env::var_os(OWN_MOUNTS).is_none_or(|value| value.is_empty()) {
             return Ok(None);
         }
-        let disk = Self { directory: tempfile::tempdir()? };
+        let disk = Self {
+            directory: tempfile::tempdir()?,
+        };
         // PostgreSQL runs as another user, who must get through.
         fs::set_permissions(disk.directory(), Permissions::from_mode(0o711))?;
         fs::create_dir(disk.data())?;
         let mut mount = Command::new("mount");
-        let status = mount.args(["-t", "tmpfs", "-o", OPTIONS, "chaos"]).arg(disk.data()).status()?;
+        let status = mount
+            .args(["-t", "tmpfs", "-o", OPTIONS, "chaos"])
+            .arg(disk.data())
+            .status()?;
         anyhow::ensure!(status.success(), "the small disk cannot be mounted");
         Ok(Some(disk))
     }

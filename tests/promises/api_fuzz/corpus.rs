@@ -104,5 +104,10 @@ pub fn bodies() -> Vec<Vec<u8>> {
     let nested = format!("{}1{}", "{\"a\":".repeat(200), "}".repeat(200));
     let large = format!("{{\"name\":\"{}\"}}", "x".repeat(300_000));
     let bytes = [b"\xff\xfe{}".to_vec(), b"{\"name\":\"\xc3\x28\"}".to_vec(), vec![0; 64]];
-    text.into_iter().map(str::to_owned).chain([deep, nested, large]).map(String::into_bytes).chain(bytes).collect()
+    text.into_iter()
+        .map(str::to_owned)
+        .chain([deep, nested, large])
+        .map(String::into_bytes)
+        .chain(bytes)
+        .collect()
 }

@@ -38,7 +38,10 @@ impl Description {
     /// Where a reference leads; anything else stays what it is.
     pub fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
         match value["$ref"].as_str() {
-            Some(reference) => self.0.pointer(reference.trim_start_matches('#')).expect("references lead somewhere"),
+            Some(reference) => self
+                .0
+                .pointer(reference.trim_start_matches('#'))
+                .expect("references lead somewhere"),
             None => value,
         }
     }
@@ -48,7 +51,9 @@ impl Description {
         let paths = self.0["paths"].as_object().expect("paths");
         let operations = paths.iter().flat_map(|(path, methods)| {
             let methods = methods.as_object().expect("methods");
-            methods.iter().map(move |(method, described)| self.operation(path, method, described))
+            methods
+                .iter()
+                .map(move |(method, described)| self.operation(path, method, described))
         });
         // What takes the webhook away comes last, so that the others of its path still find it.
         let (last, mut first): (Vec<_>, Vec<_>) = operations.partition(|it| it.method == "DELETE");
@@ -66,7 +71,12 @@ impl Description {
         Operation {
             method: method.to_uppercase(),
             path: path.to_owned(),
-            parameters: described["parameters"].as_array().into_iter().flatten().map(parameter).collect(),
+            parameters: described["parameters"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(parameter)
+                .collect(),
             body: (!body.is_null()).then(|| self.resolve(body).clone()),
             responses: described["responses"].clone(),
         }
@@ -76,6 +86,10 @@ impl Description {
     pub fn answer<'a>(&'a self, operation: &'a Operation, status: u16) -> Option<Option<(&'a str, &'a Value)>> {
         let described = self.resolve(operation.responses.get(status.to_string())?);
         let content = described["content"].as_object();
-        Some(content.and_then(|content| content.iter().next()).map(|(media, body)| (media.as_str(), &body["schema"])))
+        Some(
+            content
+                .and_then(|content| content.iter().next())
+                .map(|(media, body)| (media.as_str(), &body["schema"])),
+        )
     }
 }

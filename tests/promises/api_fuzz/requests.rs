@@ -39,7 +39,11 @@ struct Draft {
 /// All requests for an operation; the same at every run.
 pub fn requests(description: &Description, operation: &Operation, known: &Known) -> Vec<Sent> {
     let good = Draft::good(description, operation, known);
-    let members = operation.body.as_ref().map(|schema| good_body(description, schema, known)).unwrap_or_default();
+    let members = operation
+        .body
+        .as_ref()
+        .map(|schema| good_body(description, schema, known))
+        .unwrap_or_default();
     let mut all = parameters(&good);
     if operation.body.is_some() {
         all.extend(wrong_members(&good, operation, &members));
@@ -48,14 +52,19 @@ pub fn requests(description: &Description, operation: &Operation, known: &Known)
     all.extend(mixed(&good, operation, &members));
     // Last, since it may delete what the others need.
     all.push(("as described".to_owned(), good));
-    all.into_iter().filter_map(|(what, draft)| draft.into_request(&what, operation)).collect()
+    all.into_iter()
+        .filter_map(|(what, draft)| draft.into_request(&what, operation))
+        .collect()
 }
 
 impl Draft {
     fn good(description: &Description, operation: &Operation, known: &Known) -> Self {
         let value = |parameter: &Parameter| (parameter.place == "path").then(|| id(operation, known).to_owned());
         let parameters = operation.parameters.iter().map(|it| (it.clone(), value(it))).collect();
-        let body = operation.body.as_ref().map(|schema| good_body(description, schema, known));
+        let body = operation
+            .body
+            .as_ref()
+            .map(|schema| good_body(description, schema, known));
         Self {
             parameters,
             body: body.map(|body| Value::Object(body).to_string().into_bytes()),
@@ -64,7 +73,10 @@ impl Draft {
     }
 
     fn with_members(&self, members: &Map<String, Value>) -> Self {
-        Self { body: Some(json!(members).to_string().into_bytes()), ..self.clone() }
+        Self {
+            body: Some(json!(members).to_string().into_bytes()),
+            ..self.clone()
+        }
     }
 
     fn with_parameter(&self, index: usize, value: &str) -> Self {
@@ -97,10 +109,24 @@ impl Draft {
         if let Some(content_type) = self.content_type {
             request = request.header("content-type", content_type);
         }
-        let address = if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) };
-        let shown: String = format!("{} {address} with {what}", operation.method).chars().take(300).collect();
-        let request = request.uri(&address).body(Bytes::from(self.body.unwrap_or_default())).ok()?;
-        Some(Sent { label: shown, request, bends_path })
+        let address = if query.is_empty() {
+            path
+        } else {
+            format!("{path}?{}", query.join("&"))
+        };
+        let shown: String = format!("{} {address} with {what}", operation.method)
+            .chars()
+            .take(300)
+            .collect();
+        let request = request
+            .uri(&address)
+            .body(Bytes::from(self.body.unwrap_or_default()))
+            .ok()?;
+        Some(Sent {
+            label: shown,
+            request,
+            bends_path,
+        })
     }
 }
 
@@ -115,8 +141,19 @@ fn id<'a>(operation: &Operation, known: &'a Known) -> &'a str {
 
 /// With the members that must be there.
 fn good_body(description: &Description, schema: &Value, known: &Known) -> Map<String, Value> {
-    let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    required.map(|name| (name.to_owned(), good_value(description, name, &schema["properties"][name], known))).collect()
+    let required = schema["required"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str);
+    required
+        .map(|name| {
+            (
+                name.to_owned(),
+                good_value(description, name, &schema["properties"][name], known),
+            )
+        })
+        .collect()
 }
 
 fn good_value(description: &Description, name: &str, schema: &Value, known: &Known) -> Value {
@@ -144,7 +181,12 @@ fn parameters(good: &Draft) -> Vec<(String, Draft)> {
 }
 
 fn right_texts(schema: &Value) -> Vec<String> {
-    let listed = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
+    let listed = schema["enum"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned);
     let other = match (schema["type"].as_str(), schema["format"].as_str()) {
         (Some("integer"), _) => Some("1"),
         (Some("boolean"), _) => Some("false"),
@@ -175,28 +217,54 @@ fn wrong_members(good: &Draft, operation: &Operation, members: &Map<String, Valu
 }
 
 fn member_names(operation: &Operation) -> Vec<String> {
-    let properties = operation.body.as_ref().and_then(|schema| schema["properties"].as_object());
+    let properties = operation
+        .body
+        .as_ref()
+        .and_then(|schema| schema["properties"].as_object());
     properties.into_iter().flatten().map(|(name, _)| name.clone()).collect()
 }
 
 /// Bodies that are none, and good ones that say they are something else.
 fn wrong_bodies(good: &Draft) -> Vec<(String, Draft)> {
-    const CONTENT_TYPES: [Option<&str>; 5] =
-        [None, Some("text/plain"), Some("application/json; charset=utf-16"), Some("multipart/form-data"), Some("*/*")];
+    const CONTENT_TYPES: [Option<&str>; 5] = [
+        None,
+        Some("text/plain"),
+        Some("application/json; charset=utf-16"),
+        Some("multipart/form-data"),
+        Some("*/*"),
+    ];
     let body = |bytes: Vec<u8>| {
         let shown: String = String::from_utf8_lossy(&bytes).chars().take(60).collect();
-        (format!("the body {shown:?}"), Draft { body: Some(bytes), ..good.clone() })
+        (
+            format!("the body {shown:?}"),
+            Draft {
+                body: Some(bytes),
+                ..good.clone()
+            },
+        )
     };
-    let typed = |content_type| (format!("content type {content_type:?}"), Draft { content_type, ..good.clone() });
-    corpus::bodies().into_iter().map(body).chain(CONTENT_TYPES.into_iter().map(typed)).collect()
+    let typed = |content_type| {
+        (
+            format!("content type {content_type:?}"),
+            Draft {
+                content_type,
+                ..good.clone()
+            },
+        )
+    };
+    corpus::bodies()
+        .into_iter()
+        .map(body)
+        .chain(CONTENT_TYPES.into_iter().map(typed))
+        .collect()
 }
 
 /// Everything wrong at once, as a generator with a fixed seed has it.
 fn mixed(good: &Draft, operation: &Operation, members: &Map<String, Value>) -> Vec<(String, Draft)> {
     let (texts, values, names) = (corpus::texts(), corpus::values(), member_names(operation));
-    let mut random = Random(
-        operation.path.bytes().fold(0x9e37_79b9_7f4a_7c15, |seed: u64, byte| seed.wrapping_mul(31) ^ u64::from(byte)),
-    );
+    let mut random = Random(operation.path.bytes().fold(0x9e37_79b9_7f4a_7c15, |seed: u64, byte| {
+        seed.wrapping_mul(31) ^ u64::from(byte)
+    }));
     let mut one = |number: usize| {
         let mut draft = good.clone();
         for (parameter, value) in &mut draft.parameters {

@@ -14,10 +14,16 @@ pub struct Unacceptable {
 
 /// Every way to be wrong, each in a message of its own.
 pub fn unacceptable() -> Vec<Unacceptable> {
-    [not_json(), wrong_attributes(), wrong_sizes(), wrong_properties(), wrong_protobuf()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        not_json(),
+        wrong_attributes(),
+        wrong_sizes(),
+        wrong_properties(),
+        wrong_protobuf(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Odd, and yet to be delivered: without a content type, with a charset, at the limits of depth and size, with an odd id.
@@ -26,7 +32,9 @@ pub fn acceptable() -> Vec<Message> {
     let plain = |event: Event| Message::new("deal.won", event.as_json().body());
     vec![
         plain(event("no-content-type")),
-        event("charset").as_json().content_type("Application/JSON; charset=\"UTF-8\""),
+        event("charset")
+            .as_json()
+            .content_type("Application/JSON; charset=\"UTF-8\""),
         event("identity").as_json().content_encoding("identity"),
         event("protobuf").as_protobuf(),
         plain(event("deep").with_data(&nested(63))),
@@ -43,21 +51,43 @@ fn not_json() -> Vec<Unacceptable> {
     let cases: [(&str, Vec<u8>, &str); 15] = [
         ("empty", Vec::new(), "malformed"),
         ("white space", b" \n".into(), "malformed"),
-        ("two byte order marks", format!("\u{feff}\u{feff}{text}").into(), "malformed"),
+        (
+            "two byte order marks",
+            format!("\u{feff}\u{feff}{text}").into(),
+            "malformed",
+        ),
         ("truncated", text[..text.len() - 1].into(), "malformed"),
         ("trailing text", format!("{text}x").into(), "malformed"),
         ("two documents", format!("{text}{text}").into(), "malformed"),
-        ("trailing comma", text.replace(r#""account""#, r#","account""#).into(), "malformed"),
+        (
+            "trailing comma",
+            text.replace(r#""account""#, r#","account""#).into(),
+            "malformed",
+        ),
         ("single quotes", text.replace('"', "'").into(), "malformed"),
         ("not a number", with_data(&text, "NaN"), "malformed"),
         ("leading zero", with_data(&text, "01"), "malformed"),
         ("raw NUL in a string", with_data(&text, "\"\0\""), "malformed"),
-        ("bytes that are no text", with_raw_data(&text, b"\"\xff\xfe\""), "not_utf8"),
+        (
+            "bytes that are no text",
+            with_raw_data(&text, b"\"\xff\xfe\""),
+            "not_utf8",
+        ),
         ("Latin-1", with_raw_data(&text, b"\"caf\xe9\""), "not_utf8"),
-        ("a surrogate in UTF-8", with_raw_data(&text, b"\"\xed\xa0\x80\""), "not_utf8"),
+        (
+            "a surrogate in UTF-8",
+            with_raw_data(&text, b"\"\xed\xa0\x80\""),
+            "not_utf8",
+        ),
         ("UTF-16", [&[0xfe, 0xff], &*utf_16].concat(), "not_utf8"),
     ];
-    cases.map(|(name, body, reason)| Unacceptable { name, message: json(body), reason }).into()
+    cases
+        .map(|(name, body, reason)| Unacceptable {
+            name,
+            message: json(body),
+            reason,
+        })
+        .into()
 }
 
 fn wrong_attributes() -> Vec<Unacceptable> {
@@ -69,21 +99,60 @@ fn wrong_attributes() -> Vec<Unacceptable> {
         ("a string", "\"deal.won\"".into()),
         ("null", "null".into()),
         ("no attributes", "{}".into()),
-        ("no id", r#"{"specversion":"1.0","source":"/s","type":"deal.won"}"#.into()),
-        ("no source", r#"{"specversion":"1.0","id":"a","type":"deal.won"}"#.into()),
+        (
+            "no id",
+            r#"{"specversion":"1.0","source":"/s","type":"deal.won"}"#.into(),
+        ),
+        (
+            "no source",
+            r#"{"specversion":"1.0","id":"a","type":"deal.won"}"#.into(),
+        ),
         ("no type", r#"{"specversion":"1.0","id":"a","source":"/s"}"#.into()),
         ("no specversion", r#"{"id":"a","source":"/s","type":"deal.won"}"#.into()),
-        ("another specversion", r#"{"specversion":"0.3","id":"a","source":"/s","type":"deal.won"}"#.into()),
-        ("an id that is a number", r#"{"specversion":"1.0","id":7,"source":"/s","type":"deal.won"}"#.into()),
-        ("an empty id", r#"{"specversion":"1.0","id":"","source":"/s","type":"deal.won"}"#.into()),
-        ("an id with a space", r#"{"specversion":"1.0","id":"a b","source":"/s","type":"deal.won"}"#.into()),
-        ("an id with a line break", r#"{"specversion":"1.0","id":"a\nb","source":"/s","type":"deal.won"}"#.into()),
-        ("an id with NUL", r#"{"specversion":"1.0","id":"a\u0000","source":"/s","type":"deal.won"}"#.into()),
-        ("an id that is half a pair", r#"{"specversion":"1.0","id":"\ud800","source":"/s","type":"deal.won"}"#.into()),
-        ("a long id", format!(r#"{{"specversion":"1.0","id":"{too_long_id}","source":"/s","type":"deal.won"}}"#)),
-        ("an empty source", r#"{"specversion":"1.0","id":"a","source":"","type":"deal.won"}"#.into()),
-        ("a type with a bell", r#"{"specversion":"1.0","id":"a","source":"/s","type":"deal.won\u0007"}"#.into()),
-        ("a long type", format!(r#"{{"specversion":"1.0","id":"a","source":"/s","type":"{long}"}}"#)),
+        (
+            "another specversion",
+            r#"{"specversion":"0.3","id":"a","source":"/s","type":"deal.won"}"#.into(),
+        ),
+        (
+            "an id that is a number",
+            r#"{"specversion":"1.0","id":7,"source":"/s","type":"deal.won"}"#.into(),
+        ),
+        (
+            "an empty id",
+            r#"{"specversion":"1.0","id":"","source":"/s","type":"deal.won"}"#.into(),
+        ),
+        (
+            "an id with a space",
+            r#"{"specversion":"1.0","id":"a b","source":"/s","type":"deal.won"}"#.into(),
+        ),
+        (
+            "an id with a line break",
+            r#"{"specversion":"1.0","id":"a\nb","source":"/s","type":"deal.won"}"#.into(),
+        ),
+        (
+            "an id with NUL",
+            r#"{"specversion":"1.0","id":"a\u0000","source":"/s","type":"deal.won"}"#.into(),
+        ),
+        (
+            "an id that is half a pair",
+            r#"{"specversion":"1.0","id":"\ud800","source":"/s","type":"deal.won"}"#.into(),
+        ),
+        (
+            "a long id",
+            format!(r#"{{"specversion":"1.0","id":"{too_long_id}","source":"/s","type":"deal.won"}}"#),
+        ),
+        (
+            "an empty source",
+            r#"{"specversion":"1.0","id":"a","source":"","type":"deal.won"}"#.into(),
+        ),
+        (
+            "a type with a bell",
+            r#"{"specversion":"1.0","id":"a","source":"/s","type":"deal.won\u0007"}"#.into(),
+        ),
+        (
+            "a long type",
+            format!(r#"{{"specversion":"1.0","id":"a","source":"/s","type":"{long}"}}"#),
+        ),
         ("an id twice", whole(r#""id":"b""#)),
         ("data twice", whole(r#""data":1,"data":2"#)),
         ("a subject that is a list", whole(r#""subject":[]"#)),
@@ -95,19 +164,38 @@ fn wrong_attributes() -> Vec<Unacceptable> {
         ("an account that is a number", whole(r#""account":1"#)),
         ("binary data", whole(r#""data_base64":"AAAA""#)),
     ];
-    cases.into_iter().map(|(name, body)| Unacceptable { name, message: json(body), reason: reason_of(name) }).collect()
+    cases
+        .into_iter()
+        .map(|(name, body)| Unacceptable {
+            name,
+            message: json(body),
+            reason: reason_of(name),
+        })
+        .collect()
 }
 
 /// Half a surrogate pair is no string at all, so no JSON; the other cases are JSON with a wrong attribute.
 fn reason_of(name: &str) -> &'static str {
-    if name == "an id that is half a pair" { "malformed" } else { "invalid_attribute" }
+    if name == "an id that is half a pair" {
+        "malformed"
+    } else {
+        "invalid_attribute"
+    }
 }
 
 fn wrong_sizes() -> Vec<Unacceptable> {
     let event = |id: &str, data: String| Event::new("deal.won", id).with_data(&data).as_json();
     vec![
-        Unacceptable { name: "too deep", message: event("deep", nested(64)), reason: "too_deep" },
-        Unacceptable { name: "far too deep", message: event("deeper", nested(100_000)), reason: "too_deep" },
+        Unacceptable {
+            name: "too deep",
+            message: event("deep", nested(64)),
+            reason: "too_deep",
+        },
+        Unacceptable {
+            name: "far too deep",
+            message: event("deeper", nested(100_000)),
+            reason: "too_deep",
+        },
         Unacceptable {
             name: "too large",
             message: event("large", format!("\"{}\"", "x".repeat(262_144))),

@@ -52,8 +52,14 @@ impl Sources {
         let source = read(file).with_context(|| format!("cannot read {}", file.display()))?;
         let files = self.add(&name, &name, &tokens(&source));
         for child in files {
-            let file = [directory.join(format!("{child}.rs")), directory.join(&child).join("mod.rs")];
-            let file = file.iter().find(|file| read(file).is_some()).with_context(|| format!("no file of {child}"))?;
+            let file = [
+                directory.join(format!("{child}.rs")),
+                directory.join(&child).join("mod.rs"),
+            ];
+            let file = file
+                .iter()
+                .find(|file| read(file).is_some())
+                .with_context(|| format!("no file of {child}"))?;
             self.add_file(joined(&name, &child), file, directory.join(&child), read)?;
         }
         Ok(())
@@ -61,7 +67,10 @@ impl Sources {
 
     /// Adds a module; which of its children have files of their own.
     fn add(&mut self, name: &str, file: &str, tokens: &[String]) -> Vec<String> {
-        let mut module = Module { file: file.to_owned(), ..Module::default() };
+        let mut module = Module {
+            file: file.to_owned(),
+            ..Module::default()
+        };
         let mut files = Vec::new();
         let mut at = 0;
         while at < tokens.len() {
@@ -70,7 +79,11 @@ impl Sources {
             if token == "#" {
                 let end = after_group(tokens, at + 1);
                 let attribute = tokens[at..end].concat();
-                at = if attribute.starts_with("#[cfg(test") { after_item(tokens, end) } else { end };
+                at = if attribute.starts_with("#[cfg(test") {
+                    after_item(tokens, end)
+                } else {
+                    end
+                };
             } else if token == "mod" && tokens.get(at + 2).is_some_and(|sign| sign == ";") {
                 files.push(next.to_owned());
                 module.children.insert(next.to_owned());
@@ -81,7 +94,11 @@ impl Sources {
                 self.add(&joined(name, next), file, &tokens[at + 3..end - 1]);
                 at = end;
             } else if token == "use" && next != "<" {
-                let end = at + tokens[at..].iter().position(|token| token == ";").unwrap_or(tokens.len() - at);
+                let end = at
+                    + tokens[at..]
+                        .iter()
+                        .position(|token| token == ";")
+                        .unwrap_or(tokens.len() - at);
                 let passes_on = at > 0 && matches!(tokens[at - 1].as_str(), "pub" | ")");
                 module.add_use(&tokens[at + 1..end], &mut Vec::new(), passes_on);
                 at = end;
@@ -97,11 +114,19 @@ impl Sources {
     pub fn imports(&self) -> Imports {
         let mut imports = Imports::new();
         for (name, module) in &self.0 {
-            let used = module.names.iter().filter(|(name, _)| !module.re_exports.contains(*name));
+            let used = module
+                .names
+                .iter()
+                .filter(|(name, _)| !module.re_exports.contains(*name));
             let used = used.map(|(_, path)| path).chain(&module.paths);
             let targets = used.filter_map(|path| self.resolve(name, path, MAX_STEPS));
-            let targets = targets.map(|target| &self.0[&target].file).filter(|target| **target != module.file);
-            imports.entry(shown(&module.file)).or_default().extend(targets.map(|target| shown(target)));
+            let targets = targets
+                .map(|target| &self.0[&target].file)
+                .filter(|target| **target != module.file);
+            imports
+                .entry(shown(&module.file))
+                .or_default()
+                .extend(targets.map(|target| shown(target)));
         }
         imports
     }
@@ -124,8 +149,13 @@ impl Sources {
             } else if here.children.contains(segment) {
                 joined(&current, segment)
             } else {
-                let named = here.names.get(segment).and_then(|path| self.resolve(&current, path, steps));
-                return named.or_else(|| self.resolve_glob(&current, segment, steps)).or(Some(current));
+                let named = here
+                    .names
+                    .get(segment)
+                    .and_then(|path| self.resolve(&current, path, steps));
+                return named
+                    .or_else(|| self.resolve_glob(&current, segment, steps))
+                    .or(Some(current));
             };
             rest = after;
         }
@@ -133,8 +163,13 @@ impl Sources {
     }
 
     fn resolve_glob(&self, module: &str, name: &str, steps: usize) -> Option<String> {
-        let targets = self.0[module].globs.iter().filter_map(|glob| self.resolve(module, glob, steps));
-        targets.map(|target| self.resolve(&target, &["self".to_owned(), name.to_owned()], steps)).next()?
+        let targets = self.0[module]
+            .globs
+            .iter()
+            .filter_map(|glob| self.resolve(module, glob, steps));
+        targets
+            .map(|target| self.resolve(&target, &["self".to_owned(), name.to_owned()], steps))
+            .next()?
     }
 }
 
@@ -203,11 +238,19 @@ fn is_name(token: &str) -> bool {
 }
 
 fn joined(module: &str, child: &str) -> String {
-    if module.is_empty() { child.to_owned() } else { format!("{module}::{child}") }
+    if module.is_empty() {
+        child.to_owned()
+    } else {
+        format!("{module}::{child}")
+    }
 }
 
 fn shown(module: &str) -> String {
-    if module.is_empty() { "crate".to_owned() } else { module.to_owned() }
+    if module.is_empty() {
+        "crate".to_owned()
+    } else {
+        module.to_owned()
+    }
 }
 
 fn parent(module: &str) -> &str {
@@ -244,9 +287,15 @@ fn after_group(tokens: &[String], at: usize) -> usize {
 
 /// Behind an item: its `;`, or its block.
 fn after_item(tokens: &[String], at: usize) -> usize {
-    let end = tokens[at..].iter().position(|token| token == ";" || token == "{").map_or(tokens.len(), |end| at + end);
+    let end = tokens[at..]
+        .iter()
+        .position(|token| token == ";" || token == "{")
+        .map_or(tokens.len(), |end| at + end);
     if tokens.get(end).is_some_and(|token| token == "{") && tokens[at..end].iter().all(|token| token != "use") {
         return after_group(tokens, end);
     }
-    end + tokens[end..].iter().position(|token| token == ";").map_or(0, |more| more + 1)
+    end + tokens[end..]
+        .iter()
+        .position(|token| token == ";")
+        .map_or(0, |more| more + 1)
 }

@@ -62,7 +62,9 @@ fn after_block_comment(source: &str) -> &str {
         } else if let Some(after) = rest.strip_prefix("*/") {
             (depth, rest) = (depth - 1, after);
         } else {
-            let Some(character) = rest.chars().next() else { return "" };
+            let Some(character) = rest.chars().next() else {
+                return "";
+            };
             rest = &rest[character.len_utf8()..];
         }
         if depth == 0 {

@@ -49,7 +49,10 @@ impl Connection {
             // The caller has given up because it took too long.
             let _ = waiting.map(|waiting| waiting.send(message));
         } else if let Some(session) = message["sessionId"].as_str().map(str::to_owned) {
-            let event = (message["method"].as_str().unwrap_or_default().to_owned(), message["params"].take());
+            let event = (
+                message["method"].as_str().unwrap_or_default().to_owned(),
+                message["params"].take(),
+            );
             self.heard(|heard| heard.events.entry(session).or_default().add(&event.0, &event.1));
         }
     }
@@ -92,8 +95,16 @@ impl Target {
         self.connection.heard(|heard| heard.waiting.insert(number, answered));
         let mut text = request.to_string().into_bytes();
         text.push(0);
-        self.connection.requests.lock().await.write_all(&text).await.context("the browser is gone")?;
-        let answer = timeout(DEADLINE, answer).await.with_context(|| format!("no answer to {method}"))?;
+        self.connection
+            .requests
+            .lock()
+            .await
+            .write_all(&text)
+            .await
+            .context("the browser is gone")?;
+        let answer = timeout(DEADLINE, answer)
+            .await
+            .with_context(|| format!("no answer to {method}"))?;
         let mut answer = answer.context("the browser has ended")?;
         if let Some(error) = answer.get("error") {
             bail!("{method}: {error}");
@@ -104,6 +115,7 @@ impl Target {
     /// What happened on this page.
     pub(super) fn events<T>(&self, look: impl FnOnce(&mut EventLog) -> T) -> T {
         let session = self.session.clone().unwrap_or_default();
-        self.connection.heard(|heard| look(heard.events.entry(session).or_default()))
+        self.connection
+            .heard(|heard| look(heard.events.entry(session).or_default()))
     }
 }

@@ -71,7 +71,9 @@ impl EventLog {
                 || url == "about:blank"
         };
         let of_request = |request: &Request| {
-            let Request { url, status, failure, .. } = request;
+            let Request {
+                url, status, failure, ..
+            } = request;
             match failure {
                 Some(failure) => Some(format!("{url}: {failure}")),
                 None if !is_ours(url) => Some(format!("{url} is not ours")),
@@ -79,7 +81,11 @@ impl EventLog {
                 None => None,
             }
         };
-        self.requests.values().filter_map(of_request).chain(self.complaints.iter().cloned()).collect()
+        self.requests
+            .values()
+            .filter_map(of_request)
+            .chain(self.complaints.iter().cloned())
+            .collect()
     }
 
     /// Bytes that came over the network, heads of answers included.

@@ -24,7 +24,8 @@ impl Page {
     /// # Errors
     /// There is none, or something covers it.
     pub async fn click(&self, button: &str) -> anyhow::Result<()> {
-        self.click_at(&format!("page.control('button', {})", json!(button))).await
+        self.click_at(&format!("page.control('button', {})", json!(button)))
+            .await
     }
 
     /// Follows the link of this name, as soon as there is one.
@@ -48,7 +49,9 @@ impl Page {
     /// # Errors
     /// It finds nothing, or something covers it.
     pub async fn click_at(&self, element: &str) -> anyhow::Result<()> {
-        let place = self.wait_for(&format!("{element} to click"), &format!("page.place({element})")).await?;
+        let place = self
+            .wait_for(&format!("{element} to click"), &format!("page.place({element})"))
+            .await?;
         let leaves = self.leaves(element).await?;
         if leaves {
             self.mark_as_before().await?;
@@ -67,7 +70,8 @@ impl Page {
     /// There is no such field.
     pub async fn fill(&self, label: &str, text: &str) -> anyhow::Result<()> {
         let field = format!("page.field({})", json!(label));
-        self.wait_for(&format!("the field {label:?}"), &format!("{field} !== null")).await?;
+        self.wait_for(&format!("the field {label:?}"), &format!("{field} !== null"))
+            .await?;
         self.evaluate(&format!("({field}.focus(), {field}.select())")).await?;
         self.write(text).await
     }
@@ -77,7 +81,10 @@ impl Page {
     /// # Errors
     /// The browser is gone.
     pub async fn write(&self, text: &str) -> anyhow::Result<()> {
-        self.target.call("Input.insertText", json!({"text": text})).await.map(drop)
+        self.target
+            .call("Input.insertText", json!({"text": text}))
+            .await
+            .map(drop)
     }
 
     /// What stands in the field with this label.
@@ -94,7 +101,10 @@ impl Page {
     /// # Errors
     /// There is no such box.
     pub async fn is_ticked(&self, label: &str) -> anyhow::Result<bool> {
-        self.evaluate(&format!("page.field({}).checked", json!(label))).await?.as_bool().context("a box")
+        self.evaluate(&format!("page.field({}).checked", json!(label)))
+            .await?
+            .as_bool()
+            .context("a box")
     }
 
     /// Presses a key: `Tab`, `Enter`, or ` `.

@@ -37,11 +37,21 @@ impl Page {
             target.call(&format!("{domain}.enable"), json!({})).await?;
         }
         // As if the window had the focus.
-        target.call("Emulation.setFocusEmulationEnabled", json!({"enabled": true})).await?;
+        target
+            .call("Emulation.setFocusEmulationEnabled", json!({"enabled": true}))
+            .await?;
         // Every visit is a first one, unless a test says otherwise.
-        target.call("Network.setCacheDisabled", json!({"cacheDisabled": true})).await?;
-        target.call("Emulation.setTimezoneOverride", json!({"timezoneId": "Europe/Berlin"})).await?;
-        let page = Self { target, origin: origin.to_owned(), scripted: true };
+        target
+            .call("Network.setCacheDisabled", json!({"cacheDisabled": true}))
+            .await?;
+        target
+            .call("Emulation.setTimezoneOverride", json!({"timezoneId": "Europe/Berlin"}))
+            .await?;
+        let page = Self {
+            target,
+            origin: origin.to_owned(),
+            scripted: true,
+        };
         page.look_like(WIDE.0, WIDE.1, Scheme::Light).await?;
         Ok(page)
     }
@@ -51,7 +61,9 @@ impl Page {
     /// # Errors
     /// The browser is gone.
     pub async fn with_cache(self) -> anyhow::Result<Self> {
-        self.target.call("Network.setCacheDisabled", json!({"cacheDisabled": false})).await?;
+        self.target
+            .call("Network.setCacheDisabled", json!({"cacheDisabled": false}))
+            .await?;
         Ok(self)
     }
 
@@ -60,7 +72,9 @@ impl Page {
     /// # Errors
     /// The browser is gone.
     pub async fn without_script(mut self) -> anyhow::Result<Self> {
-        self.target.call("Emulation.setScriptExecutionDisabled", json!({"value": true})).await?;
+        self.target
+            .call("Emulation.setScriptExecutionDisabled", json!({"value": true}))
+            .await?;
         self.scripted = false;
         Ok(self)
     }
@@ -100,14 +114,18 @@ impl Page {
 
     /// Waits until another page than the marked one is there, with everything that belongs to it.
     pub(super) async fn wait_loaded(&self) -> anyhow::Result<()> {
-        self.wait_for("another page", "!window.isBefore && document.readyState === 'complete'").await?;
+        self.wait_for("another page", "!window.isBefore && document.readyState === 'complete'")
+            .await?;
         let quiet = async || self.target.events(|events| events.is_quiet());
         Ok(wait::until(DEADLINE, "everything of a page", quiet).await?)
     }
 
     /// Whether clicking an element leads to another page.
     pub(super) async fn leaves(&self, element: &str) -> anyhow::Result<bool> {
-        Ok(self.evaluate(&format!("page.leaves({element}, {})", self.scripted)).await? == true)
+        Ok(self
+            .evaluate(&format!("page.leaves({element}, {})", self.scripted))
+            .await?
+            == true)
     }
 
     /// Loads the page again.
@@ -146,7 +164,10 @@ impl Page {
     /// # Errors
     /// It throws.
     pub async fn run(&self, script: &str) -> anyhow::Result<()> {
-        let answer = self.target.call("Runtime.evaluate", json!({"expression": script})).await?;
+        let answer = self
+            .target
+            .call("Runtime.evaluate", json!({"expression": script}))
+            .await?;
         ensure!(answer.get("exceptionDetails").is_none(), "{answer}");
         Ok(())
     }
@@ -189,7 +210,9 @@ impl Page {
                 return true;
             }
             // What a form answered must not be sent again: only pages that have an address of their own are loaded.
-            let stays = self.evaluate("document.querySelector('#test-result p, #error-summary') !== null").await;
+            let stays = self
+                .evaluate("document.querySelector('#test-result p, #error-summary') !== null")
+                .await;
             stays.is_ok_and(|stays| stays == false) && self.reload().await.is_ok() && says().await.unwrap_or_default()
         };
         match wait::until(DEADLINE, format!("{wanted:?}"), find).await {
@@ -217,7 +240,9 @@ impl Page {
     /// The browser is gone.
     pub async fn height(&self) -> anyhow::Result<u32> {
         // Of the content, not of a window that is higher.
-        let bottom = self.evaluate("Math.ceil(document.body.getBoundingClientRect().bottom + scrollY)").await?;
+        let bottom = self
+            .evaluate("Math.ceil(document.body.getBoundingClientRect().bottom + scrollY)")
+            .await?;
         Ok(u32::try_from(bottom.as_u64().context("a height")?)?)
     }
 

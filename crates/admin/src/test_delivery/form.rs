@@ -47,7 +47,11 @@ impl TestForm {
         webhook: Option<&Webhook>,
     ) -> Result<(Wanted, EventType), Vec<FieldError>> {
         let mut errors = self.errors;
-        let url = if webhook.is_none() { self.url.or_empty() } else { self.url };
+        let url = if webhook.is_none() {
+            self.url.or_empty()
+        } else {
+            self.url
+        };
         let url = check(url, |text| check_url(&text, policy), &mut errors);
         let secret = check(self.secret, |text| check_secret(&text), &mut errors);
         let event_type = check(self.event_type, |name| check_event_type(&name), &mut errors);
@@ -59,14 +63,24 @@ impl TestForm {
             (None, None) => return Err(vec![FieldError::new("/url", "required", "Webhook URL is required")]),
             (None, Some(webhook)) => Wanted::Saved(webhook.id),
             (Some(url), Some(webhook)) if url.as_str() == webhook.url && secret.is_none() => Wanted::Saved(webhook.id),
-            (Some(url), webhook) => Wanted::Form { webhook: webhook.map(|webhook| webhook.id), url, secret },
+            (Some(url), webhook) => Wanted::Form {
+                webhook: webhook.map(|webhook| webhook.id),
+                url,
+                secret,
+            },
         };
         Ok((wanted, event_type))
     }
 }
 
 fn check_event_type(name: &str) -> Result<EventType, Vec<FieldError>> {
-    let unknown = || vec![FieldError::new("/event_type", "unknown_event_type", "There is no such event type")];
+    let unknown = || {
+        vec![FieldError::new(
+            "/event_type",
+            "unknown_event_type",
+            "There is no such event type",
+        )]
+    };
     EventType::parse(name).ok_or_else(unknown)
 }
 
@@ -89,15 +103,21 @@ mod tests {
     }
 
     fn webhook() -> Webhook {
-        let event_types: EventTypeSet =
-            ["invoice.paid", "deal.lost"].map(|name| EventType::parse(name).unwrap()).into_iter().collect();
+        let event_types: EventTypeSet = ["invoice.paid", "deal.lost"]
+            .map(|name| EventType::parse(name).unwrap())
+            .into_iter()
+            .collect();
         Webhook {
             id: WebhookId(uuid::Uuid::from_u128(1)),
             account: "acme".parse().unwrap(),
             name: "ERP Sync".to_owned(),
             url: URL.to_owned(),
             event_types,
-            health: WebhookHealth { consecutive_failures: 0, failed_attempts: 0, paused: None },
+            health: WebhookHealth {
+                consecutive_failures: 0,
+                failed_attempts: 0,
+                paused: None,
+            },
             paused_at: None,
             held: 0,
             oldest_held_at: None,
@@ -114,11 +134,29 @@ mod tests {
 
     #[test]
     fn a_new_form_needs_a_url_and_nothing_else() {
-        let (wanted, event_type) = checked(TestForm { url: given(URL), ..TestForm::default() }, None);
-        assert!(matches!(wanted, Wanted::Form { webhook: None, secret: None, .. }));
+        let (wanted, event_type) = checked(
+            TestForm {
+                url: given(URL),
+                ..TestForm::default()
+            },
+            None,
+        );
+        assert!(matches!(
+            wanted,
+            Wanted::Form {
+                webhook: None,
+                secret: None,
+                ..
+            }
+        ));
         assert_eq!(event_type, "deal.won");
-        let empty = TestForm::default().check(&AddressPolicy::public_only(), None).unwrap_err();
-        assert_eq!((empty.len(), empty[0].pointer.as_str(), empty[0].code), (1, "/url", "required"));
+        let empty = TestForm::default()
+            .check(&AddressPolicy::public_only(), None)
+            .unwrap_err();
+        assert_eq!(
+            (empty.len(), empty[0].pointer.as_str(), empty[0].code),
+            (1, "/url", "required")
+        );
     }
 
     #[test]
@@ -126,14 +164,41 @@ mod tests {
         let saved = webhook();
         let first = saved.event_types.iter().next().unwrap().name();
         for url in [Input::Missing, given(URL), given("https://ERP.example.com:443/hook")] {
-            let (wanted, event_type) = checked(TestForm { url, ..TestForm::default() }, Some(&saved));
+            let (wanted, event_type) = checked(
+                TestForm {
+                    url,
+                    ..TestForm::default()
+                },
+                Some(&saved),
+            );
             assert!(matches!(wanted, Wanted::Saved(id) if id == saved.id));
             assert_eq!(event_type, first);
         }
-        let edited = TestForm { url: given("https://erp.example.com/new"), ..TestForm::default() };
-        assert!(matches!(checked(edited, Some(&saved)).0, Wanted::Form { webhook: Some(_), secret: None, .. }));
-        let secret = TestForm { url: given(URL), secret: given("a secret of one's own"), ..TestForm::default() };
-        assert!(matches!(checked(secret, Some(&saved)).0, Wanted::Form { webhook: Some(_), secret: Some(_), .. }));
+        let edited = TestForm {
+            url: given("https://erp.example.com/new"),
+            ..TestForm::default()
+        };
+        assert!(matches!(
+            checked(edited, Some(&saved)).0,
+            Wanted::Form {
+                webhook: Some(_),
+                secret: None,
+                ..
+            }
+        ));
+        let secret = TestForm {
+            url: given(URL),
+            secret: given("a secret of one's own"),
+            ..TestForm::default()
+        };
+        assert!(matches!(
+            checked(secret, Some(&saved)).0,
+            Wanted::Form {
+                webhook: Some(_),
+                secret: Some(_),
+                ..
+            }
+        ));
     }
 
     #[test]

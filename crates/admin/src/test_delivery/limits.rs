@@ -52,7 +52,10 @@ impl TestLimits {
     /// How long to wait; the test is then not counted.
     pub(super) fn admit(&self, now: Instant, person: Uuid, tested: &Tested<'_>) -> Result<(), Duration> {
         let tested = self.hasher.hash_one(tested);
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner).admit(now, person, tested)
+        self.recent
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .admit(now, person, tested)
     }
 }
 
@@ -75,7 +78,10 @@ impl TestLimits {
             return Err(PAUSE);
         }
         *count += 1;
-        Ok(UnderWay { all: Arc::clone(&self.under_way), account: account.clone() })
+        Ok(UnderWay {
+            all: Arc::clone(&self.under_way),
+            account: account.clone(),
+        })
     }
 }
 
@@ -105,7 +111,10 @@ impl Recent {
         let times = self.people.entry(person).or_default();
         times.retain(|time| left(now, *time, WINDOW).is_some());
         if times.len() >= TESTS_PER_PERSON {
-            return Err(times.front().and_then(|first| left(now, *first, WINDOW)).unwrap_or(PAUSE));
+            return Err(times
+                .front()
+                .and_then(|first| left(now, *first, WINDOW))
+                .unwrap_or(PAUSE));
         }
         times.push_back(now);
         self.tested.insert(tested, now);
@@ -119,13 +128,16 @@ impl Recent {
     /// Drops what no longer makes anybody wait.
     fn forget(&mut self, now: Instant) {
         self.tested.retain(|_, last| left(now, *last, PAUSE).is_some());
-        self.people.retain(|_, times| times.back().is_some_and(|last| left(now, *last, WINDOW).is_some()));
+        self.people
+            .retain(|_, times| times.back().is_some_and(|last| left(now, *last, WINDOW).is_some()));
     }
 }
 
 /// What is left of a pause that began then.
 fn left(now: Instant, since: Instant, pause: Duration) -> Option<Duration> {
-    pause.checked_sub(now.duration_since(since)).filter(|left| !left.is_zero())
+    pause
+        .checked_sub(now.duration_since(since))
+        .filter(|left| !left.is_zero())
 }
 
 #[cfg(test)]
@@ -142,32 +154,46 @@ mod tests {
 
     #[test]
     fn a_webhook_is_tested_every_three_seconds() {
-        let (limits, start) = (TestLimits::default(), Instant::now());
+        let limits = TestLimits::default();
+        let start = Instant::now();
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
         assert_eq!(limits.admit(at(0), PERSON, &webhook(1)), Ok(()));
         assert_eq!(limits.admit(at(0), PERSON, &webhook(2)), Ok(()));
         let somebody_else = Uuid::from_u128(2);
-        assert_eq!(limits.admit(at(1000), somebody_else, &webhook(1)), Err(Duration::from_secs(2)));
-        assert_eq!(limits.admit(at(2999), PERSON, &webhook(1)), Err(Duration::from_millis(1)));
+        assert_eq!(
+            limits.admit(at(1000), somebody_else, &webhook(1)),
+            Err(Duration::from_secs(2))
+        );
+        assert_eq!(
+            limits.admit(at(2999), PERSON, &webhook(1)),
+            Err(Duration::from_millis(1))
+        );
         assert_eq!(limits.admit(at(3000), PERSON, &webhook(1)), Ok(()));
     }
 
     #[test]
     fn a_person_makes_ten_tests_a_minute() {
-        let (limits, start) = (TestLimits::default(), Instant::now());
+        let limits = TestLimits::default();
+        let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         for second in 0..10 {
             assert_eq!(limits.admit(at(second), PERSON, &webhook(second.into())), Ok(()));
         }
         assert_eq!(limits.admit(at(20), PERSON, &webhook(20)), Err(Duration::from_secs(40)));
-        assert_eq!(limits.admit(at(20), Uuid::from_u128(2), &webhook(20)), Ok(()), "the refused one was not counted");
+        assert_eq!(
+            limits.admit(at(20), Uuid::from_u128(2), &webhook(20)),
+            Ok(()),
+            "the refused one was not counted"
+        );
         assert_eq!(limits.admit(at(60), PERSON, &webhook(60)), Ok(()));
         assert_eq!(limits.admit(at(60), PERSON, &webhook(61)), Err(Duration::from_secs(1)));
     }
 
     #[test]
     fn one_account_leaves_places_to_the_others_however_many_people_it_has() {
-        let (limits, acme, globex) = (TestLimits::default(), "acme".parse().unwrap(), "globex".parse().unwrap());
+        let limits = TestLimits::default();
+        let acme = "acme".parse().unwrap();
+        let globex = "globex".parse().unwrap();
         let mut places: Vec<_> = (0..AT_ONCE_PER_ACCOUNT).map(|_| limits.begin(&acme).unwrap()).collect();
         assert_eq!(limits.begin(&acme).unwrap_err(), PAUSE);
         let other = limits.begin(&globex).unwrap();
@@ -179,11 +205,17 @@ mod tests {
 
     #[test]
     fn a_form_is_known_by_account_and_url() {
-        let (limits, now) = (TestLimits::default(), Instant::now());
+        let limits = TestLimits::default();
+        let now = Instant::now();
         let url = |text| EndpointUrl::parse(text, &AddressPolicy::public_only()).unwrap();
-        let (acme, globex) = ("acme".parse().unwrap(), "globex".parse().unwrap());
+        let acme = "acme".parse().unwrap();
+        let globex = "globex".parse().unwrap();
         let (one, other) = (url("https://erp.example.com/1"), url("https://erp.example.com/2"));
-        for tested in [Tested::Form(&acme, &one), Tested::Form(&acme, &other), Tested::Form(&globex, &one)] {
+        for tested in [
+            Tested::Form(&acme, &one),
+            Tested::Form(&acme, &other),
+            Tested::Form(&globex, &one),
+        ] {
             assert_eq!(limits.admit(now, PERSON, &tested), Ok(()), "{tested:?}");
             assert_eq!(limits.admit(now, PERSON, &tested), Err(PAUSE), "{tested:?}");
         }
@@ -191,7 +223,8 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_given_back() {
-        let (limits, start) = (TestLimits::default(), Instant::now());
+        let limits = TestLimits::default();
+        let start = Instant::now();
         for number in 0..MAX_REMEMBERED as u128 {
             assert_eq!(limits.admit(start, Uuid::from_u128(number), &webhook(number)), Ok(()));
         }

@@ -55,7 +55,10 @@ pub struct TestSending {
 impl TestSending {
     /// Test deliveries sent by `sender`, none of them yet.
     pub fn by(sender: Arc<dyn TestSender>) -> Self {
-        Self { sender, limits: Arc::default() }
+        Self {
+            sender,
+            limits: Arc::default(),
+        }
     }
 
     /// How long one takes at most.

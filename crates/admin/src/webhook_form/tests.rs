@@ -18,7 +18,10 @@ fn form() -> WebhookForm {
 }
 
 fn codes(errors: &[FieldError]) -> Vec<(&str, &str)> {
-    errors.iter().map(|error| (error.pointer.as_str(), error.code)).collect()
+    errors
+        .iter()
+        .map(|error| (error.pointer.as_str(), error.code))
+        .collect()
 }
 
 #[track_caller]
@@ -29,9 +32,15 @@ fn check_new(form: WebhookForm, expected: &[(&str, &str)]) {
 
 #[test]
 fn a_good_form_is_a_webhook_with_a_generated_secret() {
-    let form = WebhookForm { name: given("  ERP\u{a0}Sync \t"), ..form() };
+    let form = WebhookForm {
+        name: given("  ERP\u{a0}Sync \t"),
+        ..form()
+    };
     let new = form.into_new(&AddressPolicy::public_only()).unwrap();
-    assert_eq!((new.name.as_str(), new.url.as_str()), ("ERP\u{a0}Sync", "https://erp.example.com/hook"));
+    assert_eq!(
+        (new.name.as_str(), new.url.as_str()),
+        ("ERP\u{a0}Sync", "https://erp.example.com/hook")
+    );
     assert_eq!(new.event_types.len(), 1);
     assert!(new.secret.expose().starts_with("whsec_"));
 }
@@ -61,16 +70,28 @@ fn every_field_is_judged_at_once() {
 
 #[test]
 fn an_empty_form_misses_everything_but_the_secret() {
-    let missing = [("/name", "required"), ("/url", "required"), ("/event_types", "required")];
+    let missing = [
+        ("/name", "required"),
+        ("/url", "required"),
+        ("/event_types", "required"),
+    ];
     check_new(WebhookForm::default(), &missing);
-    let blank =
-        WebhookForm { name: given(" \u{3000} "), url: given("  "), event_types: types(&[]), ..Default::default() };
+    let blank = WebhookForm {
+        name: given(" \u{3000} "),
+        url: given("  "),
+        event_types: types(&[]),
+        ..Default::default()
+    };
     check_new(blank, &missing);
 }
 
 #[test]
 fn the_words_are_those_of_the_form() {
-    let form = WebhookForm { url: given("http://erp.example.com"), event_types: types(&[]), ..form() };
+    let form = WebhookForm {
+        url: given("http://erp.example.com"),
+        event_types: types(&[]),
+        ..form()
+    };
     let errors = form.into_new(&AddressPolicy::public_only()).unwrap_err();
     let details: Vec<_> = errors.iter().map(|error| error.detail.as_ref()).collect();
     assert_eq!(details, ["Webhook URL must use HTTPS", "Select at least one event"]);
@@ -78,29 +99,67 @@ fn the_words_are_those_of_the_form() {
 
 #[test]
 fn a_name_is_counted_in_characters_after_trimming() {
-    check_new(WebhookForm { name: given(&format!(" {} ", "é".repeat(100))), ..form() }, &[]);
-    check_new(WebhookForm { name: given(&"é".repeat(101)), ..form() }, &[("/name", "too_long")]);
+    check_new(
+        WebhookForm {
+            name: given(&format!(" {} ", "é".repeat(100))),
+            ..form()
+        },
+        &[],
+    );
+    check_new(
+        WebhookForm {
+            name: given(&"é".repeat(101)),
+            ..form()
+        },
+        &[("/name", "too_long")],
+    );
 }
 
 #[test]
 fn a_type_given_twice_counts_once() {
-    let twice = WebhookForm { event_types: types(&["deal.won", "invoice.paid", "deal.won"]), ..form() };
-    assert_eq!(twice.into_new(&AddressPolicy::public_only()).unwrap().event_types.len(), 2);
+    let twice = WebhookForm {
+        event_types: types(&["deal.won", "invoice.paid", "deal.won"]),
+        ..form()
+    };
+    assert_eq!(
+        twice.into_new(&AddressPolicy::public_only()).unwrap().event_types.len(),
+        2
+    );
 }
 
 #[test]
 fn a_malformed_field_is_not_missing_too() {
-    check_new(WebhookForm { name: Input::Malformed, secret: Input::Malformed, ..form() }, &[]);
-    let form = WebhookForm { name: Input::Malformed, ..form() };
+    check_new(
+        WebhookForm {
+            name: Input::Malformed,
+            secret: Input::Malformed,
+            ..form()
+        },
+        &[],
+    );
+    let form = WebhookForm {
+        name: Input::Malformed,
+        ..form()
+    };
     assert!(form.into_new(&AddressPolicy::public_only()).is_err());
 }
 
 #[test]
 fn an_edit_changes_only_what_is_given() {
-    let edit = WebhookForm { name: given("New"), ..WebhookForm::default() };
+    let edit = WebhookForm {
+        name: given("New"),
+        ..WebhookForm::default()
+    };
     let edit = edit.into_edit(&AddressPolicy::public_only()).unwrap();
-    assert_eq!((edit.name.as_deref(), edit.url, edit.event_types), (Some("New"), None, None));
-    let emptied = WebhookForm { name: given(""), event_types: types(&[]), ..WebhookForm::default() };
+    assert_eq!(
+        (edit.name.as_deref(), edit.url, edit.event_types),
+        (Some("New"), None, None)
+    );
+    let emptied = WebhookForm {
+        name: given(""),
+        event_types: types(&[]),
+        ..WebhookForm::default()
+    };
     let errors = emptied.into_edit(&AddressPolicy::public_only()).unwrap_err();
     assert_eq!(codes(&errors), [("/name", "required"), ("/event_types", "required")]);
 }

@@ -25,6 +25,11 @@ async fn handler(
     PathId(id): PathId<DeliveryId>,
     State(state): State<ApiState>,
 ) -> Result<Json<DeliveryDetailRepresentation>, Problem> {
-    let detail = state.admin.database.delivery(&caller.account, id).await?.ok_or_else(Problem::not_found)?;
+    let detail = state
+        .admin
+        .database
+        .delivery(&caller.account, id)
+        .await?
+        .ok_or_else(Problem::not_found)?;
     Ok(Json(detail.into()))
 }

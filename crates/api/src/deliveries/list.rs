@@ -21,7 +21,11 @@ pub(crate) fn operation() -> Operation {
         .for_viewers(TAG, "listDeliveries", "List the deliveries of a webhook, newest first")
         .id("WebhookId")
         .query("state", "Only deliveries in this state", reference("DeliveryState"))
-        .query("event_type", "Only deliveries of this event type", reference("EventType"))
+        .query(
+            "event_type",
+            "Only deliveries of this event type",
+            reference("EventType"),
+        )
         .query("since", "Only deliveries created then or later", time())
         .query("until", "Only deliveries created before then", time())
         .paginated()
@@ -39,14 +43,19 @@ async fn handler(
     let page = PageRequest::take(&mut query);
     query.finish()?;
     let page = page.of(format!("deliveries of {id} of {}", caller.account))?;
-    let place = page.after.map_or(Place::Newest, |cursor| Place::After(cursor.at, cursor.id.into()));
+    let place = page
+        .after
+        .map_or(Place::Newest, |cursor| Place::After(cursor.at, cursor.id.into()));
     let filter = Filter { place, ..filter };
     let database = &state.admin.database;
     if !database.webhook_exists(&caller.account, id).await? {
         return Err(Problem::not_found());
     }
     let deliveries = database.deliveries(&caller.account, id, &filter, page.rows()).await?;
-    let cursor = |last: &Delivery| Cursor { at: last.created_at, id: last.id.as_uuid() };
+    let cursor = |last: &Delivery| Cursor {
+        at: last.created_at,
+        id: last.id.as_uuid(),
+    };
     Ok(Json(page.answer(deliveries, cursor, DeliveryRepresentation::from)))
 }
 
@@ -60,5 +69,11 @@ fn filter(query: &mut Query<'_>) -> Filter {
         query.refuse("since", "since_after_until", "`since` must not be later than `until`");
     }
     let event_type = event_type.map(|event_type| event_type.name().to_owned());
-    Filter { state, event_type, since, until, place: Place::Newest }
+    Filter {
+        state,
+        event_type,
+        since,
+        until,
+        place: Place::Newest,
+    }
 }

@@ -70,7 +70,10 @@ pub(super) struct DeliveryDetailRepresentation {
 impl From<DeliveryDetail> for DeliveryDetailRepresentation {
     fn from(detail: DeliveryDetail) -> Self {
         let attempts = detail.attempts.into_iter().map(AttemptRepresentation::from).collect();
-        Self { delivery: Representation::new(detail.delivery, attempts), payload: text(detail.payload) }
+        Self {
+            delivery: Representation::new(detail.delivery, attempts),
+            payload: text(detail.payload),
+        }
     }
 }
 

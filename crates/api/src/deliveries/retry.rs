@@ -35,5 +35,7 @@ async fn handler(
         let delivery = state.admin.retry_delivery(&caller, id).await?;
         Ok(Answer::accepted(&DeliveryRepresentation::from(delivery)))
     };
-    request.carry_out_once(&state.admin.database, &caller, work, Answered::accepted).await
+    request
+        .carry_out_once(&state.admin.database, &caller, work, Answered::accepted)
+        .await
 }

@@ -5,7 +5,11 @@ fn object(body: &str) -> JsonObject<'_> {
 }
 
 fn errors(object: JsonObject<'_>) -> Vec<(String, &'static str)> {
-    object.into_errors().into_iter().map(|error| (error.pointer, error.code)).collect()
+    object
+        .into_errors()
+        .into_iter()
+        .map(|error| (error.pointer, error.code))
+        .collect()
 }
 
 fn refusal(body: &[u8]) -> String {
@@ -16,7 +20,10 @@ fn refusal(body: &[u8]) -> String {
 fn members_are_taken_as_what_they_are() {
     let mut read = object(r#"{"name":" a\u00e9\ud83d\ude00 ","types":["x","x"],"none":null,"nothing":null}"#);
     assert_eq!(read.text("name"), Input::Given(" aé😀 ".to_owned()));
-    assert_eq!(read.texts("types", 2), Input::Given(vec!["x".to_owned(), "x".to_owned()]));
+    assert_eq!(
+        read.texts("types", 2),
+        Input::Given(vec!["x".to_owned(), "x".to_owned()])
+    );
     assert_eq!(read.text("none"), Input::Given(String::new()));
     assert_eq!(read.text("other"), Input::Missing);
     read.drop_null("nothing");

@@ -37,7 +37,16 @@ async fn handler(
     let page = page.of(format!("notifications of {}", caller.account))?;
     let after = page.after.map(|cursor| (cursor.at, cursor.id));
     let database = &state.admin.database;
-    let notifications = database.notifications(&caller.account, unread, after, page.rows()).await?;
-    let cursor = |last: &Notification| Cursor { at: last.created_at, id: last.id };
-    Ok(Json(page.answer(notifications, cursor, NotificationRepresentation::from)))
+    let notifications = database
+        .notifications(&caller.account, unread, after, page.rows())
+        .await?;
+    let cursor = |last: &Notification| Cursor {
+        at: last.created_at,
+        id: last.id,
+    };
+    Ok(Json(page.answer(
+        notifications,
+        cursor,
+        NotificationRepresentation::from,
+    )))
 }

@@ -12,7 +12,10 @@ same `webhook-id` may come again.";
 
 /// The section `webhooks`.
 pub(super) fn webhooks() -> Value {
-    EventType::all().map(|event_type| (event_type.name().to_owned(), webhook(event_type))).collect::<Map<_, _>>().into()
+    EventType::all()
+        .map(|event_type| (event_type.name().to_owned(), webhook(event_type)))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 /// The body that every event has.
@@ -71,7 +74,11 @@ fn operation_id(event_type: EventType) -> String {
 fn headers() -> Value {
     let header = |name: &str, description: &str, schema: Value| json!({"name": name, "in": "header", "required": true, "description": description, "schema": schema});
     json!([
-        header("webhook-id", "Id of the delivery, the same for every attempt", reference("DeliveryId")),
+        header(
+            "webhook-id",
+            "Id of the delivery, the same for every attempt",
+            reference("DeliveryId")
+        ),
         header(
             "webhook-timestamp",
             "Time of this attempt, in Unix seconds",

@@ -15,7 +15,9 @@ pub(crate) fn reference(status: StatusCode) -> Value {
 
 /// Such as `NotFound`.
 fn name(status: StatusCode) -> String {
-    let reason = status.canonical_reason().expect("problems have statuses of the standard");
+    let reason = status
+        .canonical_reason()
+        .expect("problems have statuses of the standard");
     reason.split_whitespace().collect()
 }
 
@@ -51,7 +53,10 @@ pub(super) fn schemas() -> Value {
 
 fn response(kinds: &[Kind]) -> Value {
     let status = kinds[0].status();
-    let titles: Vec<_> = kinds.iter().map(|kind| format!("{} (`{}`)", kind.title(), kind.uri())).collect();
+    let titles: Vec<_> = kinds
+        .iter()
+        .map(|kind| format!("{} (`{}`)", kind.title(), kind.uri()))
+        .collect();
     let content = json!({"application/problem+json": {"schema": schema("Problem")}});
     let mut response = json!({"description": titles.join("; "), "content": content});
     if let Some((name, description)) = header(status) {

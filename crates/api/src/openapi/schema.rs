@@ -9,7 +9,12 @@ pub(crate) fn reference(name: &str) -> Value {
 
 /// An object whose members are all there.
 pub(crate) fn object(members: Value) -> Value {
-    let required: Vec<_> = members.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
+    let required: Vec<_> = members
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.clone())
+        .collect();
     json!({"type": "object", "required": required, "properties": members})
 }
 

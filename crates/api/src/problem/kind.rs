@@ -78,24 +78,48 @@ impl Kind {
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized", "A valid API token is needed"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "Not allowed with this API token"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "Not found"),
-            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed"),
-            Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request-timeout", "The request took too long"),
-            Self::WebhookLimit => (StatusCode::CONFLICT, "webhook-limit", "The account has too many webhooks"),
+            Self::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method-not-allowed",
+                "Method not allowed",
+            ),
+            Self::RequestTimeout => (
+                StatusCode::REQUEST_TIMEOUT,
+                "request-timeout",
+                "The request took too long",
+            ),
+            Self::WebhookLimit => (
+                StatusCode::CONFLICT,
+                "webhook-limit",
+                "The account has too many webhooks",
+            ),
             Self::NotFailed => (StatusCode::CONFLICT, "not-failed", "The delivery has not failed"),
             Self::RecoveryUnderWay => (StatusCode::CONFLICT, "recovery-under-way", "A recovery is under way"),
-            Self::KeyInUse => (StatusCode::CONFLICT, "idempotency-key-in-use", "The same request is being worked on"),
-            Self::PreconditionFailed => {
-                (StatusCode::PRECONDITION_FAILED, "precondition-failed", "The webhook has been changed meanwhile")
-            }
-            Self::ContentTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "content-too-large", "The body is too large"),
+            Self::KeyInUse => (
+                StatusCode::CONFLICT,
+                "idempotency-key-in-use",
+                "The same request is being worked on",
+            ),
+            Self::PreconditionFailed => (
+                StatusCode::PRECONDITION_FAILED,
+                "precondition-failed",
+                "The webhook has been changed meanwhile",
+            ),
+            Self::ContentTooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "content-too-large",
+                "The body is too large",
+            ),
             Self::UnsupportedMediaType => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported-media-type",
                 "The body's content type is not accepted",
             ),
-            Self::ValidationFailed => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "validation-failed", "Some fields are not valid")
-            }
+            Self::ValidationFailed => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "validation-failed",
+                "Some fields are not valid",
+            ),
             Self::KeyOfAnotherRequest => (
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency-key-of-another-request",
@@ -104,7 +128,11 @@ impl Kind {
             Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "Too many requests"),
             Self::TestTooSoon => (StatusCode::TOO_MANY_REQUESTS, "test-too-soon", "Too many tests"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
-            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Temporarily not available"),
+            Self::Unavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "Temporarily not available",
+            ),
         }
     }
 }

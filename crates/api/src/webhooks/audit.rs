@@ -93,6 +93,9 @@ async fn handler(
     if entries.is_empty() && !database.webhook_exists(&caller.account, id).await? {
         return Err(Problem::not_found());
     }
-    let cursor = |last: &AuditEntry| Cursor { at: last.at, id: last.id };
+    let cursor = |last: &AuditEntry| Cursor {
+        at: last.at,
+        id: last.id,
+    };
     Ok(Json(page.answer(entries, cursor, AuditEntryRepresentation::from)))
 }

@@ -45,7 +45,10 @@ async fn handler(
         let form = read_form(request.body())?;
         state.admin.create_webhook_as(&caller, id, form).await?;
         // Its body holds the secret, which is not kept.
-        Ok(Answer { status: StatusCode::CREATED, body: None })
+        Ok(Answer {
+            status: StatusCode::CREATED,
+            body: None,
+        })
     };
     let answer = async |answered: Answered| {
         if answered.replayed {
@@ -54,7 +57,9 @@ async fn handler(
         }
         created(&state, &caller, answered.webhook).await
     };
-    request.carry_out_once(&state.admin.database, &caller, work, answer).await
+    request
+        .carry_out_once(&state.admin.database, &caller, work, answer)
+        .await
 }
 
 fn read_form(body: &[u8]) -> Result<WebhookForm, Problem> {
@@ -62,16 +67,30 @@ fn read_form(body: &[u8]) -> Result<WebhookForm, Problem> {
     // For a secret, `null` asks for a generated one, as leaving it out does.
     object.drop_null("secret");
     let secret = object.text("secret");
-    Ok(WebhookForm { secret, ..read_settings(object) })
+    Ok(WebhookForm {
+        secret,
+        ..read_settings(object)
+    })
 }
 
 /// The webhook that was added and its secret, both as they are now.
 async fn created(state: &ApiState, by: &Bearer, id: WebhookId) -> Result<Response, Problem> {
     let database = &state.admin.database;
-    let webhook = database.webhook(&by.account, id).await?.ok_or_else(Problem::not_found)?;
-    let secret = database.current_secret(&by.account, id).await?.ok_or_else(Problem::not_found)?;
+    let webhook = database
+        .webhook(&by.account, id)
+        .await?
+        .ok_or_else(Problem::not_found)?;
+    let secret = database
+        .current_secret(&by.account, id)
+        .await?
+        .ok_or_else(Problem::not_found)?;
     let location = HeaderValue::try_from(format!("{}/api/v1/webhooks/{id}", state.base_path));
     let location = location.expect("a base path and a UUID are visible ASCII");
     let headers = [(LOCATION, location), (ETAG, entity_tag(webhook.version))];
-    Ok((StatusCode::CREATED, headers, Json(CreatedWebhook::new(webhook, &secret))).into_response())
+    Ok((
+        StatusCode::CREATED,
+        headers,
+        Json(CreatedWebhook::new(webhook, &secret)),
+    )
+        .into_response())
 }

@@ -26,6 +26,11 @@ async fn handler(
     PathId(id): PathId<WebhookId>,
     State(state): State<ApiState>,
 ) -> Result<Response, Problem> {
-    let webhook = state.admin.database.webhook(&caller.account, id).await?.ok_or_else(Problem::not_found)?;
+    let webhook = state
+        .admin
+        .database
+        .webhook(&caller.account, id)
+        .await?
+        .ok_or_else(Problem::not_found)?;
     Ok(tagged(webhook, caller.role))
 }

@@ -33,7 +33,16 @@ async fn handler(
     query.finish()?;
     let page = page.of(format!("webhooks of {}", caller.account))?;
     let after = page.after.map(|cursor| (cursor.at, WebhookId(cursor.id)));
-    let webhooks = state.admin.database.webhooks(&caller.account, after, page.rows()).await?;
-    let cursor = |last: &Webhook| Cursor { at: last.created_at, id: last.id.0 };
-    Ok(Json(page.answer(webhooks, cursor, |webhook| WebhookRepresentation::new(webhook, caller.role))))
+    let webhooks = state
+        .admin
+        .database
+        .webhooks(&caller.account, after, page.rows())
+        .await?;
+    let cursor = |last: &Webhook| Cursor {
+        at: last.created_at,
+        id: last.id.0,
+    };
+    Ok(Json(page.answer(webhooks, cursor, |webhook| {
+        WebhookRepresentation::new(webhook, caller.role)
+    })))
 }

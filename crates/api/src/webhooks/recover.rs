@@ -30,7 +30,11 @@ pub(crate) fn operation() -> Operation {
         "dry_run": {"type": ["boolean", "null"], "description": "Only count them"},
     });
     Operation::post("/api/v1/webhooks/{id}/recover", handler)
-        .for_admins("Deliveries", "recoverDeliveries", "Send the failed deliveries of a time range again")
+        .for_admins(
+            "Deliveries",
+            "recoverDeliveries",
+            "Send the failed deliveries of a time range again",
+        )
         .about("Each with all its retries. Test deliveries are left alone. One recovery per webhook at a time.")
         .id("WebhookId")
         .idempotent_by_key()
@@ -65,7 +69,9 @@ async fn handler(
         };
         Ok(Answer::accepted(&RecoveredCount { count, more }))
     };
-    request.carry_out_once(&state.admin.database, &caller, work, Answered::accepted).await
+    request
+        .carry_out_once(&state.admin.database, &caller, work, Answered::accepted)
+        .await
 }
 
 /// What a client asks to be sent again.
@@ -87,12 +93,16 @@ impl RecoverRequest {
         let since = read(since, "/since", &mut errors);
         let until = read(until, "/until", &mut errors);
         match since {
-            Some(since) if errors.is_empty() => {
-                Ok(Self { since, until, dry_run: matches!(dry_run, Input::Given(true)) })
-            }
-            None if errors.is_empty() => {
-                Err(Problem::validation_failed(vec![FieldError::new("/since", "required", "A time is required")]))
-            }
+            Some(since) if errors.is_empty() => Ok(Self {
+                since,
+                until,
+                dry_run: matches!(dry_run, Input::Given(true)),
+            }),
+            None if errors.is_empty() => Err(Problem::validation_failed(vec![FieldError::new(
+                "/since",
+                "required",
+                "A time is required",
+            )])),
             _ => Err(Problem::validation_failed(errors)),
         }
     }

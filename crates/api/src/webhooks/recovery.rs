@@ -17,9 +17,17 @@ use crate::state::ApiState;
 
 pub(crate) fn operation() -> Operation {
     Operation::get("/api/v1/webhooks/{id}/recovery", handler)
-        .for_viewers("Deliveries", "getRecovery", "Get the progress of the recovery under way")
+        .for_viewers(
+            "Deliveries",
+            "getRecovery",
+            "Get the progress of the recovery under way",
+        )
         .id("WebhookId")
-        .answer(200, "The progress; 404 if no recovery is under way", reference("Recovery"))
+        .answer(
+            200,
+            "The progress; 404 if no recovery is under way",
+            reference("Recovery"),
+        )
 }
 
 /// The progress as clients see it.
@@ -32,7 +40,11 @@ struct RecoveryRepresentation {
 
 impl From<RecoveryProgress> for RecoveryRepresentation {
     fn from(progress: RecoveryProgress) -> Self {
-        Self { requested_at: progress.requested_at, found: progress.found, waiting: progress.waiting }
+        Self {
+            requested_at: progress.requested_at,
+            found: progress.found,
+            waiting: progress.waiting,
+        }
     }
 }
 
@@ -52,5 +64,7 @@ async fn handler(
     State(state): State<ApiState>,
 ) -> Result<Json<RecoveryRepresentation>, Problem> {
     let progress = state.admin.database.recovery_progress(&caller.account, id).await?;
-    progress.map(|progress| Json(progress.into())).ok_or_else(Problem::not_found)
+    progress
+        .map(|progress| Json(progress.into()))
+        .ok_or_else(Problem::not_found)
 }

@@ -54,7 +54,11 @@ impl WebhookRepresentation {
 
 /// A webhook with its version, for `If-Match`.
 pub(super) fn tagged(webhook: Webhook, role: Role) -> Response {
-    ([(ETAG, entity_tag(webhook.version))], Json(WebhookRepresentation::new(webhook, role))).into_response()
+    (
+        [(ETAG, entity_tag(webhook.version))],
+        Json(WebhookRepresentation::new(webhook, role)),
+    )
+        .into_response()
 }
 
 /// A secret, for those who may see it.
@@ -70,7 +74,10 @@ pub(super) struct SecretRepresentation {
 impl From<&SigningSecret> for SecretRepresentation {
     fn from(secret: &SigningSecret) -> Self {
         let whsec = secret.whsec();
-        Self { secret: secret.expose().to_owned(), secret_whsec: (whsec != secret.expose()).then_some(whsec) }
+        Self {
+            secret: secret.expose().to_owned(),
+            secret_whsec: (whsec != secret.expose()).then_some(whsec),
+        }
     }
 }
 
@@ -85,7 +92,10 @@ pub(super) struct CreatedWebhook {
 
 impl CreatedWebhook {
     pub(super) fn new(webhook: Webhook, secret: &SigningSecret) -> Self {
-        Self { webhook: WebhookRepresentation::new(webhook, Role::Admin), secret: secret.into() }
+        Self {
+            webhook: WebhookRepresentation::new(webhook, Role::Admin),
+            secret: secret.into(),
+        }
     }
 }
 
@@ -100,7 +110,10 @@ pub(super) struct RotatedSecret {
 
 impl From<Rotation> for RotatedSecret {
     fn from(rotation: Rotation) -> Self {
-        Self { secret: (&rotation.secret).into(), previous_secret_expires_at: rotation.previous_expires_at }
+        Self {
+            secret: (&rotation.secret).into(),
+            previous_secret_expires_at: rotation.previous_expires_at,
+        }
     }
 }
 

@@ -15,7 +15,11 @@ use crate::state::ApiState;
 
 pub(crate) fn operation() -> Operation {
     Operation::post("/api/v1/webhooks/{id}/resume", handler)
-        .for_admins(TAG, "resumeWebhook", "Resume a webhook: held deliveries are sent, oldest first")
+        .for_admins(
+            TAG,
+            "resumeWebhook",
+            "Resume a webhook: held deliveries are sent, oldest first",
+        )
         .about("A webhook that is not paused stays as it is.")
         .id("WebhookId")
         .answer(200, "The webhook", reference("Webhook"))

@@ -29,7 +29,10 @@ pub(crate) fn operation() -> Operation {
              several former secrets, the newest three do.",
         )
         .id("WebhookId")
-        .optional_body("RotateSecretRequest", input(&[], json!({"secret": or_null(reference("Secret"))})))
+        .optional_body(
+            "RotateSecretRequest",
+            input(&[], json!({"secret": or_null(reference("Secret"))})),
+        )
         .answer(200, "The new secret", reference("RotatedSecret"))
         .answer_header(200, "ETag", ETAG_TEXT)
 }
@@ -54,5 +57,8 @@ fn read_form(body: &[u8]) -> Result<SecretForm, Problem> {
     let mut object = JsonObject::parse(body)?;
     // `null` asks for a generated one, as leaving it out does.
     object.drop_null("secret");
-    Ok(SecretForm { secret: object.text("secret"), errors: object.into_errors() })
+    Ok(SecretForm {
+        secret: object.text("secret"),
+        errors: object.into_errors(),
+    })
 }

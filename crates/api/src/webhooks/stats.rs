@@ -24,10 +24,18 @@ pub(crate) fn operation() -> Operation {
     let mut window = reference("StatsWindow");
     window["default"] = WINDOWS[0].0.into();
     Operation::get("/api/v1/webhooks/{id}/stats", handler)
-        .for_viewers(TAG, "getWebhookStats", "Get the results of a webhook's attempts over time, oldest bucket first")
+        .for_viewers(
+            TAG,
+            "getWebhookStats",
+            "Get the results of a webhook's attempts over time, oldest bucket first",
+        )
         .id("WebhookId")
         .query("window", "How far to go back", window)
-        .answer(200, "Every bucket of the window; the last one has not ended", reference("WebhookStats"))
+        .answer(
+            200,
+            "Every bucket of the window; the last one has not ended",
+            reference("WebhookStats"),
+        )
 }
 
 pub(crate) fn schemas() -> Value {
@@ -93,7 +101,11 @@ async fn handler(
     let buckets = state.admin.database.webhook_stats(&caller.account, id, window).await?;
     let bucket_seconds = window.bucket_hours() * 3600;
     let data = buckets.into_iter().map(BucketRepresentation::from).collect();
-    Ok(Json(Stats { window: name, bucket_seconds, data }))
+    Ok(Json(Stats {
+        window: name,
+        bucket_seconds,
+        data,
+    }))
 }
 
 fn read_window(text: &str) -> Option<(&'static str, Window)> {

@@ -32,11 +32,18 @@ async fn handler(
     State(state): State<ApiState>,
     request: Request,
 ) -> Result<Json<TestResultRepresentation>, Problem> {
-    let webhook = state.admin.database.webhook(&caller.account, id).await?.ok_or_else(Problem::not_found)?;
+    let webhook = state
+        .admin
+        .database
+        .webhook(&caller.account, id)
+        .await?
+        .ok_or_else(Problem::not_found)?;
     let form = if body::is_left_out(&request) {
         TestForm::default()
     } else {
         read_event_type(JsonObject::parse(&json_body::read(request, JSON).await?)?)
     };
-    Ok(Json(state.admin.test_webhook(&caller, Some(&webhook), form).await?.into()))
+    Ok(Json(
+        state.admin.test_webhook(&caller, Some(&webhook), form).await?.into(),
+    ))
 }

@@ -38,6 +38,10 @@ async fn handler(
     object.drop_null("secret");
     let url = object.text("url");
     let secret = object.text("secret");
-    let form = TestForm { url, secret, ..read_event_type(object) };
+    let form = TestForm {
+        url,
+        secret,
+        ..read_event_type(object)
+    };
     Ok(Json(state.admin.test_webhook(&caller, None, form).await?.into()))
 }

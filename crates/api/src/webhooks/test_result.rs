@@ -32,7 +32,11 @@ impl From<TestResult> for TestResultRepresentation {
 /// Reads the last member; everything else in `object` is unknown.
 pub(super) fn read_event_type(mut object: JsonObject<'_>) -> TestForm {
     object.drop_null("event_type");
-    TestForm { event_type: object.text("event_type"), errors: object.into_errors(), ..TestForm::default() }
+    TestForm {
+        event_type: object.text("event_type"),
+        errors: object.into_errors(),
+        ..TestForm::default()
+    }
 }
 
 /// What both kinds of tests have in common.

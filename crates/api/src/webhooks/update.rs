@@ -38,7 +38,12 @@ async fn handler(
 ) -> Result<Response, Problem> {
     let body = json_body::read(request, MERGE_PATCH).await?;
     let form = read_settings(JsonObject::parse(&body)?);
-    let edit = form.into_edit(&state.admin.address_policy).map_err(Problem::validation_failed)?;
+    let edit = form
+        .into_edit(&state.admin.address_policy)
+        .map_err(Problem::validation_failed)?;
     let version = permitted_version(&state.admin.database, &caller.account, id, &headers).await?;
-    Ok(tagged(state.admin.edit_webhook(&caller, id, &edit, version).await?, caller.role))
+    Ok(tagged(
+        state.admin.edit_webhook(&caller, id, &edit, version).await?,
+        caller.role,
+    ))
 }

@@ -23,12 +23,22 @@ pub(super) async fn permitted_version(
     if !is_conditional(headers) {
         return Ok(None);
     }
-    let version = database.webhook(account, id).await?.ok_or_else(Problem::not_found)?.version;
-    if if_match_permits(headers, version) { Ok(Some(version)) } else { Err(Problem::precondition_failed()) }
+    let version = database
+        .webhook(account, id)
+        .await?
+        .ok_or_else(Problem::not_found)?
+        .version;
+    if if_match_permits(headers, version) {
+        Ok(Some(version))
+    } else {
+        Err(Problem::precondition_failed())
+    }
 }
 
 /// Describes the header.
 pub(super) fn with_if_match(operation: Operation) -> Operation {
     let about = "Only if the webhook has one of these versions";
-    operation.header("If-Match", about, json!({"type": "string"})).problems(&[Kind::PreconditionFailed])
+    operation
+        .header("If-Match", about, json!({"type": "string"}))
+        .problems(&[Kind::PreconditionFailed])
 }

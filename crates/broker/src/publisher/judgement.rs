@@ -85,9 +85,15 @@ impl Judgement {
     /// For a message that is not a suspect.
     pub(super) fn of(&self, message: &Message, now: Instant) -> Verdict {
         if let Some(refused) = self.refused.iter().find(|refused| refused.address.is_of(message)) {
-            return if now < refused.until { Verdict::Refused(refused.refusal.clone()) } else { Verdict::Alone };
+            return if now < refused.until {
+                Verdict::Refused(refused.refusal.clone())
+            } else {
+                Verdict::Alone
+            };
         }
-        let large = self.large.is_some_and(|(bytes, until)| message.body.len() >= bytes && now < until);
+        let large = self
+            .large
+            .is_some_and(|(bytes, until)| message.body.len() >= bytes && now < until);
         if large { Verdict::Alone } else { Verdict::Together }
     }
 
@@ -111,8 +117,16 @@ impl Judgement {
             self.large = None;
         }
         let address = Address::Key(message.exchange.to_string(), message.routing_key.to_string());
-        self.cleared.retain(|cleared| now < cleared.until && cleared.address != address);
-        remember(&mut self.cleared, Cleared { address, bytes: message.body.len(), until: now + CLEARED_FOR });
+        self.cleared
+            .retain(|cleared| now < cleared.until && cleared.address != address);
+        remember(
+            &mut self.cleared,
+            Cleared {
+                address,
+                bytes: message.body.len(),
+                until: now + CLEARED_FOR,
+            },
+        );
         self.refused.len() < known
     }
 
@@ -125,8 +139,18 @@ impl Judgement {
         let address = Address::of(message, refusal.code);
         let known = self.refused.iter().position(|refused| refused.address == address);
         let known = known.map(|position| self.refused.remove(position));
-        let pause = known.as_ref().map_or(FIRST_PAUSE, |known| (known.pause * 2).min(LONGEST_PAUSE));
-        remember(&mut self.refused, Refused { address, refusal: refusal.clone(), pause, until: now + pause });
+        let pause = known
+            .as_ref()
+            .map_or(FIRST_PAUSE, |known| (known.pause * 2).min(LONGEST_PAUSE));
+        remember(
+            &mut self.refused,
+            Refused {
+                address,
+                refusal: refusal.clone(),
+                pause,
+                until: now + pause,
+            },
+        );
         known.is_none()
     }
 }

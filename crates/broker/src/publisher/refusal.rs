@@ -40,7 +40,10 @@ impl Refusal {
             AMQPSoftError::PRECONDITIONFAILED => RefusalCode::PreconditionFailed,
             _ => RefusalCode::Other,
         };
-        Some(Self { code, reason: error.to_string() })
+        Some(Self {
+            code,
+            reason: error.to_string(),
+        })
     }
 }
 

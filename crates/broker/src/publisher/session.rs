@@ -151,12 +151,18 @@ impl Session {
     async fn open(&self) -> Result<Open, lapin::Error> {
         let channel = self.connection.create_channel().await?;
         in_time(ANSWER_TIMEOUT, channel.confirm_select(ConfirmSelectOptions::default())).await?;
-        Ok(Open { channel, order: Arc::default() })
+        Ok(Open {
+            channel,
+            order: Arc::default(),
+        })
     }
 
     /// Awaits the confirm, with a time limit unless the broker blocks publishes.
     async fn confirmed(&self, under_way: UnderWay) -> Outcome {
-        let mut publishing = Publishing { under_way: Some(under_way), session: self };
+        let mut publishing = Publishing {
+            under_way: Some(under_way),
+            session: self,
+        };
         let answer = loop {
             match timeout(self.confirmed_within, publishing.end()).await {
                 Ok(answer) => break answer,
@@ -174,12 +180,17 @@ impl Session {
 
 impl Open {
     fn hand_over(&self, message: &Message, repeat: bool, permit: OwnedSemaphorePermit) -> UnderWay {
-        let (open, body, properties) = (self.clone(), message.body.clone(), message.properties(repeat));
-        let (exchange, routing_key) = (message.exchange.clone(), message.routing_key.clone());
+        let open = self.clone();
+        let body = message.body.clone();
+        let properties = message.properties(repeat);
+        let exchange = message.exchange.clone();
+        let routing_key = message.routing_key.clone();
         Box::pin(async move {
             let _permit = permit;
             let options = BasicPublishOptions::default();
-            let publishing = open.channel.basic_publish(exchange, routing_key, options, &body, properties);
+            let publishing = open
+                .channel
+                .basic_publish(exchange, routing_key, options, &body, properties);
             let mut publishing = Box::pin(publishing);
             let written = poll_fn(|context| {
                 let _turn = open.order.lock().unwrap_or_else(PoisonError::into_inner);
@@ -199,7 +210,10 @@ struct Publishing<'a> {
 
 impl Publishing<'_> {
     async fn end(&mut self) -> Result<Confirmation, lapin::Error> {
-        let under_way = self.under_way.as_mut().expect("it is taken at its end, or when this is dropped");
+        let under_way = self
+            .under_way
+            .as_mut()
+            .expect("it is taken at its end, or when this is dropped");
         let answer = under_way.await;
         self.under_way = None;
         answer
@@ -208,9 +222,16 @@ impl Publishing<'_> {
 
 impl Drop for Publishing<'_> {
     fn drop(&mut self) {
-        let Some(mut under_way) = self.under_way.take() else { return };
-        let Session { epoch, confirmed_within, .. } = *self.session;
-        let (blocked, lost) = (Arc::clone(&self.session.blocked), self.session.lost.clone());
+        let Some(mut under_way) = self.under_way.take() else {
+            return;
+        };
+        let Session {
+            epoch,
+            confirmed_within,
+            ..
+        } = *self.session;
+        let blocked = Arc::clone(&self.session.blocked);
+        let lost = self.session.lost.clone();
         self.session.abandoned.spawn(async move {
             // Also with a time limit: the relay waits for it. A lost session ends it.
             while timeout(confirmed_within, under_way.as_mut()).await.is_err() {

@@ -53,12 +53,14 @@ enum End {
 
 impl Shared {
     pub(super) async fn keep_connected(&self, current: &watch::Sender<State>) {
-        let (mut backoff, mut log) = (Backoff::default(), ConnectionLog::new("publisher", &self.connector));
+        let mut backoff = Backoff::default();
+        let mut log = ConnectionLog::new("publisher", &self.connector);
         loop {
             match self.connector.connect("publisher").await {
                 Ok(connection) => {
                     backoff.succeeded();
-                    let (abandoned, lost) = (self.abandoned.clone(), self.lost.clone());
+                    let abandoned = self.abandoned.clone();
+                    let lost = self.lost.clone();
                     let session = Session::new(connection, self.confirmed_within, abandoned, lost);
                     let end = self.serve(Arc::new(session), current, &mut log).await;
                     log.lost(&end);
@@ -90,7 +92,10 @@ impl Shared {
             let _ = first_look.await;
             log.connected();
             self.telemetry.connected(Role::Publisher, true);
-            current.send_replace(State { session: Some(Arc::clone(&session)), blocked: session.is_blocked() });
+            current.send_replace(State {
+                session: Some(Arc::clone(&session)),
+                blocked: session.is_blocked(),
+            });
             self.until_lost(session.epoch).await
         };
         let end = tokio::select! {

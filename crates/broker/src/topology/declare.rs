@@ -74,7 +74,8 @@ impl Topology {
     /// # Errors
     /// Only [`DeclareError::Differs`]: waiting would not help.
     pub async fn declare_when_reachable(&self, connector: &Connector) -> Result<(), DeclareError> {
-        let (mut backoff, mut log) = (Backoff::default(), ConnectionLog::new("start", connector));
+        let mut backoff = Backoff::default();
+        let mut log = ConnectionLog::new("start", connector);
         loop {
             match self.declare(connector).await {
                 Ok(()) => return Ok(()),
@@ -120,7 +121,10 @@ pub(super) struct Declarer<'a> {
 
 impl<'a> Declarer<'a> {
     pub(super) fn on(connection: &'a Connection) -> Self {
-        Self { connection, channel: None }
+        Self {
+            connection,
+            channel: None,
+        }
     }
 
     /// Declares the object unless it exists.
@@ -128,12 +132,17 @@ impl<'a> Declarer<'a> {
     /// # Errors
     /// It exists with other arguments, or may not be declared, or the connection is lost.
     pub(super) async fn declare(&mut self, object: &Object) -> Result<(), DeclareError> {
-        let Err(error) = self.ask(object, false).await else { return Ok(()) };
+        let Err(error) = self.ask(object, false).await else {
+            return Ok(());
+        };
         match refusal(&error) {
             // The existence of a binding cannot be queried.
             Some(AMQPSoftError::ACCESSREFUSED) => match !object.is_binding() && self.exists(object).await? {
                 true => Ok(()),
-                false => Err(DeclareError::Forbidden { object: object.to_string(), source: error }),
+                false => Err(DeclareError::Forbidden {
+                    object: object.to_string(),
+                    source: error,
+                }),
             },
             _ => Err(explain(object, error)),
         }
@@ -181,23 +190,36 @@ impl<'a> Declarer<'a> {
 async fn ask_on(channel: &Channel, object: &Object, passive: bool) -> Result<(), lapin::Error> {
     match object.clone() {
         Object::Exchange { name, kind, arguments } => {
-            let options = ExchangeDeclareOptions { durable: true, passive, ..Default::default() };
+            let options = ExchangeDeclareOptions {
+                durable: true,
+                passive,
+                ..Default::default()
+            };
             channel.exchange_declare(name.into(), kind, options, arguments).await
         }
         Object::Queue { name, arguments } => {
-            let options = QueueDeclareOptions { durable: true, passive, ..Default::default() };
+            let options = QueueDeclareOptions {
+                durable: true,
+                passive,
+                ..Default::default()
+            };
             channel.queue_declare(name.into(), options, arguments).await.map(drop)
         }
         Object::Binding { queue, exchange, key } => {
-            let (options, arguments) = (QueueBindOptions::default(), FieldTable::default());
-            channel.queue_bind(queue.into(), exchange.into(), key.into(), options, arguments).await
+            let options = QueueBindOptions::default();
+            let arguments = FieldTable::default();
+            channel
+                .queue_bind(queue.into(), exchange.into(), key.into(), options, arguments)
+                .await
         }
     }
 }
 
 /// The reply code of a refusal that closed the channel; `None` for other errors.
 pub(crate) fn refusal(error: &lapin::Error) -> Option<AMQPSoftError> {
-    let ErrorKind::ProtocolError(error) = error.kind() else { return None };
+    let ErrorKind::ProtocolError(error) = error.kind() else {
+        return None;
+    };
     match error.kind() {
         AMQPErrorKind::Soft(code) => Some(code.clone()),
         AMQPErrorKind::Hard(_) => None,
@@ -211,8 +233,15 @@ fn explain(object: &Object, error: lapin::Error) -> DeclareError {
         ErrorKind::ProtocolError(protocol) => protocol.get_message().to_string(),
         _ => return DeclareError::Broker { object, source: error },
     };
-    match server.split_once("inequivalent arg '").and_then(|(_, rest)| rest.split_once('\'')) {
-        Some((argument, _)) => DeclareError::Differs { object, argument: format!("`{argument}`"), server },
+    match server
+        .split_once("inequivalent arg '")
+        .and_then(|(_, rest)| rest.split_once('\''))
+    {
+        Some((argument, _)) => DeclareError::Differs {
+            object,
+            argument: format!("`{argument}`"),
+            server,
+        },
         None => DeclareError::Broker { object, source: error },
     }
 }

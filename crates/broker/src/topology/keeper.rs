@@ -40,7 +40,12 @@ struct Known {
 
 impl Keeper {
     pub(crate) fn new(topology: Topology, telemetry: Arc<Telemetry>) -> Self {
-        Self { topology, telemetry, wanted: Notify::new(), looked: watch::Sender::new(0) }
+        Self {
+            topology,
+            telemetry,
+            wanted: Notify::new(),
+            looked: watch::Sender::new(0),
+        }
     }
 
     /// Checks now and periodically, unless the broker blocks the connection; ends when dropped.

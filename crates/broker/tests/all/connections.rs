@@ -24,9 +24,10 @@ async fn a_connection_given_up_while_it_opens_is_closed() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url: BrokerUrl = format!("amqp://{}/%2f", silent.local_addr().unwrap()).parse().unwrap();
     let connector = Connector::new(url, "test");
-    let (_, accepted) = tokio::join!(timeout(Duration::from_millis(300), broker.topology.declare(&connector)), async {
-        silent.accept().await.unwrap()
-    });
+    let (_, accepted) = tokio::join!(
+        timeout(Duration::from_millis(300), broker.topology.declare(&connector)),
+        async { silent.accept().await.unwrap() }
+    );
     let (mut stream, mut heard) = (accepted.0, Vec::new());
     let ended = timeout(AT_ONCE, stream.read_to_end(&mut heard)).await;
     assert!(ended.is_ok(), "the connection is still open");
@@ -42,7 +43,9 @@ async fn a_connection_to_a_silent_broker_ends_with_its_owner() {
     publisher.connected().await.unwrap();
     link.hold(Held::Everything);
     stop.cancel();
-    wait::until(AT_ONCE, "the connection to be closed", async || link.open() == 0).await.unwrap();
+    wait::until(AT_ONCE, "the connection to be closed", async || link.open() == 0)
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,7 +58,9 @@ async fn a_broker_that_falls_silent_is_noticed_within_half_a_minute() {
     link.hold(Held::Everything);
     let begun = Instant::now();
     let publishing = tokio::spawn(async move { publisher.publish(&job("late")).await });
-    wait::until(PATIENCE, "another connection", async || link.opened() > opened).await.unwrap();
+    wait::until(PATIENCE, "another connection", async || link.opened() > opened)
+        .await
+        .unwrap();
     link.hold(Held::Nothing);
     timeout(PATIENCE, publishing).await.unwrap().unwrap().unwrap();
     assert!(begun.elapsed() < Duration::from_secs(45), "{:?}", begun.elapsed());
@@ -70,7 +75,9 @@ async fn a_confirm_that_never_comes_ends_the_session_and_the_message_comes_as_a_
     link.hold(Held::Confirms);
     let opened = link.opened();
     let publishing = tokio::spawn(async move { publisher.publish(&job("unheard")).await });
-    wait::until(PATIENCE, "another connection", async || link.opened() > opened).await.unwrap();
+    wait::until(PATIENCE, "another connection", async || link.opened() > opened)
+        .await
+        .unwrap();
     link.hold(Held::Nothing);
     timeout(PATIENCE, publishing).await.unwrap().unwrap().unwrap();
     let mut consumer = broker.consumer(topology::DELIVERIES, 10);
@@ -106,7 +113,11 @@ async fn a_publish_that_was_given_up_and_is_never_confirmed_holds_nobody_up() {
     publisher.connected().await.unwrap();
     link.hold(Held::Confirms);
     let given_up = job("given up");
-    assert!(timeout(Duration::from_millis(300), publisher.publish(&given_up)).await.is_err());
+    assert!(
+        timeout(Duration::from_millis(300), publisher.publish(&given_up))
+            .await
+            .is_err()
+    );
     link.hold(Held::Nothing);
     timeout(PATIENCE, publisher.connected()).await.unwrap().unwrap();
     publisher.publish(&job("after")).await.unwrap();

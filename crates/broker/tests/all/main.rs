@@ -73,23 +73,39 @@ impl Broker {
 
     /// A consumer that reaches the broker at this address.
     fn consumer_at(&self, url: &str, queue: &'static str) -> Consumer {
-        let (connector, telemetry) = (Connector::new(url.parse().unwrap(), "test"), Arc::clone(&self.telemetry));
+        let (connector, telemetry) = (
+            Connector::new(url.parse().unwrap(), "test"),
+            Arc::clone(&self.telemetry),
+        );
         Consumer::new(connector, self.topology.clone(), telemetry, intake(queue, 10))
     }
 
     fn consumer(&self, queue: &'static str, prefetch: u16) -> Consumer {
         let telemetry = Arc::clone(&self.telemetry);
-        Consumer::new(self.connector.clone(), self.topology.clone(), telemetry, intake(queue, prefetch))
+        Consumer::new(
+            self.connector.clone(),
+            self.topology.clone(),
+            telemetry,
+            intake(queue, prefetch),
+        )
     }
 
     async fn holds(&self, queue: &str, messages: u32) {
         let what = format!("{messages} messages ready in {queue}");
-        wait::until(PATIENCE, &what, async || self.vhost.ready(queue).await.unwrap() == Some(messages)).await.unwrap();
+        wait::until(PATIENCE, &what, async || {
+            self.vhost.ready(queue).await.unwrap() == Some(messages)
+        })
+        .await
+        .unwrap();
     }
 }
 
 fn intake(queue: &'static str, messages: u16) -> Intake {
-    Intake { queue, messages, bytes: 64 * 1024 * 1024 }
+    Intake {
+        queue,
+        messages,
+        bytes: 64 * 1024 * 1024,
+    }
 }
 
 fn job(text: &str) -> Message {
@@ -101,7 +117,12 @@ async fn publish_all(
     publisher: &Publisher,
     messages: impl IntoIterator<Item = Message>,
 ) -> Vec<Result<(), PublishError>> {
-    join_all(messages.into_iter().map(|message| async move { publisher.publish(&message).await })).await
+    join_all(
+        messages
+            .into_iter()
+            .map(|message| async move { publisher.publish(&message).await }),
+    )
+    .await
 }
 
 fn text(body: &[u8]) -> String {
@@ -111,7 +132,9 @@ fn text(body: &[u8]) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queue_with_other_arguments_is_named_with_the_argument() {
     let broker = Broker::bare().await;
-    let connection = lapin::Connection::connect(broker.vhost.url(), Default::default()).await.unwrap();
+    let connection = lapin::Connection::connect(broker.vhost.url(), Default::default())
+        .await
+        .unwrap();
     let channel = connection.create_channel().await.unwrap();
     let mut arguments = FieldTable::default();
     for (name, value) in [
@@ -124,13 +147,26 @@ async fn a_queue_with_other_arguments_is_named_with_the_argument() {
         arguments.insert(name.into(), AMQPValue::LongString(value.into()));
     }
     arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(5));
-    let durable = QueueDeclareOptions { durable: true, ..Default::default() };
-    channel.queue_declare("webhooks.retry.1s".into(), durable, arguments).await.unwrap();
+    let durable = QueueDeclareOptions {
+        durable: true,
+        ..Default::default()
+    };
+    channel
+        .queue_declare("webhooks.retry.1s".into(), durable, arguments)
+        .await
+        .unwrap();
 
-    let error = broker.topology.declare_when_reachable(&broker.connector).await.unwrap_err();
+    let error = broker
+        .topology
+        .declare_when_reachable(&broker.connector)
+        .await
+        .unwrap_err();
     assert!(matches!(&error, DeclareError::Differs { .. }), "{error}");
     let sentence = error.to_string();
-    assert!(sentence.contains("queue 'webhooks.retry.1s'") && sentence.contains("`x-message-ttl`"), "{sentence}");
+    assert!(
+        sentence.contains("queue 'webhooks.retry.1s'") && sentence.contains("`x-message-ttl`"),
+        "{sentence}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,7 +178,11 @@ async fn declaring_twice_changes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_no_queue_takes_is_kept_aside() {
     let broker = Broker::declared().await;
-    broker.publisher().publish(&Message::new(topology::DELIVERY_EXCHANGE, "nowhere", "x")).await.unwrap();
+    broker
+        .publisher()
+        .publish(&Message::new(topology::DELIVERY_EXCHANGE, "nowhere", "x"))
+        .await
+        .unwrap();
     broker.holds(topology::UNROUTABLE, 1).await;
 }
 
@@ -152,11 +192,16 @@ async fn the_ladder_returns_a_message_to_the_senders() {
     let wait_a_second = Message::new(topology::DELIVERY_EXCHANGE, "webhooks.retry.1s", "later").message_id("later");
     let begun = std::time::Instant::now();
     broker.publisher().publish(&wait_a_second).await.unwrap();
-    let incoming = timeout(PATIENCE, broker.consumer(topology::DELIVERIES, 10).next()).await.unwrap();
+    let incoming = timeout(PATIENCE, broker.consumer(topology::DELIVERIES, 10).next())
+        .await
+        .unwrap();
     assert_eq!(text(&incoming.body), "later");
     assert!(begun.elapsed() >= Duration::from_secs(1));
     let again = incoming.forward_to(topology::DELIVERY_EXCHANGE, topology::DELIVERIES_REJECTED);
-    assert!(!format!("{again:?}").contains("x-death"), "the broker's headers stay behind");
+    assert!(
+        !format!("{again:?}").contains("x-death"),
+        "the broker's headers stay behind"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -206,7 +251,9 @@ async fn unacknowledged_messages_come_again_after_a_lost_connection() {
     again.sort();
     assert_eq!(again, ["0", "2"]);
     // Acknowledgements of the lost session are ignored, and do not disturb the new one.
-    first.into_iter().for_each(|incoming| incoming.acknowledgement.acknowledge());
+    first
+        .into_iter()
+        .for_each(|incoming| incoming.acknowledgement.acknowledge());
     publisher.publish(&job("3")).await.unwrap();
     let incoming = timeout(PATIENCE, consumer.next()).await.unwrap();
     assert_eq!((text(&incoming.body).as_str(), incoming.redelivered), ("3", false));
@@ -221,14 +268,26 @@ async fn a_deleted_queue_is_declared_again() {
     let mut consumer = broker.consumer(topology::DELIVERIES, 10);
     let publisher = broker.publisher();
     publisher.publish(&job("before")).await.unwrap();
-    timeout(PATIENCE, consumer.next()).await.unwrap().acknowledgement.acknowledge();
+    timeout(PATIENCE, consumer.next())
+        .await
+        .unwrap()
+        .acknowledgement
+        .acknowledge();
 
-    let connection = lapin::Connection::connect(broker.vhost.url(), Default::default()).await.unwrap();
+    let connection = lapin::Connection::connect(broker.vhost.url(), Default::default())
+        .await
+        .unwrap();
     let channel = connection.create_channel().await.unwrap();
-    channel.queue_delete(topology::DELIVERIES.into(), Default::default()).await.unwrap();
+    channel
+        .queue_delete(topology::DELIVERIES.into(), Default::default())
+        .await
+        .unwrap();
 
-    let next =
-        tokio::spawn(async move { timeout(PATIENCE, consumer.next()).await.map(|incoming| text(&incoming.body)) });
+    let next = tokio::spawn(async move {
+        timeout(PATIENCE, consumer.next())
+            .await
+            .map(|incoming| text(&incoming.body))
+    });
     wait::until(PATIENCE, "the queue is back with its consumer", async || {
         broker.vhost.consumers(topology::DELIVERIES).await.unwrap_or_default() == Some(1)
     })
@@ -246,7 +305,11 @@ async fn readiness_follows_the_connections() {
     publisher.connected().await.unwrap();
     let mut consumer = broker.consumer(topology::DELIVERIES, 10);
     publisher.publish(&job("x")).await.unwrap();
-    timeout(PATIENCE, consumer.next()).await.unwrap().acknowledgement.acknowledge();
+    timeout(PATIENCE, consumer.next())
+        .await
+        .unwrap()
+        .acknowledgement
+        .acknowledge();
     assert!(broker.readiness.is_ready());
     consumer.close().await;
     assert_eq!(broker.readiness.unmet().len(), 1);

@@ -15,7 +15,11 @@ use crate::{Broker, PATIENCE, job, publish_all, text};
 const SOON: Duration = Duration::from_secs(5);
 
 fn notification(number: usize) -> Message {
-    Message::new(topology::NOTIFICATIONS_EXCHANGE, "webhook.auto_paused", number.to_string())
+    Message::new(
+        topology::NOTIFICATIONS_EXCHANGE,
+        "webhook.auto_paused",
+        number.to_string(),
+    )
 }
 
 fn code(published: &Result<(), PublishError>) -> Option<RefusalCode> {
@@ -53,7 +57,11 @@ async fn a_missing_exchange_is_declared_again_and_disturbs_no_other() {
     assert!(jobs.iter().all(Result::is_ok));
     assert!(notifications.unwrap().iter().all(Result::is_ok));
     let copies = broker.copies(topology::DELIVERIES).await;
-    assert_eq!((copies.len(), copies.values().sum::<usize>()), (1000, 1000), "nothing was repeated");
+    assert_eq!(
+        (copies.len(), copies.values().sum::<usize>()),
+        (1000, 1000),
+        "nothing was repeated"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,7 +70,9 @@ async fn our_own_exchange_comes_back_with_its_bindings() {
     let publisher = broker.publisher();
     publisher.connected().await.unwrap();
     broker.delete_exchange(topology::DELIVERY_EXCHANGE).await;
-    let published = timeout(SOON, publish_all(&publisher, (0..500).map(|n| job(&n.to_string())))).await.unwrap();
+    let published = timeout(SOON, publish_all(&publisher, (0..500).map(|n| job(&n.to_string()))))
+        .await
+        .unwrap();
     assert!(published.iter().all(Result::is_ok));
     let copies = broker.copies(topology::DELIVERIES).await;
     assert_eq!((copies.len(), copies.values().sum::<usize>()), (500, 500));
@@ -98,12 +108,21 @@ async fn a_right_that_is_missing_is_asked_for_now_and_then_and_found_again() {
     let publisher = broker.publisher_at(&user, PATIENCE);
     publisher.publish(&job("allowed")).await.unwrap();
     for number in 0..100 {
-        assert_eq!(code(&publisher.publish(&notification(number)).await), Some(RefusalCode::AccessRefused));
+        assert_eq!(
+            code(&publisher.publish(&notification(number)).await),
+            Some(RefusalCode::AccessRefused)
+        );
     }
     publisher.publish(&job("still allowed")).await.unwrap();
-    broker.vhost.permit("^$", "^(webhooks\\.delivery|crm\\.notifications)$", ".*").await.unwrap();
+    broker
+        .vhost
+        .permit("^$", "^(webhooks\\.delivery|crm\\.notifications)$", ".*")
+        .await
+        .unwrap();
     let granted = async || publisher.publish(&notification(0)).await.is_ok();
-    wait::until(PATIENCE, "the notification to be taken", granted).await.unwrap();
+    wait::until(PATIENCE, "the notification to be taken", granted)
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,7 +131,10 @@ async fn what_somebody_deleted_comes_back_within_a_minute() {
     let publisher = broker.publisher();
     publisher.connected().await.unwrap();
     let (_connection, channel) = broker.plain().await;
-    channel.queue_delete("webhooks.retry.1s".into(), Default::default()).await.unwrap();
+    channel
+        .queue_delete("webhooks.retry.1s".into(), Default::default())
+        .await
+        .unwrap();
     let unbinding = channel.queue_unbind(
         topology::DELIVERIES.into(),
         topology::DELIVERY_EXCHANGE.into(),

@@ -16,7 +16,11 @@ use crate::{Broker, PATIENCE, text};
 
 impl Broker {
     fn requester(&self) -> Requester {
-        Requester::start(self.connector.clone(), Arc::clone(&self.telemetry), CancellationToken::new())
+        Requester::start(
+            self.connector.clone(),
+            Arc::clone(&self.telemetry),
+            CancellationToken::new(),
+        )
     }
 
     fn answerer(&self) -> Consumer {
@@ -48,7 +52,9 @@ async fn answers_find_their_askers_in_any_order() {
         }
     });
     let asking = join_all(["one", "two"].map(|what| requester.ask(question(what), PATIENCE)));
-    let (answers, ()) = timeout(PATIENCE, async { tokio::join!(asking, answering) }).await.unwrap();
+    let (answers, ()) = timeout(PATIENCE, async { tokio::join!(asking, answering) })
+        .await
+        .unwrap();
     let answers: Vec<_> = answers.into_iter().map(|answer| text(&answer.unwrap())).collect();
     assert_eq!(answers, ["one indeed", "two indeed"]);
     answerer.close().await;
@@ -60,7 +66,10 @@ async fn a_question_that_nobody_takes_in_time_is_gone() {
     let broker = Broker::declared().await;
     let requester = broker.requester();
     let begun = Instant::now();
-    assert_eq!(requester.ask(question("anybody?"), Duration::from_secs(1)).await, Err(NoReply::TimedOut));
+    assert_eq!(
+        requester.ask(question("anybody?"), Duration::from_secs(1)).await,
+        Err(NoReply::TimedOut)
+    );
     assert!(begun.elapsed() >= Duration::from_secs(1));
     broker.holds(topology::TESTS, 0).await;
     broker.holds(topology::UNROUTABLE, 0).await;
@@ -87,7 +96,9 @@ async fn a_late_answer_is_nobody_elses() {
         let second = answerer.next().await;
         publisher.publish(&second.answer("in time").unwrap()).await.unwrap();
     };
-    let (answer, ()) = timeout(PATIENCE, async { tokio::join!(asking, answering) }).await.unwrap();
+    let (answer, ()) = timeout(PATIENCE, async { tokio::join!(asking, answering) })
+        .await
+        .unwrap();
     assert_eq!(text(&answer.unwrap()), "in time");
 }
 
@@ -104,7 +115,10 @@ async fn a_lost_connection_ends_the_wait_and_the_next_question_works() {
     };
     let (asked, ()) = tokio::join!(requester.ask(question("lost"), 2 * PATIENCE), losing);
     assert_eq!(asked, Err(NoReply::NotConnected));
-    assert!(begun.elapsed() < PATIENCE, "it did not wait for an answer that cannot come");
+    assert!(
+        begun.elapsed() < PATIENCE,
+        "it did not wait for an answer that cannot come"
+    );
 
     let answering = async {
         loop {
@@ -117,16 +131,21 @@ async fn a_lost_connection_ends_the_wait_and_the_next_question_works() {
             }
         }
     };
-    let (answer, ()) =
-        timeout(PATIENCE, async { tokio::join!(ask_until_connected(&requester, "new"), answering) }).await.unwrap();
+    let (answer, ()) = timeout(PATIENCE, async {
+        tokio::join!(ask_until_connected(&requester, "new"), answering)
+    })
+    .await
+    .unwrap();
     assert_eq!(answer, "welcome");
 }
 
 /// The first request after a loss may meet the remains of the lost connection.
 async fn ask_until_connected(requester: &Requester, what: &str) -> String {
-    wait::until_some(PATIENCE, "an answer", async || match requester.ask(question(what), PATIENCE).await {
-        Err(NoReply::NotConnected) => None,
-        answered => Some(text(&answered.unwrap())),
+    wait::until_some(PATIENCE, "an answer", async || {
+        match requester.ask(question(what), PATIENCE).await {
+            Err(NoReply::NotConnected) => None,
+            answered => Some(text(&answered.unwrap())),
+        }
     })
     .await
     .unwrap()
@@ -140,7 +159,10 @@ async fn a_refused_question_does_not_end_the_asking() {
     assert_eq!(requester.ask(nowhere, PATIENCE).await, Err(NoReply::NotConnected));
     let answering = async {
         let incoming = answerer.next().await;
-        publisher.publish(&incoming.answer("still here").unwrap()).await.unwrap();
+        publisher
+            .publish(&incoming.answer("still here").unwrap())
+            .await
+            .unwrap();
     };
     let (answer, ()) = tokio::join!(ask_until_connected(&requester, "there?"), answering);
     assert_eq!(answer, "still here");
@@ -151,7 +173,9 @@ async fn no_connection_is_said_soon() {
     let broker = Broker::declared().await;
     let away = broker::Connector::new("amqp://127.0.0.1:1/%2f".parse().unwrap(), "test");
     let requester = Requester::start(away, Arc::clone(&broker.telemetry), CancellationToken::new());
-    let asked = timeout(PATIENCE, requester.ask(question("anybody?"), 10 * PATIENCE)).await.unwrap();
+    let asked = timeout(PATIENCE, requester.ask(question("anybody?"), 10 * PATIENCE))
+        .await
+        .unwrap();
     assert_eq!(asked, Err(NoReply::NotConnected));
 }
 
@@ -159,19 +183,34 @@ async fn no_connection_is_said_soon() {
 async fn answers_go_to_askers_only_and_not_into_queues() {
     let broker = Broker::declared().await;
     let (_connection, channel) = broker.plain().await;
-    let own = QueueDeclareOptions { exclusive: true, ..Default::default() };
-    let private = channel.queue_declare("".into(), own, FieldTable::default()).await.unwrap();
+    let own = QueueDeclareOptions {
+        exclusive: true,
+        ..Default::default()
+    };
+    let private = channel
+        .queue_declare("".into(), own, FieldTable::default())
+        .await
+        .unwrap();
     let (mut answerer, _declares_the_queue) = (broker.answerer(), broker.requester());
     broker.holds(topology::TESTS, 0).await;
     for reply_to in [topology::EVENTS, private.name().as_str(), "amq.rabbitmq.reply-tox"] {
-        let properties = BasicProperties::default().with_reply_to(reply_to.into()).with_correlation_id("1".into());
+        let properties = BasicProperties::default()
+            .with_reply_to(reply_to.into())
+            .with_correlation_id("1".into());
         let options = BasicPublishOptions::default();
-        channel.basic_publish("".into(), topology::TESTS.into(), options, b"?", properties).await.unwrap();
+        channel
+            .basic_publish("".into(), topology::TESTS.into(), options, b"?", properties)
+            .await
+            .unwrap();
         let incoming = timeout(PATIENCE, answerer.next()).await.unwrap();
         assert!(incoming.answer("!").is_none(), "{reply_to}");
         incoming.acknowledgement.acknowledge();
     }
-    broker.publisher().publish(&question("no address at all")).await.unwrap();
+    broker
+        .publisher()
+        .publish(&question("no address at all"))
+        .await
+        .unwrap();
     assert!(timeout(PATIENCE, answerer.next()).await.unwrap().answer("!").is_none());
 }
 

@@ -19,10 +19,17 @@ async fn what_others_declared_will_do() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_missing_and_may_not_be_declared_is_named() {
     let broker = Broker::bare().await;
-    let user = broker.vhost.permit("^webhooks\\.unroutable$", ".*", ".*").await.unwrap();
+    let user = broker
+        .vhost
+        .permit("^webhooks\\.unroutable$", ".*", ".*")
+        .await
+        .unwrap();
     let connector = Connector::new(user.parse().unwrap(), "test");
     let error = broker.topology.declare(&connector).await.unwrap_err();
     assert!(matches!(error, DeclareError::Forbidden { .. }), "{error:?}");
     let sentence = format!("{:#}", anyhow::Error::from(error));
-    assert!(sentence.contains("queue 'webhooks.events.rejected'") && sentence.contains("ACCESS_REFUSED"), "{sentence}");
+    assert!(
+        sentence.contains("queue 'webhooks.events.rejected'") && sentence.contains("ACCESS_REFUSED"),
+        "{sentence}"
+    );
 }

@@ -22,14 +22,18 @@ impl Broker {
 
     /// Publishes as a CRM does, with a header of so many bytes.
     async fn publish_with_header(&self, body: &[u8], header_bytes: usize) {
-        let connection = lapin::Connection::connect(self.vhost.url(), Default::default()).await.unwrap();
+        let connection = lapin::Connection::connect(self.vhost.url(), Default::default())
+            .await
+            .unwrap();
         let channel = connection.create_channel().await.unwrap();
         let mut headers = FieldTable::default();
         headers.insert("baggage".into(), AMQPValue::LongString("x".repeat(header_bytes).into()));
         let properties = BasicProperties::default().with_headers(headers);
         let options = BasicPublishOptions::default();
         channel.confirm_select(Default::default()).await.unwrap();
-        let published = channel.basic_publish("crm.events".into(), "x".into(), options, body, properties).await;
+        let published = channel
+            .basic_publish("crm.events".into(), "x".into(), options, body, properties)
+            .await;
         assert!(published.unwrap().await.unwrap().is_ack());
         connection.close(200, "done".into()).await.unwrap();
     }
@@ -50,7 +54,11 @@ impl Broker {
 async fn take(consumer: &mut Consumer, count: usize) -> Vec<Incoming> {
     let mut taken = Vec::new();
     for n in 0..count {
-        taken.push(timeout(PATIENCE, consumer.next()).await.unwrap_or_else(|_| panic!("only {n} messages")));
+        taken.push(
+            timeout(PATIENCE, consumer.next())
+                .await
+                .unwrap_or_else(|_| panic!("only {n} messages")),
+        );
     }
     taken
 }
@@ -146,12 +154,18 @@ async fn large_headers_are_read_like_others() {
     }
     let mut consumer = broker.consumer(topology::EVENTS, 10);
     let taken = take(&mut consumer, 4).await;
-    let lengths: Vec<_> = taken.iter().map(|incoming| incoming.header("baggage").unwrap().len()).collect();
+    let lengths: Vec<_> = taken
+        .iter()
+        .map(|incoming| incoming.header("baggage").unwrap().len())
+        .collect();
     assert_eq!(lengths, [10, 40_000, 100_000, 10]);
     assert!(taken.iter().all(|incoming| !incoming.redelivered));
     // And they can be forwarded unchanged.
     let aside = taken[1].forward_to(topology::DELIVERY_EXCHANGE, topology::EVENTS_REJECTED);
-    timeout(PATIENCE, broker.publisher().publish(&aside)).await.unwrap().unwrap();
+    timeout(PATIENCE, broker.publisher().publish(&aside))
+        .await
+        .unwrap()
+        .unwrap();
     broker.holds(topology::EVENTS_REJECTED, 1).await;
 }
 
@@ -163,7 +177,11 @@ async fn only_what_cannot_be_read_is_parked_and_soon() {
         if n % 20 == 7 {
             hostile.publish("crm.events", "x", b"\xff\xfe", b"bad").await.unwrap();
         }
-        broker.publisher().publish(&Message::new("crm.events", "x", format!("good {n}"))).await.unwrap();
+        broker
+            .publisher()
+            .publish(&Message::new("crm.events", "x", format!("good {n}")))
+            .await
+            .unwrap();
     }
     let mut consumer = broker.consumer(topology::EVENTS, 50);
     let mut good = std::collections::HashSet::new();
@@ -201,12 +219,24 @@ async fn bytes_bound_what_is_held_and_nothing_stops() {
     let publisher = broker.publisher();
     let published = join_all((0..MESSAGES).map(|_| {
         let publisher = publisher.clone();
-        async move { publisher.publish(&Message::new("crm.events", "x", vec![7; MIB / 4])).await }
+        async move {
+            publisher
+                .publish(&Message::new("crm.events", "x", vec![7; MIB / 4]))
+                .await
+        }
     }));
     assert!(published.await.iter().all(Result::is_ok));
-    let intake = Intake { queue: topology::EVENTS, messages: 200, bytes: 4 * MIB };
-    let mut consumer =
-        Consumer::new(broker.connector.clone(), broker.topology.clone(), broker.telemetry.clone(), intake);
+    let intake = Intake {
+        queue: topology::EVENTS,
+        messages: 200,
+        bytes: 4 * MIB,
+    };
+    let mut consumer = Consumer::new(
+        broker.connector.clone(),
+        broker.topology.clone(),
+        broker.telemetry.clone(),
+        intake,
+    );
     // Takes all it can and releases nothing: memory stays bounded.
     let mut held = Vec::new();
     while let Ok(incoming) = timeout(Duration::from_secs(2), consumer.next()).await {
@@ -214,10 +244,15 @@ async fn bytes_bound_what_is_held_and_nothing_stops() {
     }
     let bytes: usize = held.iter().map(|incoming| incoming.body.len()).sum();
     assert!(bytes <= 16 * MIB, "{bytes} bytes are held");
-    held.drain(..).for_each(|incoming| incoming.acknowledgement.acknowledge());
+    held.drain(..)
+        .for_each(|incoming| incoming.acknowledgement.acknowledge());
     let mut rest = MESSAGES;
     while rest > 0 && broker.vhost.ready(topology::EVENTS).await.unwrap() != Some(0) {
-        timeout(PATIENCE, consumer.next()).await.unwrap().acknowledgement.acknowledge();
+        timeout(PATIENCE, consumer.next())
+            .await
+            .unwrap()
+            .acknowledgement
+            .acknowledge();
         rest -= 1;
     }
     consumer.close().await;
@@ -226,15 +261,22 @@ async fn bytes_bound_what_is_held_and_nothing_stops() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_producers_count_of_returns_is_not_believed() {
     let broker = Broker::declared().await;
-    let connection = lapin::Connection::connect(broker.vhost.url(), Default::default()).await.unwrap();
+    let connection = lapin::Connection::connect(broker.vhost.url(), Default::default())
+        .await
+        .unwrap();
     let channel = connection.create_channel().await.unwrap();
     let mut headers = FieldTable::default();
     headers.insert("x-delivery-count".into(), AMQPValue::LongLongInt(19));
     let properties = BasicProperties::default().with_headers(headers);
     for number in 0..20 {
         let (options, body) = (BasicPublishOptions::default(), format!("{number}"));
-        let published =
-            channel.basic_publish("crm.events".into(), "x".into(), options, body.as_bytes(), properties.clone());
+        let published = channel.basic_publish(
+            "crm.events".into(),
+            "x".into(),
+            options,
+            body.as_bytes(),
+            properties.clone(),
+        );
         published.await.unwrap().await.unwrap();
     }
     let mut consumer = broker.consumer(topology::EVENTS, 10);
@@ -252,7 +294,11 @@ async fn small_messages_and_then_many_large_ones_keep_the_connection() {
     let large = Message::new(topology::DELIVERY_EXCHANGE, topology::DELIVERIES, "x".repeat(200_000));
     let published = publish_all(&broker.publisher(), std::iter::repeat_n(large, LARGE)).await;
     assert!(published.iter().all(Result::is_ok));
-    let intake = Intake { queue: topology::DELIVERIES, messages: 1024, bytes: 16 * 1024 * 1024 };
+    let intake = Intake {
+        queue: topology::DELIVERIES,
+        messages: 1024,
+        bytes: 16 * 1024 * 1024,
+    };
     let telemetry = Arc::clone(&broker.telemetry);
     let mut consumer = Consumer::new(broker.connector.clone(), broker.topology.clone(), telemetry, intake);
     let emptied = acknowledge_until(&mut consumer, async {
@@ -260,7 +306,9 @@ async fn small_messages_and_then_many_large_ones_keep_the_connection() {
         broker.has_unacknowledged(topology::DELIVERIES, 0).await;
     });
     // A reply that does not come costs ten seconds and the connection.
-    timeout(Duration::from_secs(8), emptied).await.expect("all is consumed in time");
+    timeout(Duration::from_secs(8), emptied)
+        .await
+        .expect("all is consumed in time");
     consumer.close().await;
     broker.holds(topology::DELIVERIES, 0).await;
 }

@@ -18,7 +18,11 @@ const METHODS: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PA
 /// The template of every route of the API but its description, which anybody may read.
 fn routes() -> BTreeSet<&'static str> {
     let operations = ::api::operations();
-    operations.iter().map(Operation::path).filter(|path| !path.ends_with("/openapi.json")).collect()
+    operations
+        .iter()
+        .map(Operation::path)
+        .filter(|path| !path.ends_with("/openapi.json"))
+        .collect()
 }
 
 /// The id that stands in a route's path.
@@ -32,7 +36,10 @@ pub fn id_of<'a>(route: &str, webhook: &'a str, delivery: &'a str, notification:
 
 /// The path of every route, with the ids of one account's objects in it.
 fn paths(webhook: &str, delivery: &str, notification: &str) -> Vec<String> {
-    routes().into_iter().map(|route| route.replace("{id}", id_of(route, webhook, delivery, notification))).collect()
+    routes()
+        .into_iter()
+        .map(|route| route.replace("{id}", id_of(route, webhook, delivery, notification)))
+        .collect()
 }
 
 /// Any request that its route takes.
@@ -45,8 +52,14 @@ async fn send(client: &Client, method: &Method, path: &str) -> Response {
         Some("test") => json!({}),
         _ => erp_sync(),
     };
-    let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
-    client.send(request.body(Bytes::from(body.to_string())).unwrap()).await.unwrap()
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("content-type", "application/json");
+    client
+        .send(request.body(Bytes::from(body.to_string())).unwrap())
+        .await
+        .unwrap()
 }
 
 /// Calls every method of every route and hands over what is answered to those that the route takes.
@@ -58,7 +71,10 @@ async fn walk(client: &Client, paths: &[String], mut check: impl FnMut(&Method, 
             if answer.status.as_u16() == 405 {
                 problem(&answer, 405);
                 let allowed = answer.headers["allow"].to_str().unwrap();
-                assert!(!allowed.is_empty() && !allowed.contains(method.as_str()), "{method} {path}: {allowed}");
+                assert!(
+                    !allowed.is_empty() && !allowed.contains(method.as_str()),
+                    "{method} {path}: {allowed}"
+                );
             } else {
                 taken += 1;
                 check(method, path, &answer);
@@ -76,7 +92,10 @@ struct Objects {
 async fn objects(api: &Api) -> Objects {
     let webhook = create(&api.admin().await, &erp_sync()).await;
     let record = delivered(ACCOUNT, id(&webhook), "evt-1", now());
-    api.database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
+    api.database
+        .record(std::slice::from_ref(&record), AUTO_PAUSE)
+        .await
+        .unwrap();
     let notification = notify(api, ACCOUNT, id(&webhook), "a sentence").await;
     let paths = paths(id(&webhook), &record.delivery.id.to_string(), &notification.to_string());
     Objects { webhook, paths }
@@ -87,12 +106,18 @@ async fn each_route_takes_the_methods_that_it_names() {
     let api = Api::start().await;
     let client = api.anonymous();
     let operations = ::api::operations();
-    let taken: BTreeSet<_> =
-        operations.iter().map(|operation| (operation.path(), operation.method().as_str())).collect();
+    let taken: BTreeSet<_> = operations
+        .iter()
+        .map(|operation| (operation.path(), operation.method().as_str()))
+        .collect();
     for route in routes().into_iter().chain(["/api/v1/openapi.json"]) {
         for method in &METHODS {
             let answer = send(&client, method, &route.replace("{id}", "x")).await;
-            assert_eq!(answer.status.as_u16() != 405, taken.contains(&(route, method.as_str())), "{method} {route}");
+            assert_eq!(
+                answer.status.as_u16() != 405,
+                taken.contains(&(route, method.as_str())),
+                "{method} {route}"
+            );
         }
     }
 }
@@ -104,7 +129,10 @@ async fn every_route_needs_a_token() {
     walk(&api.anonymous(), &objects.paths, |method, path, answer| {
         problem(answer, 401);
         let challenge = answer.headers["www-authenticate"].to_str().unwrap();
-        assert!(challenge.starts_with("Bearer ") && !challenge.contains("error"), "{method} {path}");
+        assert!(
+            challenge.starts_with("Bearer ") && !challenge.contains("error"),
+            "{method} {path}"
+        );
     })
     .await;
 }
@@ -126,7 +154,10 @@ async fn a_viewer_reads_and_changes_nothing() {
     })
     .await;
     let list = ok(&viewer.get("/api/v1/webhooks").await.unwrap());
-    assert_eq!((list["data"].as_array().unwrap().len(), &list["data"][0]["name"]), (1, &json!("ERP Sync")));
+    assert_eq!(
+        (list["data"].as_array().unwrap().len(), &list["data"][0]["name"]),
+        (1, &json!("ERP Sync"))
+    );
 }
 
 #[tokio::test]
@@ -137,7 +168,10 @@ async fn what_belongs_to_another_account_is_not_found() {
     let unknown = "01890a5d-ac96-774b-bcce-b302099a8057";
     let unknown = paths(unknown, "msg_00000000000000000000000000000001", unknown);
     for paths in [&objects.paths, &unknown] {
-        let with_id = routes().into_iter().zip(paths).filter(|(route, _)| route.contains("{id}"));
+        let with_id = routes()
+            .into_iter()
+            .zip(paths)
+            .filter(|(route, _)| route.contains("{id}"));
         let with_id: Vec<_> = with_id.map(|(_, path)| path.clone()).collect();
         assert_eq!(with_id.len(), 14);
         walk(&stranger, &with_id, |method, path, answer| {
@@ -146,9 +180,17 @@ async fn what_belongs_to_another_account_is_not_found() {
         })
         .await;
     }
-    assert_eq!(ok(&stranger.get("/api/v1/notifications").await.unwrap())["data"], json!([]));
+    assert_eq!(
+        ok(&stranger.get("/api/v1/notifications").await.unwrap())["data"],
+        json!([])
+    );
     assert_eq!(ok(&stranger.get("/api/v1/webhooks").await.unwrap())["data"], json!([]));
-    let theirs = ok(&api.admin().await.get(&format!("/api/v1/webhooks/{}", id(&objects.webhook))).await.unwrap());
+    let theirs = ok(&api
+        .admin()
+        .await
+        .get(&format!("/api/v1/webhooks/{}", id(&objects.webhook)))
+        .await
+        .unwrap());
     assert_eq!(theirs["name"], "ERP Sync");
 }
 
@@ -168,15 +210,31 @@ async fn only_a_valid_token_in_one_proper_header_counts() {
     ok(&send(&[&format!("bearer  {token}")]).await);
     let long = format!("Bearer {}", "x".repeat(8000));
     let shorter = &bearer[..bearer.len() - 1];
-    for wrong in [shorter, &long, "Bearer ", "Bearer", &token, "Basic YTpi", "Bearer ewh_\u{e9}"] {
+    for wrong in [
+        shorter,
+        &long,
+        "Bearer ",
+        "Bearer",
+        &token,
+        "Basic YTpi",
+        "Bearer ewh_\u{e9}",
+    ] {
         problem(&send(&[wrong]).await, 401);
     }
     problem(&send(&[&bearer, &bearer]).await, 401);
     let refused = send(&[shorter]).await;
-    assert!(refused.headers["www-authenticate"].to_str().unwrap().contains("error=\"invalid_token\""));
+    assert!(
+        refused.headers["www-authenticate"]
+            .to_str()
+            .unwrap()
+            .contains("error=\"invalid_token\"")
+    );
     assert!(!refused.text().contains(shorter.trim_start_matches("Bearer ")));
 
     let id = api.database.tokens().await.unwrap()[0].id;
-    api.database.revoke_token(&store::bearer::Who::Operator, id).await.unwrap();
+    api.database
+        .revoke_token(&store::bearer::Who::Operator, id)
+        .await
+        .unwrap();
     problem(&send(&[&bearer]).await, 401);
 }

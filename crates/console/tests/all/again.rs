@@ -14,18 +14,30 @@ impl Log {
     }
 
     async fn recover(&self, body: &Value) -> Response {
-        self.post(&format!("/api/v1/webhooks/{}/recover", self.webhook), body).await
+        self.post(&format!("/api/v1/webhooks/{}/recover", self.webhook), body)
+            .await
     }
 
     async fn progress(&self) -> Response {
-        self.client.get(&format!("/api/v1/webhooks/{}/recovery", self.webhook)).await.unwrap()
+        self.client
+            .get(&format!("/api/v1/webhooks/{}/recovery", self.webhook))
+            .await
+            .unwrap()
     }
 
     async fn states(&self) -> Vec<(String, String)> {
-        let list = self.client.get(&format!("/api/v1/webhooks/{}/deliveries", self.webhook)).await.unwrap();
+        let list = self
+            .client
+            .get(&format!("/api/v1/webhooks/{}/deliveries", self.webhook))
+            .await
+            .unwrap();
         let list = ok(&list)["data"].clone();
         let text = |line: &Value, member: &str| line[member].as_str().unwrap().to_owned();
-        list.as_array().unwrap().iter().map(|line| (text(line, "event_id"), text(line, "state"))).collect()
+        list.as_array()
+            .unwrap()
+            .iter()
+            .map(|line| (text(line, "event_id"), text(line, "state")))
+            .collect()
     }
 }
 
@@ -47,14 +59,23 @@ async fn a_failed_delivery_is_retried_once() {
     let record = failed(ACCOUNT, &log.webhook, "evt-1", now());
     log.record(std::slice::from_ref(&record)).await;
     let delivery = accepted(&log.post(&retry(record.delivery.id), &json!({})).await);
-    assert_eq!((&delivery["id"], &delivery["state"]), (&json!(record.delivery.id), &json!("queued")));
-    assert_eq!((&delivery["attempts"], &delivery["http_status"]), (&json!(4), &json!(500)));
+    assert_eq!(
+        (&delivery["id"], &delivery["state"]),
+        (&json!(record.delivery.id), &json!("queued"))
+    );
+    assert_eq!(
+        (&delivery["attempts"], &delivery["http_status"]),
+        (&json!(4), &json!(500))
+    );
     let refused = problem(&log.post(&retry(record.delivery.id), &json!({})).await, 409);
     assert_eq!(refused["detail"], "Only a failed delivery can be retried");
     let waiting = "SELECT trigger, held FROM waiting_deliveries";
     let rows = log.api.sql().await.query(waiting, &[]).await.unwrap();
     assert_eq!(rows.len(), 1);
-    assert_eq!((rows[0].get::<_, String>(0), rows[0].get::<_, bool>(1)), ("manual".to_owned(), false));
+    assert_eq!(
+        (rows[0].get::<_, String>(0), rows[0].get::<_, bool>(1)),
+        ("manual".to_owned(), false)
+    );
 }
 
 #[tokio::test]
@@ -64,7 +85,10 @@ async fn while_its_webhook_is_paused_a_retry_is_held() {
     log.record(std::slice::from_ref(&record)).await;
     let path = format!("/api/v1/webhooks/{}", log.webhook);
     log.post(&format!("{path}/pause"), &json!({})).await;
-    assert_eq!(accepted(&log.post(&retry(record.delivery.id), &json!({})).await)["state"], "held");
+    assert_eq!(
+        accepted(&log.post(&retry(record.delivery.id), &json!({})).await)["state"],
+        "held"
+    );
     assert_eq!(ok(&log.client.get(&path).await.unwrap())["held"], 1);
 }
 
@@ -72,7 +96,10 @@ async fn while_its_webhook_is_paused_a_retry_is_held() {
 async fn only_failed_deliveries_of_webhooks_that_exist_are_retried() {
     let log = Log::start().await;
     let other = id(&create(&log.client, &erp_sync()).await).to_owned();
-    let (done, orphan) = (delivered(ACCOUNT, &log.webhook, "done", now()), failed(ACCOUNT, &other, "orphan", now()));
+    let (done, orphan) = (
+        delivered(ACCOUNT, &log.webhook, "done", now()),
+        failed(ACCOUNT, &other, "orphan", now()),
+    );
     let test = failed(ACCOUNT, &log.webhook, "test", now());
     log.record(&[done.clone(), orphan.clone(), test.clone()]).await;
     let mark = "UPDATE deliveries SET test = true WHERE event_id = 'test'";
@@ -86,8 +113,10 @@ async fn only_failed_deliveries_of_webhooks_that_exist_are_retried() {
 #[tokio::test]
 async fn of_an_event_that_came_again_another_day_the_last_delivery_is_retried() {
     let log = Log::start().await;
-    let (first, second) =
-        (failed(ACCOUNT, &log.webhook, "evt", now() - 48.hours()), failed(ACCOUNT, &log.webhook, "evt", now()));
+    let (first, second) = (
+        failed(ACCOUNT, &log.webhook, "evt", now() - 48.hours()),
+        failed(ACCOUNT, &log.webhook, "evt", now()),
+    );
     assert_eq!(first.delivery.id, second.delivery.id);
     log.record(&[first]).await;
     log.record(std::slice::from_ref(&second)).await;
@@ -115,7 +144,14 @@ async fn a_recovery_counts_then_sends_what_failed_in_a_time() {
     let start = now() - 26.hours();
     let record = |event_id: &str, hours: i64| failed(ACCOUNT, &log.webhook, event_id, start + hours.hours());
     let fine = delivered(ACCOUNT, &log.webhook, "fine", start + 2.hours());
-    log.record(&[record("before", -1), record("first", 0), fine, record("last", 24), record("after", 25)]).await;
+    log.record(&[
+        record("before", -1),
+        record("first", 0),
+        fine,
+        record("last", 24),
+        record("after", 25),
+    ])
+    .await;
     problem(&log.progress().await, 404);
 
     let range = json!({"since": start, "until": start + 25.hours()});
@@ -128,22 +164,35 @@ async fn a_recovery_counts_then_sends_what_failed_in_a_time() {
     assert_eq!((&progress["found"], &progress["waiting"]), (&json!(2), &json!(2)));
     let under_way = problem(&log.recover(&range).await, 409);
     assert!(under_way["type"].as_str().unwrap().ends_with("recovery-under-way"));
-    assert_eq!(accepted(&log.recover(&dry_run).await), json!({"count": 2}), "counting is never refused");
+    assert_eq!(
+        accepted(&log.recover(&dry_run).await),
+        json!({"count": 2}),
+        "counting is never refused"
+    );
 
     let rate = domain::ReleaseRate::CAREFUL;
     while log.api.database.mark_recovered(rate).await.unwrap().is_some() {}
     let queued = |event_id: &str| (event_id.to_owned(), DeliveryState::Queued.to_string());
     let states = log.states().await;
-    assert!(states.contains(&queued("first")) && states.contains(&queued("last")), "{states:?}");
+    assert!(
+        states.contains(&queued("first")) && states.contains(&queued("last")),
+        "{states:?}"
+    );
     assert_eq!(states.iter().filter(|(_, state)| state == "failed").count(), 2);
-    let audit = log.api.database.audit_entries(&account(ACCOUNT), log.webhook.parse().unwrap(), None, 1).await.unwrap();
+    let audit = log
+        .api
+        .database
+        .audit_entries(&account(ACCOUNT), log.webhook.parse().unwrap(), None, 1)
+        .await
+        .unwrap();
     assert!(audit[0].detail.starts_with("2 from "), "{}", audit[0].detail);
 }
 
 #[tokio::test]
 async fn a_recovery_ends_now_unless_it_says_when_and_null_means_the_usual() {
     let log = Log::start().await;
-    log.record(&[failed(ACCOUNT, &log.webhook, "evt-1", now() - 1.hours())]).await;
+    log.record(&[failed(ACCOUNT, &log.webhook, "evt-1", now() - 1.hours())])
+        .await;
     for body in [
         json!({"since": "2000-01-01T00:00:00Z", "dry_run": true}),
         json!({"since": "0000-01-01T00:00:00Z", "until": "9999-12-30T00:00:00Z", "dry_run": true}),
@@ -160,16 +209,31 @@ async fn a_recovery_without_a_proper_time_is_refused() {
     for (body, errors) in [
         (json!({}), vec![("/since", "required")]),
         (json!({"since": null}), vec![("/since", "invalid_value")]),
-        (json!({"since": "yesterday", "until": 5}), vec![("/until", "wrong_type"), ("/since", "invalid_value")]),
-        (json!({"since": "-009000-01-01T00:00:00Z"}), vec![("/since", "invalid_value")]),
+        (
+            json!({"since": "yesterday", "until": 5}),
+            vec![("/until", "wrong_type"), ("/since", "invalid_value")],
+        ),
+        (
+            json!({"since": "-009000-01-01T00:00:00Z"}),
+            vec![("/since", "invalid_value")],
+        ),
         (json!({"since": "\0"}), vec![("/since", "invalid_value")]),
         (
             json!({"since": "2026-11-24T00:00:00Z", "until": "2026-11-23T00:00:00Z"}),
             vec![("/since", "since_after_until")],
         ),
-        (json!({"since": "9999-01-01T00:00:00Z"}), vec![("/since", "since_after_until")]),
-        (json!({"since": "2026-11-24T00:00:00Z", "dry_run": "yes"}), vec![("/dry_run", "wrong_type")]),
-        (json!({"since": "2026-11-24T00:00:00Z", "state": "failed"}), vec![("/state", "unknown_field")]),
+        (
+            json!({"since": "9999-01-01T00:00:00Z"}),
+            vec![("/since", "since_after_until")],
+        ),
+        (
+            json!({"since": "2026-11-24T00:00:00Z", "dry_run": "yes"}),
+            vec![("/dry_run", "wrong_type")],
+        ),
+        (
+            json!({"since": "2026-11-24T00:00:00Z", "state": "failed"}),
+            vec![("/state", "unknown_field")],
+        ),
     ] {
         assert_eq!(field_errors(&log.recover(&body).await), expected(&errors), "{body}");
     }

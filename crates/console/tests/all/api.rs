@@ -25,7 +25,11 @@ use wire::{TestAttempt, TestRequest};
 /// Whose webhooks most tests manage.
 pub const ACCOUNT: &str = "acme";
 /// As the settings have it.
-pub const AUTO_PAUSE: AutoPause = AutoPause { after: 10, within: std::time::Duration::ZERO, suspended: false };
+pub const AUTO_PAUSE: AutoPause = AutoPause {
+    after: 10,
+    within: std::time::Duration::ZERO,
+    suspended: false,
+};
 /// Connections to the database.
 pub const POOL: usize = 4;
 /// Somebody else.
@@ -165,8 +169,18 @@ impl Api {
     }
 
     pub async fn token_until(&self, account: &str, role: Role, expires_at: Option<Timestamp>) -> String {
-        let new = NewToken { account: &self::account(account), role, name: "a test", expires_at };
-        self.database.create_token(&Who::Operator, &new).await.unwrap().expose().to_owned()
+        let new = NewToken {
+            account: &self::account(account),
+            role,
+            name: "a test",
+            expires_at,
+        };
+        self.database
+            .create_token(&Who::Operator, &new)
+            .await
+            .unwrap()
+            .expose()
+            .to_owned()
     }
 
     /// Why requests were refused, since this was asked last.
@@ -176,7 +190,9 @@ impl Api {
 
     /// A plain connection to the database, for what the API cannot do.
     pub async fn sql(&self) -> tokio_postgres::Client {
-        let (client, connection) = tokio_postgres::connect(&self.database_url, tokio_postgres::NoTls).await.unwrap();
+        let (client, connection) = tokio_postgres::connect(&self.database_url, tokio_postgres::NoTls)
+            .await
+            .unwrap();
         tokio::spawn(connection);
         client
     }
@@ -232,7 +248,10 @@ pub fn problem(answer: &Response, status: u16) -> Value {
     let problem: Value = answer.json().unwrap();
     assert_eq!(problem["status"], status);
     for member in ["type", "title", "detail"] {
-        assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{member} in {problem}");
+        assert!(
+            problem[member].as_str().is_some_and(|text| !text.is_empty()),
+            "{member} in {problem}"
+        );
     }
     problem
 }
@@ -243,10 +262,16 @@ pub fn field_errors(answer: &Response) -> Vec<(String, String)> {
     let problem = problem(answer, 422);
     let errors = problem["errors"].as_array().unwrap();
     let text = |error: &Value, member| error[member].as_str().unwrap().to_owned();
-    errors.iter().map(|error| (text(error, "pointer"), text(error, "code"))).collect()
+    errors
+        .iter()
+        .map(|error| (text(error, "pointer"), text(error, "code")))
+        .collect()
 }
 
 /// What [`field_errors`] is compared with.
 pub fn expected(errors: &[(&str, &str)]) -> Vec<(String, String)> {
-    errors.iter().map(|(pointer, code)| ((*pointer).to_owned(), (*code).to_owned())).collect()
+    errors
+        .iter()
+        .map(|(pointer, code)| ((*pointer).to_owned(), (*code).to_owned()))
+        .collect()
 }

@@ -10,7 +10,10 @@ const WEBHOOKS: &str = "/api/v1/webhooks";
 const MEBIBYTE: usize = 1024 * 1024;
 
 async fn post(client: &Client, content_type: &str, body: impl Into<Bytes>) -> Response {
-    let request = Request::post(WEBHOOKS).header("content-type", content_type).body(body.into()).unwrap();
+    let request = Request::post(WEBHOOKS)
+        .header("content-type", content_type)
+        .body(body.into())
+        .unwrap();
     client.send(request).await.unwrap()
 }
 
@@ -19,12 +22,27 @@ async fn only_json_is_taken() {
     let api = Api::start().await;
     let client = api.admin().await;
     let body = erp_sync().to_string();
-    for content_type in ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1"] {
+    for content_type in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/json; charset=latin1",
+    ] {
         problem(&post(&client, content_type, body.clone()).await, 415);
     }
-    problem(&client.send(Request::post(WEBHOOKS).body(body.clone().into()).unwrap()).await.unwrap(), 415);
-    let gzip = Request::post(WEBHOOKS).header("content-type", "application/json").header("content-encoding", "gzip");
-    problem(&client.send(gzip.body(body.clone().into()).unwrap()).await.unwrap(), 415);
+    problem(
+        &client
+            .send(Request::post(WEBHOOKS).body(body.clone().into()).unwrap())
+            .await
+            .unwrap(),
+        415,
+    );
+    let gzip = Request::post(WEBHOOKS)
+        .header("content-type", "application/json")
+        .header("content-encoding", "gzip");
+    problem(
+        &client.send(gzip.body(body.clone().into()).unwrap()).await.unwrap(),
+        415,
+    );
     assert_eq!(post(&client, "application/json; charset=utf-8", body).await.status, 201);
 }
 
@@ -53,26 +71,54 @@ async fn json_that_means_nothing_here_is_refused_with_pointers() {
     let good = r#""url":"https://erp.example.com/","event_types":["deal.won"]"#;
     for (body, errors) in [
         ("[]".to_owned(), [("", "wrong_type")]),
-        (format!(r#"{{"name":"a","name":"b",{good}}}"#), [("/name", "duplicate_field")]),
-        (format!(r#"{{"name":"a\ud800",{good}}}"#), [("/name", "forbidden_character")]),
-        (format!(r#"{{"name":"a\u0000",{good}}}"#), [("/name", "forbidden_character")]),
-        (format!(r#"{{"name":"a","\u0000":1,{good}}}"#), [("/\0", "unknown_field")]),
-        (format!(r#"{{"name":"a","x/y~":1,{good}}}"#), [("/x~1y~0", "unknown_field")]),
+        (
+            format!(r#"{{"name":"a","name":"b",{good}}}"#),
+            [("/name", "duplicate_field")],
+        ),
+        (
+            format!(r#"{{"name":"a\ud800",{good}}}"#),
+            [("/name", "forbidden_character")],
+        ),
+        (
+            format!(r#"{{"name":"a\u0000",{good}}}"#),
+            [("/name", "forbidden_character")],
+        ),
+        (
+            format!(r#"{{"name":"a","\u0000":1,{good}}}"#),
+            [("/\0", "unknown_field")],
+        ),
+        (
+            format!(r#"{{"name":"a","x/y~":1,{good}}}"#),
+            [("/x~1y~0", "unknown_field")],
+        ),
         (format!(r#"{{"name":{{"$ne":1}},{good}}}"#), [("/name", "wrong_type")]),
-        (format!(r#"{{"name":"a","__proto__":{{}},{good}}}"#), [("/__proto__", "unknown_field")]),
+        (
+            format!(r#"{{"name":"a","__proto__":{{}},{good}}}"#),
+            [("/__proto__", "unknown_field")],
+        ),
     ] {
-        assert_eq!(field_errors(&post(&client, "application/json", body.clone()).await), expected(&errors), "{body}");
+        assert_eq!(
+            field_errors(&post(&client, "application/json", body.clone()).await),
+            expected(&errors),
+            "{body}"
+        );
     }
     let many: Vec<_> = (0..80_000).map(|number| format!("\"k{number}\":0")).collect();
     let refused = post(&client, "application/json", format!("{{{}}}", many.join(","))).await;
     assert_eq!(field_errors(&refused).len(), 50);
-    let types = format!(r#"{{"name":"a","url":"https://erp.example.com/","event_types":[{}0]}}"#, "0,".repeat(200_000));
+    let types = format!(
+        r#"{{"name":"a","url":"https://erp.example.com/","event_types":[{}0]}}"#,
+        "0,".repeat(200_000)
+    );
     assert_eq!(
         field_errors(&post(&client, "application/json", types).await),
         expected(&[("/event_types", "too_long")])
     );
     let deep = format!(r#"{{"name":{}1{},{good}}}"#, "[".repeat(400_000), "]".repeat(400_000));
-    assert_eq!(field_errors(&post(&client, "application/json", deep).await), expected(&[("/name", "wrong_type")]));
+    assert_eq!(
+        field_errors(&post(&client, "application/json", deep).await),
+        expected(&[("/name", "wrong_type")])
+    );
 }
 
 #[tokio::test]

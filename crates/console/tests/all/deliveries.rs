@@ -9,7 +9,11 @@ use testkit::http::Client;
 use crate::api::{ACCOUNT, AUTO_PAUSE, Api, account, create, erp_sync, expected, field_errors, id, ok, problem};
 
 /// Of a delivery that waits for the relay, and was not released before.
-pub const WAITS: OutboxEntry = OutboxEntry { trigger: Trigger::Resume, returned: false, deferral: None };
+pub const WAITS: OutboxEntry = OutboxEntry {
+    trigger: Trigger::Resume,
+    returned: false,
+    deferral: None,
+};
 
 /// The present, as precise as the database keeps it.
 pub fn now() -> Timestamp {
@@ -58,7 +62,13 @@ pub fn failed(owner: &str, webhook: &str, event_id: &str, accepted_at: Timestamp
         next: Next::Failed,
         ..attempt
     });
-    DeliveryRecord { disposition: Disposition::Failed { error: None }, attempts: 4, step: 3, attempt, ..record }
+    DeliveryRecord {
+        disposition: Disposition::Failed { error: None },
+        attempts: 4,
+        step: 3,
+        attempt,
+        ..record
+    }
 }
 
 /// A delivery that waits for its webhook to be resumed.
@@ -104,7 +114,12 @@ impl Log {
 }
 
 fn event_ids(page: &Value) -> Vec<String> {
-    page["data"].as_array().unwrap().iter().map(|it| it["event_id"].as_str().unwrap().to_owned()).collect()
+    page["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["event_id"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[tokio::test]
@@ -114,7 +129,9 @@ async fn a_line_of_the_log_and_everything_behind_it() {
         "{\"type\":\"deal.won\",\"data\":{ \"b\":1.10,\"a\":\"\\u0000\\ud800 é\",\"b\":12345678901234567890123 }}";
     let mut record = delivered(ACCOUNT, &log.webhook, "evt-\"1\"", now());
     (record.step, record.delivery.payload) = (1, payload.into());
-    record.disposition = Disposition::Retrying { retry_in: std::time::Duration::from_secs(60) };
+    record.disposition = Disposition::Retrying {
+        retry_in: std::time::Duration::from_secs(60),
+    };
     record.attempt = record.attempt.map(|attempt| AttemptRecord {
         outcome: Outcome::Http5xx,
         http_status: Some(503),
@@ -152,7 +169,11 @@ async fn a_line_of_the_log_and_everything_behind_it() {
     });
     assert_eq!(line, expected_line);
 
-    let detail = ok(&log.client.get(&format!("/api/v1/deliveries/{}", record.delivery.id)).await.unwrap());
+    let detail = ok(&log
+        .client
+        .get(&format!("/api/v1/deliveries/{}", record.delivery.id))
+        .await
+        .unwrap());
     let mut expected_detail = expected_line;
     expected_detail["payload"] = json!(payload);
     expected_detail["attempts"] = json!([
@@ -170,20 +191,34 @@ async fn pages_stay_put_while_deliveries_arrive() {
     let newest = now();
     // Over three days, in pairs of the same instant.
     let at = |number: i64| newest - ((number / 2) * 5).hours();
-    let mut records: Vec<_> =
-        (0..30).map(|number| delivered(ACCOUNT, &log.webhook, &format!("old-{number}"), at(number))).collect();
+    let mut records: Vec<_> = (0..30)
+        .map(|number| delivered(ACCOUNT, &log.webhook, &format!("old-{number}"), at(number)))
+        .collect();
     log.record(&records).await;
     let (mut seen, mut query) = (Vec::new(), "limit=7".to_owned());
     for round in 0.. {
         let page = log.page(&query).await;
         seen.extend(event_ids(&page));
-        let arriving = delivered(ACCOUNT, &log.webhook, &format!("new-{round}"), newest + (round + 1).seconds());
+        let arriving = delivered(
+            ACCOUNT,
+            &log.webhook,
+            &format!("new-{round}"),
+            newest + (round + 1).seconds(),
+        );
         log.record(&[arriving]).await;
-        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            break;
+        };
         query = format!("limit=7&cursor={cursor}");
     }
     records.sort_by_key(|record| std::cmp::Reverse((record.delivery.accepted_at, record.delivery.id)));
-    assert_eq!(seen, records.iter().map(|record| record.delivery.event_id.clone()).collect::<Vec<_>>());
+    assert_eq!(
+        seen,
+        records
+            .iter()
+            .map(|record| record.delivery.event_id.clone())
+            .collect::<Vec<_>>()
+    );
     assert_eq!(log.event_ids("limit=1").await, ["new-4"]);
 }
 
@@ -204,10 +239,22 @@ async fn filters_narrow_the_log() {
     // `since` takes in, `until` leaves out.
     let (first, last) = (start + 10.minutes(), start + 20.minutes());
     assert_eq!(log.event_ids(&format!("since={first}&until={last}")).await, ["lost"]);
-    assert_eq!(log.event_ids(&format!("since={last}&until={last}")).await, Vec::<String>::new());
-    assert_eq!(log.event_ids("since=0001-01-01T00:00:00Z&until=9999-12-30T00:00:00Z").await.len(), 3);
+    assert_eq!(
+        log.event_ids(&format!("since={last}&until={last}")).await,
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        log.event_ids("since=0001-01-01T00:00:00Z&until=9999-12-30T00:00:00Z")
+            .await
+            .len(),
+        3
+    );
     assert_eq!(log.event_ids("limit=1000000000&state=&cursor=").await.len(), 3);
-    let shown = ok(&log.client.get(&format!("/api/v1/webhooks/{}", log.webhook)).await.unwrap());
+    let shown = ok(&log
+        .client
+        .get(&format!("/api/v1/webhooks/{}", log.webhook))
+        .await
+        .unwrap());
     assert_eq!(shown["held"], 1);
 }
 
@@ -244,11 +291,26 @@ async fn a_cursor_serves_its_own_list_only() {
     let mut tampered = cursor.clone();
     tampered.replace_range(0..1, if cursor.starts_with('Q') { "R" } else { "Q" });
     for wrong in [&tampered, &cursor[1..], "AAAA", "%00", "'"] {
-        problem(&log.client.get(&log.path(&format!("cursor={wrong}"))).await.unwrap(), 400);
+        problem(
+            &log.client.get(&log.path(&format!("cursor={wrong}"))).await.unwrap(),
+            400,
+        );
     }
-    problem(&log.client.get(&format!("/api/v1/webhooks?cursor={cursor}")).await.unwrap(), 400);
+    problem(
+        &log.client
+            .get(&format!("/api/v1/webhooks?cursor={cursor}"))
+            .await
+            .unwrap(),
+        400,
+    );
     let other = id(&create(&log.client, &erp_sync()).await).to_owned();
-    problem(&log.client.get(&format!("/api/v1/webhooks/{other}/deliveries?cursor={cursor}")).await.unwrap(), 400);
+    problem(
+        &log.client
+            .get(&format!("/api/v1/webhooks/{other}/deliveries?cursor={cursor}"))
+            .await
+            .unwrap(),
+        400,
+    );
 }
 
 #[tokio::test]
@@ -259,6 +321,16 @@ async fn the_log_of_one_webhook_shows_no_other_and_outlives_it_by_id() {
     log.record(std::slice::from_ref(&record)).await;
     assert_eq!(log.event_ids("").await, Vec::<String>::new());
     log.client.delete(&format!("/api/v1/webhooks/{other}")).await.unwrap();
-    problem(&log.client.get(&format!("/api/v1/webhooks/{other}/deliveries")).await.unwrap(), 404);
-    ok(&log.client.get(&format!("/api/v1/deliveries/{}", record.delivery.id)).await.unwrap());
+    problem(
+        &log.client
+            .get(&format!("/api/v1/webhooks/{other}/deliveries"))
+            .await
+            .unwrap(),
+        404,
+    );
+    ok(&log
+        .client
+        .get(&format!("/api/v1/deliveries/{}", record.delivery.id))
+        .await
+        .unwrap());
 }

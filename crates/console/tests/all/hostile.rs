@@ -41,7 +41,14 @@ async fn nothing_that_is_sent_makes_the_api_fail() {
     let client = api.admin().await;
     let webhook = id(&create(&client, &erp_sync()).await).to_owned();
     let nil = "00000000-0000-0000-0000-000000000000";
-    let ids = [webhook.as_str(), "msg_ffffffffffffffffffffffffffffffff", nil, "%00", "{id}", "%F0%9F%92%A9"];
+    let ids = [
+        webhook.as_str(),
+        "msg_ffffffffffffffffffffffffffffffff",
+        nil,
+        "%00",
+        "{id}",
+        "%F0%9F%92%A9",
+    ];
     // Testing takes a sender, and without one is answered with 503.
     let routes: BTreeSet<_> = ::api::operations().iter().map(|operation| operation.path()).collect();
     for template in routes.into_iter().filter(|template| !template.ends_with("/test")) {
@@ -51,7 +58,10 @@ async fn nothing_that_is_sent_makes_the_api_fail() {
             let patches = BODIES.iter().map(|body| ("PATCH", path.clone(), *body));
             let gets = QUERIES.iter().map(|query| ("GET", format!("{path}{query}"), ""));
             for (method, uri, body) in posts.chain(patches).chain(gets) {
-                let request = Request::builder().method(method).uri(&uri).header("content-type", "application/json");
+                let request = Request::builder()
+                    .method(method)
+                    .uri(&uri)
+                    .header("content-type", "application/json");
                 let answer = client.send(request.body(Bytes::from(body)).unwrap()).await.unwrap();
                 assert!(answer.status.as_u16() < 500, "{method} {uri} {body}: {}", answer.text());
             }

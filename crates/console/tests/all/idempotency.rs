@@ -19,12 +19,20 @@ use crate::refusals::Log;
 const WEBHOOKS: &str = "/api/v1/webhooks";
 
 async fn keyed(client: &Client, key: &str, path: &str, body: &Value) -> Response {
-    let request = Request::post(path).header("content-type", "application/json").header("idempotency-key", key);
-    client.send(request.body(Bytes::from(body.to_string())).unwrap()).await.unwrap()
+    let request = Request::post(path)
+        .header("content-type", "application/json")
+        .header("idempotency-key", key);
+    client
+        .send(request.body(Bytes::from(body.to_string())).unwrap())
+        .await
+        .unwrap()
 }
 
 async fn webhooks(client: &Client) -> usize {
-    ok(&client.get(WEBHOOKS).await.unwrap())["data"].as_array().unwrap().len()
+    ok(&client.get(WEBHOOKS).await.unwrap())["data"]
+        .as_array()
+        .unwrap()
+        .len()
 }
 
 #[tokio::test]
@@ -35,7 +43,10 @@ async fn a_webhook_is_added_once_and_shown_again() {
     assert_eq!(first.status, 201);
     assert!(!first.headers.contains_key("idempotent-replayed"));
     let again = keyed(&client, "key-1", WEBHOOKS, &erp_sync()).await;
-    assert_eq!((again.status, again.json().unwrap()), (first.status, first.json().unwrap()));
+    assert_eq!(
+        (again.status, again.json().unwrap()),
+        (first.status, first.json().unwrap())
+    );
     for header in ["location", "etag", "content-type"] {
         assert_eq!(again.headers[header], first.headers[header]);
     }
@@ -55,7 +66,11 @@ async fn a_webhook_is_added_once_and_shown_again() {
 async fn a_webhook_that_was_added_before_is_not_logged_as_added_again() {
     let api = Api::start().await;
     let (log, _guard) = Log::start();
-    let by = Bearer { who: Who::Operator, account: account(ACCOUNT), role: Role::Admin };
+    let by = Bearer {
+        who: Who::Operator,
+        account: account(ACCOUNT),
+        role: Role::Admin,
+    };
     let form = || WebhookForm {
         name: Input::Given("ERP Sync".to_owned()),
         url: Input::Given("https://erp.example.com/hook".to_owned()),
@@ -100,7 +115,12 @@ async fn a_key_belongs_to_one_request() {
     other["name"] = json!("Another");
     for (path, body) in [(WEBHOOKS, &other), (&recover, &erp_sync())] {
         let refused = problem(&keyed(&client, "key", path, body).await, 422);
-        assert!(refused["type"].as_str().unwrap().ends_with("idempotency-key-of-another-request"));
+        assert!(
+            refused["type"]
+                .as_str()
+                .unwrap()
+                .ends_with("idempotency-key-of-another-request")
+        );
     }
     assert_eq!(webhooks(&client).await, 2);
 }
@@ -111,7 +131,11 @@ async fn what_was_refused_is_judged_again() {
     let client = api.admin().await;
     let wrong = keyed(&client, "key", WEBHOOKS, &json!({"name": ""})).await;
     assert_eq!(field_errors(&wrong).len(), 3);
-    assert_eq!(keyed(&client, "key", WEBHOOKS, &erp_sync()).await.status, 201, "nothing was kept of it");
+    assert_eq!(
+        keyed(&client, "key", WEBHOOKS, &erp_sync()).await.status,
+        201,
+        "nothing was kept of it"
+    );
 
     let webhook = id(&create(&client, &erp_sync()).await).to_owned();
     let record = failed(ACCOUNT, &webhook, "evt-1", now());
@@ -121,13 +145,20 @@ async fn what_was_refused_is_judged_again() {
     let first = keyed(&client, "retry", &retry, &json!({})).await;
     assert_eq!(first.status, 202, "{}", first.text());
     let again = keyed(&client, "retry", &retry, &json!({})).await;
-    assert_eq!((again.status, again.text()), (first.status, first.text()), "instead of 409");
+    assert_eq!(
+        (again.status, again.text()),
+        (first.status, first.text()),
+        "instead of 409"
+    );
 
     let since = json!({"since": "2026-01-01T00:00:00Z"});
     let recover = format!("{WEBHOOKS}/{webhook}/recover");
     for _ in 0..2 {
         let answer = keyed(&client, "recover", &recover, &since).await;
-        assert_eq!((answer.status.as_u16(), answer.json().unwrap()), (202, json!({"count": 0})));
+        assert_eq!(
+            (answer.status.as_u16(), answer.json().unwrap()),
+            (202, json!({"count": 0}))
+        );
     }
     problem(&client.post(&recover, &since).await.unwrap(), 409);
 }
@@ -171,7 +202,13 @@ async fn what_is_no_key_is_refused() {
     }
     let twice = Request::post(WEBHOOKS).header("content-type", "application/json");
     let twice = twice.header("idempotency-key", "a").header("idempotency-key", "b");
-    problem(&client.send(twice.body(erp_sync().to_string().into()).unwrap()).await.unwrap(), 400);
+    problem(
+        &client
+            .send(twice.body(erp_sync().to_string().into()).unwrap())
+            .await
+            .unwrap(),
+        400,
+    );
     for key in ["'; DROP TABLE webhooks; --".replace(' ', "_"), "x".repeat(255)] {
         assert_eq!(keyed(&client, &key, WEBHOOKS, &erp_sync()).await.status, 201);
     }

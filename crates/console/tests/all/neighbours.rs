@@ -24,13 +24,22 @@ async fn one_account_does_not_hold_all_connections() {
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
     let other = api.sql().await;
     let sees_them = async || other.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) >= POOL as i64 / 2;
-    testkit::wait::until(Duration::from_secs(5), "the slow ones to be at it", sees_them).await.unwrap();
+    testkit::wait::until(Duration::from_secs(5), "the slow ones to be at it", sees_them)
+        .await
+        .unwrap();
     for _ in 0..5 {
         let answer = timeout(Duration::from_secs(2), globex.get("/api/v1/notifications")).await;
-        assert_eq!(answer.expect("another account is answered at once").unwrap().status, 200);
+        assert_eq!(
+            answer.expect("another account is answered at once").unwrap().status,
+            200
+        );
     }
     sql.batch_execute("COMMIT").await.unwrap();
     for slow in slow {
-        assert_eq!(slow.await.unwrap(), 200, "and nothing was refused that waited for a moment only");
+        assert_eq!(
+            slow.await.unwrap(),
+            200,
+            "and nothing was refused that waited for a moment only"
+        );
     }
 }

@@ -13,12 +13,21 @@ pub async fn notify(api: &Api, account: &str, webhook: &str, message: &str) -> U
     let add = "INSERT INTO notifications (id, account, webhook_id, kind, message)
         VALUES ($1, $2, $3, 'webhook.auto_paused', $4)";
     let (id, webhook) = (Uuid::now_v7(), Uuid::parse_str(webhook).unwrap());
-    api.sql().await.execute(add, &[&id, &account, &webhook, &message]).await.unwrap();
+    api.sql()
+        .await
+        .execute(add, &[&id, &account, &webhook, &message])
+        .await
+        .unwrap();
     id
 }
 
 fn messages(page: &Value) -> Vec<&str> {
-    page["data"].as_array().unwrap().iter().map(|it| it["message"].as_str().unwrap()).collect()
+    page["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["message"].as_str().unwrap())
+        .collect()
 }
 
 #[tokio::test]
@@ -42,7 +51,11 @@ async fn they_are_listed_newest_first_and_marked_as_read() {
     let path = format!("/api/v1/notifications/{}/read", first["id"].as_str().unwrap());
     let read = ok(&client.post(&path, &json!({})).await.unwrap());
     assert!(read["read_at"].is_string());
-    assert_eq!(ok(&client.post(&path, &json!({})).await.unwrap()), read, "it keeps the time");
+    assert_eq!(
+        ok(&client.post(&path, &json!({})).await.unwrap()),
+        read,
+        "it keeps the time"
+    );
     assert_eq!(messages(&list("?unread=true").await), ["number 3", "number 2"]);
     assert_eq!(messages(&list("?unread=false").await), ["number 1"]);
 
@@ -50,7 +63,12 @@ async fn they_are_listed_newest_first_and_marked_as_read() {
     assert_eq!(read_all().await, json!({"count": 2}));
     assert_eq!(read_all().await, json!({"count": 0}));
     assert_eq!(messages(&list("?unread=true").await), Vec::<&str>::new());
-    let theirs = api.client(OTHER_ACCOUNT, Role::Admin).await.get("/api/v1/notifications?unread=true").await.unwrap();
+    let theirs = api
+        .client(OTHER_ACCOUNT, Role::Admin)
+        .await
+        .get("/api/v1/notifications?unread=true")
+        .await
+        .unwrap();
     assert_eq!(messages(&ok(&theirs)), ["not ours"]);
 }
 
@@ -62,15 +80,27 @@ async fn pages_hold_every_notification_once() {
         notify(&api, ACCOUNT, WEBHOOK, &format!("number {number}")).await;
     }
     // All at the same instant.
-    api.sql().await.execute("UPDATE notifications SET created_at = now()", &[]).await.unwrap();
+    api.sql()
+        .await
+        .execute("UPDATE notifications SET created_at = now()", &[])
+        .await
+        .unwrap();
     let (mut seen, mut path) = (Vec::new(), "/api/v1/notifications?limit=3".to_owned());
     loop {
         let page = ok(&client.get(&path).await.unwrap());
         seen.extend(messages(&page).into_iter().map(str::to_owned));
-        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            break;
+        };
         path = format!("/api/v1/notifications?limit=3&cursor={cursor}");
     }
-    assert_eq!(seen, (0..7).rev().map(|number| format!("number {number}")).collect::<Vec<_>>());
+    assert_eq!(
+        seen,
+        (0..7)
+            .rev()
+            .map(|number| format!("number {number}"))
+            .collect::<Vec<_>>()
+    );
     let foreign = path.replace("/notifications", "/webhooks");
     problem(&client.get(&foreign).await.unwrap(), 400);
 }
@@ -89,6 +119,12 @@ async fn what_makes_no_sense_is_refused() {
         assert_eq!(field_errors(&refused), expected(&[(pointer, code)]), "{query}");
     }
     for id in ["1", "%00", "01890a5d-ac96-774b-bcce-b302099a8057"] {
-        problem(&client.post(&format!("/api/v1/notifications/{id}/read"), &json!({})).await.unwrap(), 404);
+        problem(
+            &client
+                .post(&format!("/api/v1/notifications/{id}/read"), &json!({}))
+                .await
+                .unwrap(),
+            404,
+        );
     }
 }

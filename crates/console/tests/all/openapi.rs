@@ -27,7 +27,10 @@ fn the_committed_description_is_the_present_one() {
     if std::env::var_os("WRITE_OPENAPI").is_some() {
         std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/../api/openapi.json"), &present).unwrap();
     } else {
-        assert!(present == COMMITTED, "openapi.json differs; see this test for how to write it anew");
+        assert!(
+            present == COMMITTED,
+            "openapi.json differs; see this test for how to write it anew"
+        );
     }
 }
 
@@ -35,7 +38,10 @@ fn described() -> BTreeSet<(String, String)> {
     let document = openapi_document("");
     let paths = document["paths"].as_object().unwrap();
     let methods = |item: &Value| item.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    paths.iter().flat_map(|(path, item)| methods(item).into_iter().map(|method| (path.clone(), method))).collect()
+    paths
+        .iter()
+        .flat_map(|(path, item)| methods(item).into_iter().map(|method| (path.clone(), method)))
+        .collect()
 }
 
 #[tokio::test]
@@ -45,7 +51,9 @@ async fn every_method_of_every_route_is_described_and_no_other() {
     for template in ::api::operations().iter().map(|operation| operation.path()) {
         let path = template.strip_prefix("/api/v1").unwrap();
         for method in METHODS {
-            let request = Request::builder().method(method.to_uppercase().as_str()).uri(template.replace("{id}", "1"));
+            let request = Request::builder()
+                .method(method.to_uppercase().as_str())
+                .uri(template.replace("{id}", "1"));
             let answer = api.anonymous().send(request.body(Bytes::new()).unwrap()).await.unwrap();
             if answer.status != 405 {
                 taken.insert((path.to_owned(), method.to_owned()));
@@ -78,8 +86,14 @@ fn all_references_lead_somewhere_and_everything_is_referred_to() {
             assert!(used.contains(&reference) || name == "MethodNotAllowed", "{reference}");
         }
     }
-    let ids = document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
-    let ids: Vec<_> = ids.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+    let ids = document["paths"]
+        .as_object()
+        .unwrap()
+        .values()
+        .flat_map(|item| item.as_object().unwrap().values());
+    let ids: Vec<_> = ids
+        .map(|operation| operation["operationId"].as_str().unwrap())
+        .collect();
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
 }
 
@@ -103,7 +117,12 @@ fn every_type_of_event_is_described_as_receivers_get_it() {
     assert_eq!(webhooks.len(), 20);
     for event_type in EventType::all() {
         let post = &webhooks[event_type.name()]["post"];
-        let headers: Vec<_> = post["parameters"].as_array().unwrap().iter().map(|header| &header["name"]).collect();
+        let headers: Vec<_> = post["parameters"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|header| &header["name"])
+            .collect();
         assert_eq!(headers, ["webhook-id", "webhook-timestamp", "webhook-signature"]);
         let schema = &post["requestBody"]["content"]["application/json"]["schema"];
         check(&document, schema, &schema["examples"][0]).unwrap();
@@ -119,16 +138,32 @@ struct Witness {
 impl Witness {
     #[track_caller]
     fn check(&mut self, method: &Method, template: &str, answer: &Response) {
-        let (path, method) = (template.trim_start_matches("/api/v1").to_owned(), method.as_str().to_lowercase());
+        let (path, method) = (
+            template.trim_start_matches("/api/v1").to_owned(),
+            method.as_str().to_lowercase(),
+        );
         let operation = &self.document["paths"][&path][&method];
         let mut described = &operation["responses"][answer.status.as_str()];
         if let Some(reference) = described["$ref"].as_str() {
             described = self.document.pointer(reference.trim_start_matches('#')).unwrap();
         }
-        assert!(!described.is_null(), "{method} {path} does not describe {}: {}", answer.status, answer.text());
-        for name in described["headers"].as_object().into_iter().flatten().map(|(name, _)| name.to_lowercase()) {
+        assert!(
+            !described.is_null(),
+            "{method} {path} does not describe {}: {}",
+            answer.status,
+            answer.text()
+        );
+        for name in described["headers"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name.to_lowercase())
+        {
             let conditional = ["retry-after", "www-authenticate"].contains(&name.as_str());
-            assert!(conditional || answer.headers.contains_key(&name), "{method} {path}: {name}");
+            assert!(
+                conditional || answer.headers.contains_key(&name),
+                "{method} {path}: {name}"
+            );
         }
         if let Some(content) = described["content"].as_object() {
             let schema = &content[answer.headers["content-type"].to_str().unwrap()]["schema"];
@@ -167,14 +202,30 @@ fn requests(webhook: &str, delivery: &str, notification: &str) -> Vec<(Method, &
     add(Method::POST, "/api/v1/webhooks/{id}/secret/rotate", json!({}));
     add(Method::POST, "/api/v1/deliveries/{id}/retry", json!({}));
     add(Method::POST, "/api/v1/deliveries/{id}/retry", json!({}));
-    add(Method::POST, "/api/v1/webhooks/{id}/recover", json!({"since": "2026-01-01T00:00:00Z"}));
-    add(Method::POST, "/api/v1/webhooks/{id}/recover", json!({"since": "2026-01-01T00:00:00Z"}));
+    add(
+        Method::POST,
+        "/api/v1/webhooks/{id}/recover",
+        json!({"since": "2026-01-01T00:00:00Z"}),
+    );
+    add(
+        Method::POST,
+        "/api/v1/webhooks/{id}/recover",
+        json!({"since": "2026-01-01T00:00:00Z"}),
+    );
     add(Method::GET, "/api/v1/webhooks/{id}/recovery", Value::Null);
     add(Method::POST, "/api/v1/notifications/{id}/read", json!({}));
     add(Method::GET, "/api/v1/notifications", Value::Null);
     add(Method::POST, "/api/v1/notifications/read-all", json!({}));
-    add(Method::POST, "/api/v1/webhooks/test", json!({"url": "https://erp.example.com/hook"}));
-    add(Method::POST, "/api/v1/webhooks/{id}/test", json!({"event_type": "none"}));
+    add(
+        Method::POST,
+        "/api/v1/webhooks/test",
+        json!({"url": "https://erp.example.com/hook"}),
+    );
+    add(
+        Method::POST,
+        "/api/v1/webhooks/{id}/test",
+        json!({"event_type": "none"}),
+    );
     add(Method::DELETE, "/api/v1/webhooks/{id}", Value::Null);
     add(Method::GET, "/api/v1/webhooks/{id}", Value::Null);
     requests
@@ -189,10 +240,19 @@ async fn real_answers_are_as_described() {
     let delivery = record.delivery.id.to_string();
     api.database.record(&[record], AUTO_PAUSE).await.unwrap();
     let notification = notify(&api, ACCOUNT, &webhook, "a sentence").await.to_string();
-    let mut witness = Witness { document: openapi_document(""), seen: BTreeSet::new() };
+    let mut witness = Witness {
+        document: openapi_document(""),
+        seen: BTreeSet::new(),
+    };
     for (method, template, path, body) in requests(&webhook, &delivery, &notification) {
-        let request = Request::builder().method(&method).uri(&path).header("content-type", "application/json");
-        let answer = client.send(request.body(Bytes::from(body.to_string())).unwrap()).await.unwrap();
+        let request = Request::builder()
+            .method(&method)
+            .uri(&path)
+            .header("content-type", "application/json");
+        let answer = client
+            .send(request.body(Bytes::from(body.to_string())).unwrap())
+            .await
+            .unwrap();
         if answer.status != 405 {
             witness.check(&method, template, &answer);
         }

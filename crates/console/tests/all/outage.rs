@@ -35,5 +35,7 @@ async fn an_outage_is_a_503_that_passes() {
     problem(&api.anonymous().get("/api/v1/webhooks").await.unwrap(), 401);
     server.start_again().await.unwrap();
     let answers = async || client.get(&webhook).await.is_ok_and(|answer| answer.status == 200);
-    until(Duration::from_secs(20), "the API to recover", answers).await.unwrap();
+    until(Duration::from_secs(20), "the API to recover", answers)
+        .await
+        .unwrap();
 }

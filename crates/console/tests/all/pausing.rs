@@ -15,21 +15,38 @@ async fn a_paused_webhook_says_so_and_repeating_it_changes_nothing() {
     let post = async |action: &str| client.post(&format!("{path}/{action}"), &json!({})).await.unwrap();
 
     let resumed = ok(&post("resume").await);
-    assert_eq!((&resumed["status"], &resumed["paused_at"]), (&json!("active"), &json!(null)));
+    assert_eq!(
+        (&resumed["status"], &resumed["paused_at"]),
+        (&json!("active"), &json!(null))
+    );
     let answer = post("pause").await;
     assert_eq!(answer.headers["etag"], "\"1\"");
     let paused = ok(&answer);
-    assert_eq!((&paused["status"], &paused["paused_reason"]), (&json!("paused"), &json!("user")));
+    assert_eq!(
+        (&paused["status"], &paused["paused_reason"]),
+        (&json!("paused"), &json!("user"))
+    );
     let since: Timestamp = paused["paused_at"].as_str().unwrap().parse().unwrap();
     assert!((now() - since).get_seconds() < 60);
     assert_eq!(ok(&post("pause").await), paused);
     assert_eq!(ok(&client.get(&path).await.unwrap()), paused);
     let resumed = ok(&post("resume").await);
-    assert_eq!((&resumed["status"], &resumed["paused_reason"]), (&json!("active"), &json!(null)));
+    assert_eq!(
+        (&resumed["status"], &resumed["paused_reason"]),
+        (&json!("active"), &json!(null))
+    );
 
-    let audit = api.database.audit_entries(&account(ACCOUNT), id(&paused).parse().unwrap(), None, 10).await.unwrap();
+    let audit = api
+        .database
+        .audit_entries(&account(ACCOUNT), id(&paused).parse().unwrap(), None, 10)
+        .await
+        .unwrap();
     let actions: Vec<_> = audit.iter().map(|entry| entry.action.as_str()).collect();
-    assert_eq!(actions, ["resumed", "paused", "created"], "only what changed something is written down");
+    assert_eq!(
+        actions,
+        ["resumed", "paused", "created"],
+        "only what changed something is written down"
+    );
 }
 
 #[tokio::test]

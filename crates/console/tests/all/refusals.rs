@@ -38,14 +38,20 @@ impl MakeWriter<'_> for Log {
 impl Log {
     pub fn start() -> (Self, tracing::subscriber::DefaultGuard) {
         let log = Self::default();
-        let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(log.clone())
+            .with_ansi(false)
+            .finish();
         (log, tracing::subscriber::set_default(subscriber))
     }
 
     /// The lines with this message.
     pub fn lines(&self, message: &str) -> Vec<String> {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        text.lines().filter(|line| line.contains(message)).map(str::to_owned).collect()
+        text.lines()
+            .filter(|line| line.contains(message))
+            .map(str::to_owned)
+            .collect()
     }
 }
 
@@ -55,8 +61,13 @@ async fn every_refusal_has_its_reason_and_its_line_and_none_tells_the_token() {
     let api = Api::start().await;
     let webhook = create(&api.admin().await, &erp_sync()).await;
     let path = format!("/api/v1/webhooks/{}", id(&webhook));
-    let expired = api.token_until(ACCOUNT, Role::Admin, Some(Timestamp::now() - 1.hour())).await;
-    let (revoked, viewer) = (api.token(ACCOUNT, Role::Admin).await, api.token(ACCOUNT, Role::Viewer).await);
+    let expired = api
+        .token_until(ACCOUNT, Role::Admin, Some(Timestamp::now() - 1.hour()))
+        .await;
+    let (revoked, viewer) = (
+        api.token(ACCOUNT, Role::Admin).await,
+        api.token(ACCOUNT, Role::Viewer).await,
+    );
     let revoked_id = api.database.tokens().await.unwrap()[2].id;
     api.database.revoke_token(&Who::Operator, revoked_id).await.unwrap();
     let unknown = "ewh_there_never_was_such_a_token_as_this_one_here";
@@ -72,7 +83,13 @@ async fn every_refusal_has_its_reason_and_its_line_and_none_tells_the_token() {
         assert_eq!(browser.sign_in(token).await.status, 422);
     }
     let mut browser = Browser::signed_in(&api, ACCOUNT, Role::Viewer).await;
-    assert_eq!(browser.post_fields(&format!("{LIST}/new"), &[("form_token", "x")]).await.status, 403);
+    assert_eq!(
+        browser
+            .post_fields(&format!("{LIST}/new"), &[("form_token", "x")])
+            .await
+            .status,
+        403
+    );
     assert_eq!(browser.get(&format!("{LIST}/{}/edit", id(&webhook))).await.status, 403);
 
     let expected: [AuthFailure; 10] = [
@@ -92,11 +109,23 @@ async fn every_refusal_has_its_reason_and_its_line_and_none_tells_the_token() {
     assert_eq!(lines.len(), expected.len(), "{lines:#?}");
     for (line, text) in lines.iter().zip([
         "reason=\"missing_token\" route=\"/api/v1/webhooks/{id}\"",
-        &format!("reason=\"unknown_token\" route=\"/api/v1/webhooks/{{id}}\" token=\"{}\"", fingerprint(unknown)),
-        &format!("reason=\"revoked_token\" route=\"/api/v1/webhooks/{{id}}\" token=\"{}\"", fingerprint(&revoked)),
-        &format!("reason=\"expired_token\" route=\"/api/v1/webhooks/{{id}}\" token=\"{}\"", fingerprint(&expired)),
+        &format!(
+            "reason=\"unknown_token\" route=\"/api/v1/webhooks/{{id}}\" token=\"{}\"",
+            fingerprint(unknown)
+        ),
+        &format!(
+            "reason=\"revoked_token\" route=\"/api/v1/webhooks/{{id}}\" token=\"{}\"",
+            fingerprint(&revoked)
+        ),
+        &format!(
+            "reason=\"expired_token\" route=\"/api/v1/webhooks/{{id}}\" token=\"{}\"",
+            fingerprint(&expired)
+        ),
         "reason=\"role\" route=\"/api/v1/webhooks/{id}\"",
-        &format!("reason=\"unknown_token\" route=\"console\" token=\"{}\"", fingerprint(unknown)),
+        &format!(
+            "reason=\"unknown_token\" route=\"console\" token=\"{}\"",
+            fingerprint(unknown)
+        ),
         "reason=\"revoked_token\" route=\"console\"",
         "reason=\"expired_token\" route=\"console\"",
         "reason=\"form\" route=\"console\"",

@@ -12,7 +12,10 @@ async fn a_token_that_asks_too_often_is_told_when_to_come_back() {
         ok(&client.get("/api/v1/webhooks").await.unwrap());
     }
     problem(&client.post("/api/v1/webhooks", &json!({})).await.unwrap(), 422);
-    for refused in [client.get("/api/v1/webhooks").await, client.post("/api/v1/webhooks", &erp_sync()).await] {
+    for refused in [
+        client.get("/api/v1/webhooks").await,
+        client.post("/api/v1/webhooks", &erp_sync()).await,
+    ] {
         let refused = refused.unwrap();
         problem(&refused, 429);
         let wait: u64 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();

@@ -34,7 +34,12 @@ impl Webhook {
 
     async fn actions(&self) -> Vec<&'static str> {
         let webhook = id(&self.created).parse().unwrap();
-        let entries = self.api.database.audit_entries(&account(ACCOUNT), webhook, None, 10).await.unwrap();
+        let entries = self
+            .api
+            .database
+            .audit_entries(&account(ACCOUNT), webhook, None, 10)
+            .await
+            .unwrap();
         entries.iter().map(|entry| entry.action.as_str()).collect()
     }
 }
@@ -48,7 +53,10 @@ async fn an_admin_sees_it_and_that_is_written_down() {
     let refused = viewer.get(&webhook.path("/secret")).await.unwrap();
     problem(&refused, 403);
     assert!(!refused.text().contains("whsec_"));
-    problem(&viewer.post(&webhook.path("/secret/rotate"), &json!({})).await.unwrap(), 403);
+    problem(
+        &viewer.post(&webhook.path("/secret/rotate"), &json!({})).await.unwrap(),
+        403,
+    );
     assert_eq!(webhook.actions().await.len(), 2);
 }
 
@@ -63,14 +71,32 @@ async fn a_replaced_secret_signs_for_another_day() {
     assert_eq!(rotated["secret"], own["secret"]);
     assert_eq!(rotated["secret_whsec"], "whsec_YSBwbGFpbiBvbGQgcGFzc3dvcmQ=");
     let until: Timestamp = rotated["previous_secret_expires_at"].as_str().unwrap().parse().unwrap();
-    assert!((until - (now() + 24.hours())).total(jiff::Unit::Second).unwrap().abs() < 60.0, "{until}");
+    assert!(
+        (until - (now() + 24.hours())).total(jiff::Unit::Second).unwrap().abs() < 60.0,
+        "{until}"
+    );
     let shown = webhook.secret().await;
-    assert_eq!((&shown["secret"], &shown["secret_whsec"]), (&rotated["secret"], &rotated["secret_whsec"]));
+    assert_eq!(
+        (&shown["secret"], &shown["secret_whsec"]),
+        (&rotated["secret"], &rotated["secret_whsec"])
+    );
 
-    let target = webhook.api.database.target(id(&webhook.created).parse().unwrap()).await.unwrap().unwrap();
+    let target = webhook
+        .api
+        .database
+        .target(id(&webhook.created).parse().unwrap())
+        .await
+        .unwrap()
+        .unwrap();
     let signing: Vec<_> = target.secrets.iter().map(|secret| secret.expose().to_owned()).collect();
-    assert_eq!(signing, ["a plain old password", webhook.created["secret"].as_str().unwrap()]);
-    assert_eq!(webhook.actions().await, ["secret_revealed", "secret_rotated", "created"]);
+    assert_eq!(
+        signing,
+        ["a plain old password", webhook.created["secret"].as_str().unwrap()]
+    );
+    assert_eq!(
+        webhook.actions().await,
+        ["secret_revealed", "secret_rotated", "created"]
+    );
 }
 
 #[tokio::test]
@@ -101,6 +127,13 @@ async fn what_is_no_secret_replaces_nothing() {
         let refused = webhook.client.post(&path, &body).await.unwrap();
         assert_eq!(field_errors(&refused), expected(&errors), "{body}");
     }
-    problem(&webhook.client.send(Request::post(&path).body("secret=x".into()).unwrap()).await.unwrap(), 415);
+    problem(
+        &webhook
+            .client
+            .send(Request::post(&path).body("secret=x".into()).unwrap())
+            .await
+            .unwrap(),
+        415,
+    );
     assert_eq!(webhook.secret().await["secret"], webhook.created["secret"]);
 }

@@ -11,17 +11,29 @@ async fn every_window_has_all_its_buckets() {
     let api = Api::start().await;
     let client = api.admin().await;
     let webhook = id(&create(&client, &erp_sync()).await).to_owned();
-    let records = [delivered(ACCOUNT, &webhook, "a", now()), delivered(ACCOUNT, &webhook, "b", now())];
+    let records = [
+        delivered(ACCOUNT, &webhook, "a", now()),
+        delivered(ACCOUNT, &webhook, "b", now()),
+    ];
     api.database.record(&records, AUTO_PAUSE).await.unwrap();
-    api.database.record(&[failed(ACCOUNT, &webhook, "c", now())], AUTO_PAUSE).await.unwrap();
+    api.database
+        .record(&[failed(ACCOUNT, &webhook, "c", now())], AUTO_PAUSE)
+        .await
+        .unwrap();
     for (query, window, seconds, buckets) in [
         ("", "24h", 3600, 24),
         ("?window=24h", "24h", 3600, 24),
         ("?window=7d", "7d", 21600, 28),
         ("?window=30d", "30d", 86400, 30),
     ] {
-        let stats = ok(&client.get(&format!("/api/v1/webhooks/{webhook}/stats{query}")).await.unwrap());
-        assert_eq!((&stats["window"], &stats["bucket_seconds"]), (&json!(window), &json!(seconds)));
+        let stats = ok(&client
+            .get(&format!("/api/v1/webhooks/{webhook}/stats{query}"))
+            .await
+            .unwrap());
+        assert_eq!(
+            (&stats["window"], &stats["bucket_seconds"]),
+            (&json!(window), &json!(seconds))
+        );
         let data = stats["data"].as_array().unwrap();
         assert_eq!(data.len(), buckets);
         let begins: Vec<i64> = data.iter().map(begin).collect();
@@ -33,11 +45,23 @@ async fn every_window_has_all_its_buckets() {
         assert_eq!(data[0]["average_response_time_ms"], Value::Null);
     }
     for window in ["1h", "24H", "x", "%00"] {
-        let refused = client.get(&format!("/api/v1/webhooks/{webhook}/stats?window={window}")).await.unwrap();
-        assert_eq!(field_errors(&refused), expected(&[("/window", "invalid_value")]), "{window}");
+        let refused = client
+            .get(&format!("/api/v1/webhooks/{webhook}/stats?window={window}"))
+            .await
+            .unwrap();
+        assert_eq!(
+            field_errors(&refused),
+            expected(&[("/window", "invalid_value")]),
+            "{window}"
+        );
     }
 }
 
 fn begin(bucket: &Value) -> i64 {
-    bucket["since"].as_str().unwrap().parse::<Timestamp>().unwrap().as_second()
+    bucket["since"]
+        .as_str()
+        .unwrap()
+        .parse::<Timestamp>()
+        .unwrap()
+        .as_second()
 }

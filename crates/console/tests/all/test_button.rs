@@ -31,7 +31,11 @@ impl TestSender for PlayedSender {
                 return Err(NoTestResult::TimedOut);
             }
             let database = self.database.get().unwrap();
-            let form = database.take_test_request(&request.account, request.test).await.unwrap().unwrap();
+            let form = database
+                .take_test_request(&request.account, request.test)
+                .await
+                .unwrap()
+                .unwrap();
             self.taken.lock().unwrap().push(form);
             self.answer.clone()
         })
@@ -50,10 +54,18 @@ struct Testing {
 
 impl Testing {
     async fn answered(answer: Result<TestAttempt, NoTestResult>) -> Self {
-        let sender = Arc::new(PlayedSender { database: OnceLock::new(), taken: Mutex::default(), answer });
+        let sender = Arc::new(PlayedSender {
+            database: OnceLock::new(),
+            taken: Mutex::default(),
+            answer,
+        });
         let api = Api::start_testing(Arc::clone(&sender) as Arc<dyn TestSender>).await;
         assert!(sender.database.set(api.database.clone()).is_ok());
-        Self { client: api.admin().await, sender, api }
+        Self {
+            client: api.admin().await,
+            sender,
+            api,
+        }
     }
 
     async fn successful() -> Self {
@@ -65,7 +77,10 @@ impl Testing {
     }
 
     async fn test_saved(&self, webhook: &Value, body: &Value) -> Response {
-        self.client.post(&format!("/api/v1/webhooks/{}/test", id(webhook)), body).await.unwrap()
+        self.client
+            .post(&format!("/api/v1/webhooks/{}/test", id(webhook)), body)
+            .await
+            .unwrap()
     }
 
     /// The only thing that was tested.
@@ -76,25 +91,41 @@ impl Testing {
     }
 
     async fn left(&self) -> i64 {
-        self.api.sql().await.query_one("SELECT count(*) FROM test_requests", &[]).await.unwrap().get(0)
+        self.api
+            .sql()
+            .await
+            .query_one("SELECT count(*) FROM test_requests", &[])
+            .await
+            .unwrap()
+            .get(0)
     }
 }
 
 fn attempt(outcome: Outcome, http_status: Option<u16>, error: Option<&str>) -> TestAttempt {
-    TestAttempt { outcome, http_status, response_time_ms: 12, error: error.map(str::to_owned) }
+    TestAttempt {
+        outcome,
+        http_status,
+        response_time_ms: 12,
+        error: error.map(str::to_owned),
+    }
 }
 
 #[tokio::test]
 async fn a_saved_webhook_is_tested_as_it_is() {
     let testing = Testing::successful().await;
     let webhook = create(&testing.client, &erp_sync()).await;
-    let answer = ok(&testing.test_saved(&webhook, &json!({"event_type": "invoice.paid"})).await);
+    let answer = ok(&testing
+        .test_saved(&webhook, &json!({"event_type": "invoice.paid"}))
+        .await);
     let success =
         json!({"outcome": "success", "http_status": 200, "message": "HTTP 200 OK = Success", "response_time_ms": 12});
     assert_eq!(answer, success);
     let taken = testing.taken();
     assert_eq!(taken.webhook.unwrap().to_string(), id(&webhook));
-    assert_eq!((taken.url, taken.event_type.as_str()), ("https://erp.example.com/hook".to_owned(), "invoice.paid"));
+    assert_eq!(
+        (taken.url, taken.event_type.as_str()),
+        ("https://erp.example.com/hook".to_owned(), "invoice.paid")
+    );
     assert_eq!(taken.secrets[0].expose(), webhook["secret"]);
 }
 
@@ -103,7 +134,11 @@ async fn the_body_for_a_saved_webhook_may_be_left_out() {
     let testing = Testing::successful().await;
     let webhook = create(&testing.client, &erp_sync()).await;
     let path = format!("/api/v1/webhooks/{}/test", id(&webhook));
-    let answer = testing.client.send(Request::post(&path).body(Bytes::new()).unwrap()).await.unwrap();
+    let answer = testing
+        .client
+        .send(Request::post(&path).body(Bytes::new()).unwrap())
+        .await
+        .unwrap();
     assert_eq!(ok(&answer)["outcome"], "success");
     assert_eq!(testing.taken().event_type, "deal.won", "the first that it listens to");
 }
@@ -115,22 +150,45 @@ async fn a_form_is_tested_without_being_saved() {
     let form = json!({"url": "https://erp.example.com/new", "secret": own, "event_type": "contact.created"});
     ok(&testing.test_form(&form).await);
     let taken = testing.taken();
-    assert_eq!((taken.webhook, taken.url.as_str()), (None, "https://erp.example.com/new"));
-    assert_eq!((taken.event_type.as_str(), taken.secrets[0].expose()), ("contact.created", own));
+    assert_eq!(
+        (taken.webhook, taken.url.as_str()),
+        (None, "https://erp.example.com/new")
+    );
+    assert_eq!(
+        (taken.event_type.as_str(), taken.secrets[0].expose()),
+        ("contact.created", own)
+    );
 
-    ok(&testing.test_form(&json!({"url": "https://erp.example.com/other", "secret": null})).await);
+    ok(&testing
+        .test_form(&json!({"url": "https://erp.example.com/other", "secret": null}))
+        .await);
     let taken = testing.taken();
     assert_eq!((taken.event_type.as_str(), taken.secrets.len()), ("deal.won", 1));
-    assert_eq!(ok(&testing.client.get("/api/v1/webhooks").await.unwrap())["data"], json!([]));
+    assert_eq!(
+        ok(&testing.client.get("/api/v1/webhooks").await.unwrap())["data"],
+        json!([])
+    );
     assert_eq!(testing.left().await, 0);
 }
 
 #[tokio::test]
 async fn a_failure_is_an_answer() {
     for (attempt, status, message) in [
-        (attempt(Outcome::Http4xx, Some(404), None), json!(404), "HTTP 404 Not Found = Failed: 404"),
-        (attempt(Outcome::Timeout, None, Some("timeout")), Value::Null, "No HTTP response = Failed: timeout"),
-        (attempt(Outcome::Blocked, None, None), Value::Null, "No HTTP response = Failed: address not allowed"),
+        (
+            attempt(Outcome::Http4xx, Some(404), None),
+            json!(404),
+            "HTTP 404 Not Found = Failed: 404",
+        ),
+        (
+            attempt(Outcome::Timeout, None, Some("timeout")),
+            Value::Null,
+            "No HTTP response = Failed: timeout",
+        ),
+        (
+            attempt(Outcome::Blocked, None, None),
+            Value::Null,
+            "No HTTP response = Failed: address not allowed",
+        ),
     ] {
         let testing = Testing::answered(Ok(attempt)).await;
         let answer = ok(&testing.test_form(&json!({"url": "https://erp.example.com/"})).await);
@@ -157,10 +215,15 @@ async fn a_form_is_refused_like_a_webhooks_form_and_not_counted() {
     assert_eq!(errors, expected(&codes));
     assert!(refused.text().contains("Webhook URL must use HTTPS"));
     for _ in 0..11 {
-        assert_eq!(field_errors(&testing.test_form(&json!({})).await), expected(&[("/url", "required")]));
+        assert_eq!(
+            field_errors(&testing.test_form(&json!({})).await),
+            expected(&[("/url", "required")])
+        );
         let private = testing.test_form(&json!({"url": "https://10.0.0.5/"})).await;
         assert_eq!(field_errors(&private), expected(&[("/url", "address_not_allowed")]));
-        let unknown = testing.test_saved(&webhook, &json!({"url": "https://erp.example.com/"})).await;
+        let unknown = testing
+            .test_saved(&webhook, &json!({"url": "https://erp.example.com/"}))
+            .await;
         assert_eq!(field_errors(&unknown), expected(&[("/url", "unknown_field")]));
     }
     ok(&testing.test_saved(&webhook, &json!({})).await);
@@ -210,7 +273,10 @@ async fn without_an_answer_the_test_is_taken_back() {
         testing.test_form(&json!({"url": "https://a.example/"})).await,
     ];
     for answer in answers {
-        assert_eq!(problem(&answer, 503)["detail"], "No sender answered in time; is one running?");
+        assert_eq!(
+            problem(&answer, 503)["detail"],
+            "No sender answered in time; is one running?"
+        );
         assert!(answer.headers.contains_key("retry-after"));
     }
     assert_eq!(testing.left().await, 0);
@@ -221,7 +287,9 @@ async fn a_test_of_what_is_not_saved_is_written_down() {
     let testing = Testing::successful().await;
     let webhook = create(&testing.client, &erp_sync()).await;
     ok(&testing.test_saved(&webhook, &json!({})).await);
-    ok(&testing.test_form(&json!({"url": "https://elsewhere.example.com:8443/a-key"})).await);
+    ok(&testing
+        .test_form(&json!({"url": "https://elsewhere.example.com:8443/a-key"}))
+        .await);
     let sql = testing.api.sql().await;
     let tested = "SELECT account, webhook_id IS NULL, detail FROM audit_entries WHERE action = 'tested'";
     let rows = sql.query(tested, &[]).await.unwrap();

@@ -19,21 +19,43 @@ async fn a_viewer_sees_the_host_and_an_administrator_the_whole_url() {
     let path = format!("/api/v1/webhooks/{}", id(&webhook));
     for (client, expected) in [(&admin, URL), (&viewer, SHOWN)] {
         assert_eq!(ok(&client.get(&path).await.unwrap())["url"], expected);
-        assert_eq!(ok(&client.get("/api/v1/webhooks").await.unwrap())["data"][0]["url"], expected);
+        assert_eq!(
+            ok(&client.get("/api/v1/webhooks").await.unwrap())["data"][0]["url"],
+            expected
+        );
     }
     let audit = viewer.get(&format!("{path}/audit")).await.unwrap();
     assert!(!audit.text().contains("a-key-of"), "{}", audit.text());
 
-    let (admin, viewer) = (Browser::admin(&api).await, Browser::signed_in(&api, ACCOUNT, Role::Viewer).await);
+    let (admin, viewer) = (
+        Browser::admin(&api).await,
+        Browser::signed_in(&api, ACCOUNT, Role::Viewer).await,
+    );
     let page = format!("{LIST}/{}", id(&webhook));
-    for path in [LIST.to_owned(), page.clone(), format!("{page}/verify"), format!("{page}/deliveries")] {
+    for path in [
+        LIST.to_owned(),
+        page.clone(),
+        format!("{page}/verify"),
+        format!("{page}/deliveries"),
+    ] {
         let (all, part) = (admin.page(&path).await, viewer.page(&path).await);
         assert!(!part.contains("a-key-of") && !part.contains("second-key"), "{path}");
         assert_eq!(all.contains("a-key-of"), !path.ends_with("/deliveries"), "{path}");
     }
     // Nor by guessing: what is found tells as much as what is shown.
     for (browser, finds) in [(&admin, true), (&viewer, false)] {
-        assert_eq!(browser.page(&format!("{LIST}?search=a-key-of")).await.contains("ERP Sync"), finds);
-        assert!(browser.page(&format!("{LIST}?search=hooks.example.com")).await.contains("ERP Sync"));
+        assert_eq!(
+            browser
+                .page(&format!("{LIST}?search=a-key-of"))
+                .await
+                .contains("ERP Sync"),
+            finds
+        );
+        assert!(
+            browser
+                .page(&format!("{LIST}?search=hooks.example.com"))
+                .await
+                .contains("ERP Sync")
+        );
     }
 }

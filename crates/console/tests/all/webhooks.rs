@@ -35,8 +35,15 @@ fn members(object: &Value) -> Vec<&str> {
 /// A request with a body, or none, and one more header.
 async fn with_header(client: &Client, method: &str, path: &str, header: (&str, &str), body: &str) -> Response {
     let request = Request::builder().method(method).uri(path).header(header.0, header.1);
-    let request = if header.0 == "content-type" { request } else { request.header("content-type", "application/json") };
-    client.send(request.body(Bytes::copy_from_slice(body.as_bytes())).unwrap()).await.unwrap()
+    let request = if header.0 == "content-type" {
+        request
+    } else {
+        request.header("content-type", "application/json")
+    };
+    client
+        .send(request.body(Bytes::copy_from_slice(body.as_bytes())).unwrap())
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -46,10 +53,16 @@ async fn the_life_of_a_webhook() {
     let client = Client::new(format!("http://{}/apps/webhooks", api.address)).with_bearer(&token);
 
     let answer = client.post("/api/v1/webhooks", &erp_sync()).await.unwrap();
-    assert_eq!((answer.status, &answer.headers["etag"]), (StatusCode::CREATED, &"\"1\"".parse().unwrap()));
+    assert_eq!(
+        (answer.status, &answer.headers["etag"]),
+        (StatusCode::CREATED, &"\"1\"".parse().unwrap())
+    );
     let mut created: Value = answer.json().unwrap();
     let path = format!("/api/v1/webhooks/{}", id(&created));
-    assert_eq!(answer.headers["location"].to_str().unwrap(), format!("/apps/webhooks{path}"));
+    assert_eq!(
+        answer.headers["location"].to_str().unwrap(),
+        format!("/apps/webhooks{path}")
+    );
     let secret = created.as_object_mut().unwrap().remove("secret").unwrap();
     assert!(secret.as_str().unwrap().starts_with("whsec_"));
     assert_eq!(members(&created), MEMBERS);
@@ -65,18 +78,34 @@ async fn the_life_of_a_webhook() {
     let shown = client.get(&path).await.unwrap();
     assert_eq!(shown.headers["etag"], "\"1\"");
     assert_eq!(ok(&shown), created);
-    assert_eq!(ok(&client.get("/api/v1/webhooks").await.unwrap()), json!({"data": [created], "next_cursor": null}));
+    assert_eq!(
+        ok(&client.get("/api/v1/webhooks").await.unwrap()),
+        json!({"data": [created], "next_cursor": null})
+    );
 
-    let edited = client.patch(&path, &json!({"name": " Ledger ", "event_types": ["deal.lost"]})).await.unwrap();
+    let edited = client
+        .patch(&path, &json!({"name": " Ledger ", "event_types": ["deal.lost"]}))
+        .await
+        .unwrap();
     assert_eq!(edited.headers["etag"], "\"2\"");
     let edited = ok(&edited);
-    assert_eq!((&edited["name"], &edited["event_types"]), (&json!("Ledger"), &json!(["deal.lost"])));
-    assert_eq!((&edited["url"], &edited["created_at"]), (&created["url"], &created["created_at"]));
+    assert_eq!(
+        (&edited["name"], &edited["event_types"]),
+        (&json!("Ledger"), &json!(["deal.lost"]))
+    );
+    assert_eq!(
+        (&edited["url"], &edited["created_at"]),
+        (&created["url"], &created["created_at"])
+    );
     assert_ne!(edited["updated_at"], created["updated_at"]);
 
     let deleted = client.delete(&path).await.unwrap();
     assert_eq!((deleted.status, deleted.body.len()), (StatusCode::NO_CONTENT, 0));
-    for gone in [client.get(&path).await, client.delete(&path).await, client.patch(&path, &json!({})).await] {
+    for gone in [
+        client.get(&path).await,
+        client.delete(&path).await,
+        client.patch(&path, &json!({})).await,
+    ] {
         problem(&gone.unwrap(), 404);
     }
     assert_eq!(ok(&client.get("/api/v1/webhooks").await.unwrap())["data"], json!([]));
@@ -113,9 +142,16 @@ async fn a_secret_is_generated_or_taken_and_shown_once() {
         assert_eq!(field_errors(&refused)[0].0, "/secret");
     }
     let list = client.get("/api/v1/webhooks").await.unwrap().text();
-    let one = client.get(&format!("/api/v1/webhooks/{}", id(&custom))).await.unwrap().text();
+    let one = client
+        .get(&format!("/api/v1/webhooks/{}", id(&custom)))
+        .await
+        .unwrap()
+        .text();
     for text in [list, one] {
-        assert!(!text.contains("secret") && !text.contains("whsec_") && !text.contains("plain old"), "{text}");
+        assert!(
+            !text.contains("secret") && !text.contains("whsec_") && !text.contains("plain old"),
+            "{text}"
+        );
     }
 }
 
@@ -149,22 +185,52 @@ async fn an_edit_is_judged_like_a_new_webhook() {
     let created = create(&client, &erp_sync()).await;
     let path = format!("/api/v1/webhooks/{}", id(&created));
     for (body, errors) in [
-        (json!({"url": "https://127.0.0.1/"}), vec![("/url", "address_not_allowed")]),
+        (
+            json!({"url": "https://127.0.0.1/"}),
+            vec![("/url", "address_not_allowed")],
+        ),
         (
             json!({"url": null, "name": null, "event_types": null}),
-            vec![("/name", "required"), ("/url", "required"), ("/event_types", "required")],
+            vec![
+                ("/name", "required"),
+                ("/url", "required"),
+                ("/event_types", "required"),
+            ],
         ),
         (json!({"event_types": []}), vec![("/event_types", "required")]),
-        (json!({"secret": "a plain old password"}), vec![("/secret", "unknown_field")]),
+        (
+            json!({"secret": "a plain old password"}),
+            vec![("/secret", "unknown_field")],
+        ),
         (json!({"status": "paused"}), vec![("/status", "unknown_field")]),
     ] {
-        assert_eq!(field_errors(&client.patch(&path, &body).await.unwrap()), expected(&errors), "{body}");
+        assert_eq!(
+            field_errors(&client.patch(&path, &body).await.unwrap()),
+            expected(&errors),
+            "{body}"
+        );
     }
     let merge_patch = ("content-type", "application/merge-patch+json");
-    let edited =
-        with_header(&client, "PATCH", &path, merge_patch, r#"{"url":"HTTPS://ERP.example.com:443/a/../b"}"#).await;
+    let edited = with_header(
+        &client,
+        "PATCH",
+        &path,
+        merge_patch,
+        r#"{"url":"HTTPS://ERP.example.com:443/a/../b"}"#,
+    )
+    .await;
     assert_eq!(ok(&edited)["url"], "https://erp.example.com/b");
-    problem(&with_header(&client, "PATCH", &path, ("content-type", "application/json-patch+json"), "[]").await, 415);
+    problem(
+        &with_header(
+            &client,
+            "PATCH",
+            &path,
+            ("content-type", "application/json-patch+json"),
+            "[]",
+        )
+        .await,
+        415,
+    );
 }
 
 #[tokio::test]
@@ -181,7 +247,10 @@ async fn if_match_guards_against_lost_edits() {
     // As a proxy that compresses answers hands our tags on.
     assert_eq!(patch("W/\"9\", W/\"2\"").await.headers["etag"], "\"3\"");
     assert_eq!(patch("*").await.headers["etag"], "\"4\"");
-    problem(&with_header(&client, "DELETE", &path, ("if-match", "\"3\""), "").await, 412);
+    problem(
+        &with_header(&client, "DELETE", &path, ("if-match", "\"3\""), "").await,
+        412,
+    );
     let deleted = with_header(&client, "DELETE", &path, ("if-match", "\"4\""), "").await;
     assert_eq!(deleted.status, StatusCode::NO_CONTENT);
     problem(&patch("*").await, 404);
@@ -216,8 +285,16 @@ async fn pages_hold_every_webhook_once() {
     let (mut seen, mut path) = (Vec::new(), "/api/v1/webhooks?limit=3".to_owned());
     loop {
         let page = ok(&client.get(&path).await.unwrap());
-        seen.extend(page["data"].as_array().unwrap().iter().map(|webhook| webhook["name"].clone()));
-        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        seen.extend(
+            page["data"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|webhook| webhook["name"].clone()),
+        );
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            break;
+        };
         path = format!("/api/v1/webhooks?limit=3&cursor={cursor}");
     }
     assert_eq!(seen, expected);
@@ -231,9 +308,16 @@ async fn an_account_has_a_thousand_webhooks_at_most() {
         SELECT gen_random_uuid(), $1, 'filler', 'https://erp.example.com/', '{deal.won}' FROM generate_series(1, 999)";
     api.sql().await.execute(fill, &[&ACCOUNT]).await.unwrap();
     let body = erp_sync();
-    let racing = tokio::join!(client.post("/api/v1/webhooks", &body), client.post("/api/v1/webhooks", &body));
+    let racing = tokio::join!(
+        client.post("/api/v1/webhooks", &body),
+        client.post("/api/v1/webhooks", &body)
+    );
     let (left, right) = (racing.0.unwrap(), racing.1.unwrap());
-    let (added, refused) = if left.status == StatusCode::CREATED { (left, right) } else { (right, left) };
+    let (added, refused) = if left.status == StatusCode::CREATED {
+        (left, right)
+    } else {
+        (right, left)
+    };
     assert_eq!(added.status, StatusCode::CREATED);
     assert!(problem(&refused, 409)["detail"].as_str().unwrap().contains("1000"));
     let other = api.client("globex", Role::Admin).await;
@@ -267,12 +351,19 @@ async fn hostile_texts_are_kept_as_texts_or_refused() {
         let refused = client.post("/api/v1/webhooks", &body).await.unwrap();
         assert_eq!(field_errors(&refused), expected(&[("/name", code)]));
     }
-    for url in
-        ["https://erp.example.com/\0", "javascript:alert(1)", "https://user:pw@erp.example.com/", "https://localhost/"]
-    {
+    for url in [
+        "https://erp.example.com/\0",
+        "javascript:alert(1)",
+        "https://user:pw@erp.example.com/",
+        "https://localhost/",
+    ] {
         let mut body = erp_sync();
         body["url"] = json!(url);
-        assert_eq!(field_errors(&client.post("/api/v1/webhooks", &body).await.unwrap())[0].0, "/url", "{url}");
+        assert_eq!(
+            field_errors(&client.post("/api/v1/webhooks", &body).await.unwrap())[0].0,
+            "/url",
+            "{url}"
+        );
     }
     let list = ok(&client.get("/api/v1/webhooks").await.unwrap());
     assert_eq!(list["data"].as_array().unwrap().len(), 6);

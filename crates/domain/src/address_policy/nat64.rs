@@ -32,8 +32,14 @@ impl Nat64Prefix {
         }
         let octets = address.octets();
         let first = usize::from(self.0.prefix_len() / 8);
-        let mut carried = (first..octets.len()).filter(|at| *at != ZERO_OCTET).map(|at| octets[at]);
-        let mut next = || carried.next().expect("at least four octets follow a prefix of 96 bits or less");
+        let mut carried = (first..octets.len())
+            .filter(|at| *at != ZERO_OCTET)
+            .map(|at| octets[at]);
+        let mut next = || {
+            carried
+                .next()
+                .expect("at least four octets follow a prefix of 96 bits or less")
+        };
         Some(Ipv4Addr::new(next(), next(), next(), next()))
     }
 }
@@ -44,7 +50,11 @@ impl FromStr for Nat64Prefix {
     fn from_str(text: &str) -> Result<Self, InvalidNat64Prefix> {
         let prefix = text.parse::<Ipv6Net>().map_err(|_| InvalidNat64Prefix)?.trunc();
         let zero = prefix.network().octets()[ZERO_OCTET] == 0;
-        if LENGTHS.contains(&prefix.prefix_len()) && zero { Ok(Self(prefix)) } else { Err(InvalidNat64Prefix) }
+        if LENGTHS.contains(&prefix.prefix_len()) && zero {
+            Ok(Self(prefix))
+        } else {
+            Err(InvalidNat64Prefix)
+        }
     }
 }
 
@@ -70,17 +80,31 @@ mod tests {
             ("2001:db8:122:344::/96", "2001:db8:122:344::192.0.2.33"),
             ("64:ff9b::/96", "64:ff9b::192.0.2.33"),
         ] {
-            let embedded = prefix.parse::<Nat64Prefix>().unwrap().embedded(address.parse().unwrap());
+            let embedded = prefix
+                .parse::<Nat64Prefix>()
+                .unwrap()
+                .embedded(address.parse().unwrap());
             assert_eq!(embedded, Some(Ipv4Addr::new(192, 0, 2, 33)), "{prefix}");
         }
-        assert_eq!(Nat64Prefix::WELL_KNOWN.embedded("64:ff9b:0:0:0:1::".parse().unwrap()), None);
+        assert_eq!(
+            Nat64Prefix::WELL_KNOWN.embedded("64:ff9b:0:0:0:1::".parse().unwrap()),
+            None
+        );
     }
 
     #[test]
     fn only_prefixes_of_the_standard_are_taken() {
         assert_eq!("64:ff9b::/96".parse(), Ok(Nat64Prefix::WELL_KNOWN));
         assert_eq!("64:ff9b::1/96".parse(), Ok(Nat64Prefix::WELL_KNOWN));
-        for text in ["64:ff9b::/95", "64:ff9b::/128", "::/0", "10.0.0.0/8", "64:ff9b::", "2001:db8:0:0:100::/96", ""] {
+        for text in [
+            "64:ff9b::/95",
+            "64:ff9b::/128",
+            "::/0",
+            "10.0.0.0/8",
+            "64:ff9b::",
+            "2001:db8:0:0:100::/96",
+            "",
+        ] {
             assert_eq!(text.parse::<Nat64Prefix>(), Err(InvalidNat64Prefix), "{text}");
         }
     }

@@ -54,8 +54,14 @@ pub(super) const GUARDED: [IpNet; 8] = [
     IpNet::V4(v4(192, 0, 0, 192, 32)),     // Oracle
     IpNet::V6(v6(0xfe80, 0, 10)),          // link local (RFC 4291)
     IpNet::V6(v6(0xfd00, 0xec2, 32)),      // AWS
-    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254), 128)), // Google
-    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42), 128)), // Scaleway
+    IpNet::V6(Ipv6Net::new_assert(
+        Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+        128,
+    )), // Google
+    IpNet::V6(Ipv6Net::new_assert(
+        Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42),
+        128,
+    )), // Scaleway
 ];
 
 /// Whether the registries call the address globally reachable. Forms that carry an IPv4 address are not.

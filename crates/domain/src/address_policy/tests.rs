@@ -102,11 +102,24 @@ fn public_addresses_are_permitted() {
 #[test]
 fn an_allowed_network_is_exempt_and_nothing_beside_it() {
     let policy = allowing(&["10.1.0.0/16", "fd00::/8"]);
-    for text in ["10.1.0.0", "10.1.255.255", "::ffff:10.1.2.3", "fd00:ec3::254", "8.8.8.8"] {
+    for text in [
+        "10.1.0.0",
+        "10.1.255.255",
+        "::ffff:10.1.2.3",
+        "fd00:ec3::254",
+        "8.8.8.8",
+    ] {
         assert!(policy.permits(address(text)), "{text}");
     }
-    for text in ["10.0.255.255", "10.2.0.0", "127.0.0.1", "::ffff:10.2.0.0", "::ffff:8.8.8.8", "::10.1.2.3", "fc00::1"]
-    {
+    for text in [
+        "10.0.255.255",
+        "10.2.0.0",
+        "127.0.0.1",
+        "::ffff:10.2.0.0",
+        "::ffff:8.8.8.8",
+        "::10.1.2.3",
+        "fc00::1",
+    ] {
         assert!(!policy.permits(address(text)), "{text}");
     }
 }
@@ -122,7 +135,14 @@ fn an_address_behind_nat64_is_judged_by_the_ipv4_address_it_stands_for() {
     let open = allowing(&["64:ff9b::/96", "64::/16", "::/0"]);
     for policy in [AddressPolicy::public_only(), open] {
         assert!(policy.permits(address("64:ff9b::8.8.8.8")));
-        for v4 in ["10.0.0.5", "127.0.0.1", "169.254.169.254", "168.63.129.16", "0.0.0.0", "224.0.0.1"] {
+        for v4 in [
+            "10.0.0.5",
+            "127.0.0.1",
+            "169.254.169.254",
+            "168.63.129.16",
+            "0.0.0.0",
+            "224.0.0.1",
+        ] {
             assert!(!policy.permits(address(&format!("64:ff9b::{v4}"))), "{v4}");
         }
     }
@@ -138,7 +158,12 @@ fn a_network_may_have_its_own_nat64_prefixes() {
     let policy = own(&["2602:f000::/96", "64:ff9b:1::/48"]);
     assert!(policy.permits(address("2602:f000::8.8.8.8")));
     assert!(policy.permits(address("64:ff9b:1:808:8:800::")));
-    for text in ["2602:f000::10.0.0.5", "2602:f000::a9fe:a9fe", "64:ff9b:1:a9fe:a9:fe00::", "64:ff9b::8.8.8.8"] {
+    for text in [
+        "2602:f000::10.0.0.5",
+        "2602:f000::a9fe:a9fe",
+        "64:ff9b:1:a9fe:a9:fe00::",
+        "64:ff9b::8.8.8.8",
+    ] {
         assert!(!policy.permits(address(text)), "{text}");
     }
     assert!(!own(&[]).permits(address("64:ff9b::8.8.8.8")));
@@ -153,7 +178,14 @@ fn a_denied_network_wins_over_everything_in_every_form() {
         "2606:4700::/32",
         "::ffff:9.9.9.0/120",
     ]));
-    for text in ["10.1.2.3", "::ffff:10.1.2.3", "64:ff9b::10.1.2.3", "8.8.8.8", "64:ff9b::8.8.8.8", "2606:4700::1"] {
+    for text in [
+        "10.1.2.3",
+        "::ffff:10.1.2.3",
+        "64:ff9b::10.1.2.3",
+        "8.8.8.8",
+        "64:ff9b::8.8.8.8",
+        "2606:4700::1",
+    ] {
         assert!(!policy.permits(address(text)), "{text}");
     }
     for text in ["9.9.9.9", "2002:a01:203::1", "::10.1.2.3", "::ffff:0:10.1.2.3"] {
@@ -167,13 +199,35 @@ fn a_denied_network_wins_over_everything_in_every_form() {
 /// Cloud credential services. An operator who allows a network means receivers in it.
 #[test]
 fn metadata_is_opened_by_its_very_address_only() {
-    let wide = allowing(&["0.0.0.0/0", "::/0", "169.254.0.0/16", "169.254.169.0/24", "fd00::/8", "fe80::/10"]);
-    let metadata = ["169.254.169.254", "168.63.129.16", "100.100.100.200", "192.0.0.192", "fd00:ec2::254", "fe80::1"];
+    let wide = allowing(&[
+        "0.0.0.0/0",
+        "::/0",
+        "169.254.0.0/16",
+        "169.254.169.0/24",
+        "fd00::/8",
+        "fe80::/10",
+    ]);
+    let metadata = [
+        "169.254.169.254",
+        "168.63.129.16",
+        "100.100.100.200",
+        "192.0.0.192",
+        "fd00:ec2::254",
+        "fe80::1",
+    ];
     for text in metadata {
         assert!(!wide.permits(address(text)), "{text}");
-        assert!(allowing(&[text_as_network(text).as_str()]).permits(address(text)), "{text}");
+        assert!(
+            allowing(&[text_as_network(text).as_str()]).permits(address(text)),
+            "{text}"
+        );
     }
-    for text in ["::ffff:169.254.169.254", "64:ff9b::169.254.169.254", "2002:a9fe:a9fe::1", "::169.254.169.254"] {
+    for text in [
+        "::ffff:169.254.169.254",
+        "64:ff9b::169.254.169.254",
+        "2002:a9fe:a9fe::1",
+        "::169.254.169.254",
+    ] {
         assert!(!wide.permits(address(text)), "{text}");
     }
 }
@@ -205,7 +259,9 @@ fn between(first: &str, last: &str, fraction: u32) -> IpAddr {
     match (address(first), address(last)) {
         (IpAddr::V4(first), IpAddr::V4(last)) => {
             let span = u64::from(u32::from(last) - u32::from(first));
-            IpAddr::V4(Ipv4Addr::from(u32::from(first) + (span * u64::from(fraction) / u64::from(u32::MAX)) as u32))
+            IpAddr::V4(Ipv4Addr::from(
+                u32::from(first) + (span * u64::from(fraction) / u64::from(u32::MAX)) as u32,
+            ))
         }
         (IpAddr::V6(first), IpAddr::V6(last)) => IpAddr::V6(Ipv6Addr::from(at(first.into(), last.into()))),
         _ => unreachable!("a range has one family"),
@@ -231,7 +287,8 @@ proptest! {
 
     #[test]
     fn nat64_permits_what_ipv4_permits(inner: u32) {
-        let (v4, policy) = (Ipv4Addr::from(inner), AddressPolicy::public_only());
+        let v4 = Ipv4Addr::from(inner);
+        let policy = AddressPolicy::public_only();
         let v6 = Ipv6Addr::from(0x64_ff9b << 96 | u128::from(inner));
         prop_assert_eq!(policy.permits(v6.into()), policy.permits(v4.into()));
     }

@@ -37,7 +37,9 @@ pub(super) fn is_valid(name: &str) -> bool {
 
 fn is_valid_label(label: &str) -> bool {
     (1..=LABEL_MAX).contains(&label.len())
-        && label.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
+        && label
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
         && !label.starts_with('-')
         && !label.ends_with('-')
 }
@@ -48,5 +50,6 @@ pub(super) fn is_local(name: &str) -> bool {
 }
 
 fn is_below(name: &str, suffix: &str) -> bool {
-    name.strip_suffix(suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    name.strip_suffix(suffix)
+        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }

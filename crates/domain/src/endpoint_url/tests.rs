@@ -24,7 +24,11 @@ fn rejects(error: EndpointUrlError, texts: &[&str]) {
 
 #[track_caller]
 fn accepts(text: &str, normalised: &str) {
-    assert_eq!(public(text).as_ref().map(EndpointUrl::as_str), Ok(normalised), "{text:?}");
+    assert_eq!(
+        public(text).as_ref().map(EndpointUrl::as_str),
+        Ok(normalised),
+        "{text:?}"
+    );
 }
 
 #[test]
@@ -35,15 +39,24 @@ fn the_message_for_another_scheme_is_exact() {
 
 #[test]
 fn plain_urls_are_accepted() {
-    accepts("https://erp.company.com/api/crm-webhook", "https://erp.company.com/api/crm-webhook");
+    accepts(
+        "https://erp.company.com/api/crm-webhook",
+        "https://erp.company.com/api/crm-webhook",
+    );
     accepts("https://erp.company.com", "https://erp.company.com/");
-    accepts("HTTPS://ERP.Company.Com/Api?Key=A%20b", "https://erp.company.com/Api?Key=A%20b");
+    accepts(
+        "HTTPS://ERP.Company.Com/Api?Key=A%20b",
+        "https://erp.company.com/Api?Key=A%20b",
+    );
     accepts("https://erp.company.com:8443/a/../b", "https://erp.company.com:8443/b");
     accepts("https://erp.company.com:443/", "https://erp.company.com/");
     accepts("https://erp.company.com./", "https://erp.company.com/");
     accepts("https://93.184.215.14/hook", "https://93.184.215.14/hook");
     accepts("https://[2606:4700::6810:84e5]/", "https://[2606:4700::6810:84e5]/");
-    accepts("https://xn--bcher-kva.example.org/", "https://xn--bcher-kva.example.org/");
+    accepts(
+        "https://xn--bcher-kva.example.org/",
+        "https://xn--bcher-kva.example.org/",
+    );
     accepts("https://a-b.3com.com/", "https://a-b.3com.com/");
 }
 
@@ -57,7 +70,10 @@ fn host_and_port() {
     let named = public("https://ERP.company.com./x").unwrap();
     assert_eq!((named.host(), named.port()), (Host::Domain("erp.company.com"), 443));
     let literal = public("https://93.184.215.14:8443/x").unwrap();
-    assert_eq!((literal.host(), literal.port()), (Host::Ipv4([93, 184, 215, 14].into()), 8443));
+    assert_eq!(
+        (literal.host(), literal.port()),
+        (Host::Ipv4([93, 184, 215, 14].into()), 8443)
+    );
 }
 
 #[test]
@@ -67,8 +83,12 @@ fn nothing_given() {
 
 #[test]
 fn length_is_limited_as_given_and_as_stored() {
-    let of_length =
-        |length: usize| format!("https://example.com/{}", "a".repeat(length - "https://example.com/".len()));
+    let of_length = |length: usize| {
+        format!(
+            "https://example.com/{}",
+            "a".repeat(length - "https://example.com/".len())
+        )
+    };
     assert!(public(&of_length(MAX_LENGTH)).is_ok());
     rejects(TooLong, &[&of_length(MAX_LENGTH + 1), &of_length(1_000_000)]);
     // Each of these letters takes six characters once it is encoded.
@@ -87,15 +107,29 @@ fn allowed_networks_may_be_saved_and_no_others() {
 
 #[test]
 fn local_names_may_be_saved_while_a_network_is_allowed() {
-    for name in ["localhost", "receiver", "my_receiver", "receiver.internal", "foo.localhost"] {
-        assert!(allowing("10.0.0.0/8", &format!("https://{name}:8443/")).is_ok(), "{name}");
+    for name in [
+        "localhost",
+        "receiver",
+        "my_receiver",
+        "receiver.internal",
+        "foo.localhost",
+    ] {
+        assert!(
+            allowing("10.0.0.0/8", &format!("https://{name}:8443/")).is_ok(),
+            "{name}"
+        );
     }
     assert_eq!(allowing("10.0.0.0/8", "https://exam-/").err(), Some(HostName));
 }
 
 #[test]
 fn a_name_may_have_underscores_below_its_top_level_domain() {
-    for host in ["my_hook.example.com", "_hooks.example.com", "hooks_.example.com", "a._b.example.com"] {
+    for host in [
+        "my_hook.example.com",
+        "_hooks.example.com",
+        "hooks_.example.com",
+        "a._b.example.com",
+    ] {
         let url = public(&format!("https://{host}/")).unwrap();
         assert_eq!(url.host(), Host::Domain(host));
     }
@@ -162,7 +196,10 @@ proptest! {
 #[test]
 fn whoever_may_not_see_all_of_it_sees_the_host() {
     for (url, shown) in [
-        ("https://hooks.example.com/services/T0/B0/key?token=k", "https://hooks.example.com/…"),
+        (
+            "https://hooks.example.com/services/T0/B0/key?token=k",
+            "https://hooks.example.com/…",
+        ),
         ("https://hooks.example.com:8443/", "https://hooks.example.com:8443/…"),
         ("https://[2001:db8::1]/x", "https://[2001:db8::1]/…"),
         ("not a URL with a key", "https://…"),

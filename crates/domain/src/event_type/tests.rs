@@ -43,7 +43,18 @@ fn every_name_parses_to_its_type() {
 
 #[test]
 fn what_is_no_type() {
-    for name in ["", "deal", "deal.", "deal.won ", "Deal.won", "deal.wonx", "webhook.test", "*", "#", "deal.*"] {
+    for name in [
+        "",
+        "deal",
+        "deal.",
+        "deal.won ",
+        "Deal.won",
+        "deal.wonx",
+        "webhook.test",
+        "*",
+        "#",
+        "deal.*",
+    ] {
         assert_eq!(EventType::parse(name), None, "{name:?}");
     }
     assert_eq!("x".parse::<EventType>().unwrap_err().to_string(), "unknown event type");
@@ -57,7 +68,10 @@ fn names_have_the_agreed_form() {
         assert!(segments.len() >= 2, "{name}");
         for segment in segments {
             assert!(segment.starts_with(|c: char| c.is_ascii_lowercase()), "{name}");
-            assert!(segment.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '_')), "{name}");
+            assert!(
+                segment.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '_')),
+                "{name}"
+            );
         }
     }
 }
@@ -85,7 +99,11 @@ fn examples_are_compact_objects_with_an_id() {
         let text = event_type.example_data();
         let data: Value = serde_json::from_str(text).unwrap();
         assert!(data["id"].is_string(), "{event_type}");
-        assert_eq!(data.to_string().len(), text.len(), "{event_type}: white space between tokens");
+        assert_eq!(
+            data.to_string().len(),
+            text.len(),
+            "{event_type}: white space between tokens"
+        );
         assert!(text.len() < 4096, "{event_type}");
     }
 }
@@ -109,7 +127,14 @@ fn sets() {
     assert!(set.insert(won));
     assert!(!set.insert(won));
     assert_eq!(set.iter().collect::<Vec<_>>(), [won, paid]);
-    assert_eq!((set.len(), set.contains(won), set.contains(EventType::parse("deal.lost").unwrap())), (2, true, false));
+    assert_eq!(
+        (
+            set.len(),
+            set.contains(won),
+            set.contains(EventType::parse("deal.lost").unwrap())
+        ),
+        (2, true, false)
+    );
     assert_eq!(format!("{set:?}"), r#"{"deal.won", "invoice.paid"}"#);
     assert_eq!(set.bits(), 1 << 11 | 1 << 15);
     assert_eq!(EventTypeSet::ALL, EventType::all().collect());

@@ -15,7 +15,10 @@ fn derived(account_name: &str, source: &str, event_id: &str) -> DeliveryId {
 /// Computed with Python's `hashlib`. Receivers and stored rows hold such ids: the derivation never changes.
 #[test]
 fn golden_delivery_id() {
-    assert_eq!(derived("acme", "/crm/deals", "evt_1").to_string(), "msg_5c138df68a99246a75161fd4d6b14bb8");
+    assert_eq!(
+        derived("acme", "/crm/deals", "evt_1").to_string(),
+        "msg_5c138df68a99246a75161fd4d6b14bb8"
+    );
 }
 
 #[test]
@@ -25,7 +28,10 @@ fn every_field_makes_another_delivery() {
     assert_ne!(base, derived("acme2", "/crm/deals", "evt_1"));
     assert_ne!(base, derived("acme", "/crm/deal", "evt_1"));
     assert_ne!(base, derived("acme", "/crm/deals", "evt_2"));
-    assert_ne!(base, DeliveryId::derive(&account("acme"), "/crm/deals", "evt_1", WebhookId(Uuid::nil())));
+    assert_ne!(
+        base,
+        DeliveryId::derive(&account("acme"), "/crm/deals", "evt_1", WebhookId(Uuid::nil()))
+    );
 }
 
 #[test]
@@ -58,7 +64,10 @@ fn delivery_ids_have_one_spelling() {
 #[test]
 fn webhook_ids_are_hyphenated() {
     assert_eq!(WEBHOOK.parse::<WebhookId>().unwrap().to_string(), WEBHOOK);
-    assert_eq!(WEBHOOK.to_uppercase().parse::<WebhookId>().unwrap().to_string(), WEBHOOK);
+    assert_eq!(
+        WEBHOOK.to_uppercase().parse::<WebhookId>().unwrap().to_string(),
+        WEBHOOK
+    );
     for text in [
         String::new(),
         WEBHOOK.replace('-', ""),
@@ -83,7 +92,17 @@ fn account_names() {
     for name in ["a", "acme", "Acme_Ltd.42", "!~", &"x".repeat(128)] {
         assert_eq!(account(name).as_str(), name);
     }
-    for name in ["", " ", "a b", "acme ", "a\tb", "a\0b", "a\u{7f}", "zoë", &"x".repeat(129)] {
+    for name in [
+        "",
+        " ",
+        "a b",
+        "acme ",
+        "a\tb",
+        "a\0b",
+        "a\u{7f}",
+        "zoë",
+        &"x".repeat(129),
+    ] {
         assert_eq!(AccountName::parse(name), Err(IdError::Account), "{name:?}");
     }
     assert_eq!(AccountName::default_account(), account("default"));

@@ -44,7 +44,12 @@ fn what_may_pass_is_retried() {
     for status in [500, 502, 503, 504, 599, 408, 425, 100, 101, 199, 600, 999, 0] {
         check(answer(status), Next::RetryAt { step: 0 });
     }
-    for outcome in [Outcome::Timeout, Outcome::ConnectError, Outcome::DnsError, Outcome::TlsError] {
+    for outcome in [
+        Outcome::Timeout,
+        Outcome::ConnectError,
+        Outcome::DnsError,
+        Outcome::TlsError,
+    ] {
         check(facts(outcome, None, 0), Next::RetryAt { step: 0 });
     }
 }
@@ -60,7 +65,10 @@ fn what_stays_wrong_fails_at_once() {
 #[test]
 fn one_first_attempt_and_three_retries() {
     for step in 0..3 {
-        check(facts(Outcome::Http5xx, Some(500), step), Next::RetryAt { step: step as usize });
+        check(
+            facts(Outcome::Http5xx, Some(500), step),
+            Next::RetryAt { step: step as usize },
+        );
     }
     for step in [3, 4, u32::MAX] {
         check(facts(Outcome::Http5xx, Some(500), step), Next::Failed);
@@ -70,8 +78,20 @@ fn one_first_attempt_and_three_retries() {
 #[test]
 fn gone() {
     check(answer(410), Next::FailedGone);
-    check(AttemptFacts { trigger: Trigger::Manual, ..answer(410) }, Next::FailedGone);
-    check(AttemptFacts { trigger: Trigger::Test, ..answer(410) }, Next::Failed);
+    check(
+        AttemptFacts {
+            trigger: Trigger::Manual,
+            ..answer(410)
+        },
+        Next::FailedGone,
+    );
+    check(
+        AttemptFacts {
+            trigger: Trigger::Test,
+            ..answer(410)
+        },
+        Next::Failed,
+    );
 }
 
 #[test]
@@ -79,27 +99,62 @@ fn manual_attempts_and_tests_are_single() {
     for trigger in [Trigger::Manual, Trigger::Test] {
         check(AttemptFacts { trigger, ..answer(200) }, Next::Delivered);
         check(AttemptFacts { trigger, ..answer(503) }, Next::Failed);
-        let asked = AttemptFacts { retry_after: Some(Duration::from_secs(5)), ..answer(429) };
+        let asked = AttemptFacts {
+            retry_after: Some(Duration::from_secs(5)),
+            ..answer(429)
+        };
         check(AttemptFacts { trigger, ..asked }, Next::Failed);
     }
 }
 
 #[test]
 fn too_many_requests_defers_whatever_the_ladder() {
-    let throttled = |wait| Next::Deferred(Deferral { cause: DeferralCause::Throttled, wait });
+    let throttled = |wait| {
+        Next::Deferred(Deferral {
+            cause: DeferralCause::Throttled,
+            wait,
+        })
+    };
     for (trigger, step) in [(Trigger::Event, 0), (Trigger::Retry, 3), (Trigger::Resume, 7)] {
-        let facts = AttemptFacts { trigger, step, ..answer(429) };
+        let facts = AttemptFacts {
+            trigger,
+            step,
+            ..answer(429)
+        };
         check(facts, throttled(Duration::from_secs(1)));
-        check(AttemptFacts { retry_after: Some(Duration::from_secs(90)), ..facts }, throttled(Duration::from_secs(90)));
-        check(AttemptFacts { deferred_for: MAX_DEFERRED, ..facts }, Next::Expired);
+        check(
+            AttemptFacts {
+                retry_after: Some(Duration::from_secs(90)),
+                ..facts
+            },
+            throttled(Duration::from_secs(90)),
+        );
+        check(
+            AttemptFacts {
+                deferred_for: MAX_DEFERRED,
+                ..facts
+            },
+            Next::Expired,
+        );
     }
 }
 
 #[test]
 fn too_many_requests_and_a_pause_for_maintenance_slow_the_webhook() {
     let minute = Some(Duration::from_secs(MINUTE));
-    let asks = |status, retry_after| AttemptFacts { retry_after, ..answer(status) }.throttled();
-    let throttled = |wait| Some(Deferral { cause: DeferralCause::Throttled, wait });
+    let asks = |status, retry_after| {
+        AttemptFacts {
+            retry_after,
+            ..answer(status)
+        }
+        .throttled()
+    };
+    let throttled = |wait| {
+        Some(Deferral {
+            cause: DeferralCause::Throttled,
+            wait,
+        })
+    };
     assert_eq!(asks(429, None), throttled(Duration::from_secs(1)));
     assert_eq!(asks(429, minute), throttled(Duration::from_secs(MINUTE)));
     assert_eq!(asks(503, minute), throttled(Duration::from_secs(MINUTE)));
@@ -111,13 +166,31 @@ fn too_many_requests_and_a_pause_for_maintenance_slow_the_webhook() {
 
 #[test]
 fn trouble_on_our_side_defers_what_people_ask_for_too_and_never_a_test() {
-    let deferred = Next::Deferred(Deferral { cause: DeferralCause::LocalError, wait: Duration::from_secs(5) });
+    let deferred = Next::Deferred(Deferral {
+        cause: DeferralCause::LocalError,
+        wait: Duration::from_secs(5),
+    });
     for trigger in [Trigger::Event, Trigger::Retry, Trigger::Resume, Trigger::Manual] {
-        let facts = AttemptFacts { trigger, ..facts(Outcome::LocalError, None, 3) };
+        let facts = AttemptFacts {
+            trigger,
+            ..facts(Outcome::LocalError, None, 3)
+        };
         check(facts, deferred);
-        check(AttemptFacts { deferred_for: MAX_DEFERRED, ..facts }, Next::Expired);
+        check(
+            AttemptFacts {
+                deferred_for: MAX_DEFERRED,
+                ..facts
+            },
+            Next::Expired,
+        );
     }
-    check(AttemptFacts { trigger: Trigger::Test, ..facts(Outcome::LocalError, None, 0) }, Next::Failed);
+    check(
+        AttemptFacts {
+            trigger: Trigger::Test,
+            ..facts(Outcome::LocalError, None, 0)
+        },
+        Next::Failed,
+    );
 }
 
 #[test]
@@ -129,7 +202,10 @@ fn every_automatic_trigger_climbs_the_ladder() {
 
 #[test]
 fn client_errors_are_retried_on_request() {
-    let policy = RetryPolicy { retry_client_errors: true, ..RetryPolicy::default() };
+    let policy = RetryPolicy {
+        retry_client_errors: true,
+        ..RetryPolicy::default()
+    };
     assert_eq!(policy.next(&answer(404)), Next::RetryAt { step: 0 });
     assert_eq!(policy.next(&answer(410)), Next::FailedGone);
     assert!(matches!(policy.next(&answer(429)), Next::Deferred(_)));
@@ -180,10 +256,16 @@ fn the_default_is_a_valid_ladder() {
 #[test]
 fn what_is_no_ladder() {
     assert_eq!(policy(&[]), Err(RetryPolicyError::Count));
-    assert_eq!(policy(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]), Err(RetryPolicyError::Count));
+    assert_eq!(
+        policy(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
+        Err(RetryPolicyError::Count)
+    );
     assert_eq!(policy(&[0, 1]), Err(RetryPolicyError::Delay));
     assert_eq!(policy(&[1, 86_401]), Err(RetryPolicyError::Delay));
-    assert_eq!(RetryPolicy::new(vec![Duration::from_millis(1500)], false), Err(RetryPolicyError::Delay));
+    assert_eq!(
+        RetryPolicy::new(vec![Duration::from_millis(1500)], false),
+        Err(RetryPolicyError::Delay)
+    );
     assert_eq!(policy(&[60, 60]), Err(RetryPolicyError::Order));
     assert_eq!(policy(&[300, 60]), Err(RetryPolicyError::Order));
     assert!(policy(&[86_400]).is_ok());

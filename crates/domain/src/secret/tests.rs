@@ -29,9 +29,12 @@ fn a_custom_secret_is_its_own_bytes() {
     assert_eq!(*secret.key, b"correct horse battery staple");
     assert_eq!(secret.expose(), "correct horse battery staple");
     assert_eq!(secret.whsec(), "whsec_Y29ycmVjdCBob3JzZSBiYXR0ZXJ5IHN0YXBsZQ==");
-    for text in
-        ["x".repeat(16), "x".repeat(128), "WHSEC_ looks like one but is not".to_owned(), "!~!~!~!~!~!~!~!~".to_owned()]
-    {
+    for text in [
+        "x".repeat(16),
+        "x".repeat(128),
+        "WHSEC_ looks like one but is not".to_owned(),
+        "!~!~!~!~!~!~!~!~".to_owned(),
+    ] {
         assert_eq!(SigningSecret::parse(&text).unwrap().expose(), text);
     }
 }
@@ -50,12 +53,25 @@ fn whsec_that_does_not_decode_is_no_custom_secret() {
             "whsec_é",
         ],
     );
-    rejects(SecretError::KeyLength, &["whsec_", "whsec_AAAA", &whsec(16), &whsec(23), &whsec(65), &whsec(100_000)]);
+    rejects(
+        SecretError::KeyLength,
+        &[
+            "whsec_",
+            "whsec_AAAA",
+            &whsec(16),
+            &whsec(23),
+            &whsec(65),
+            &whsec(100_000),
+        ],
+    );
 }
 
 #[test]
 fn what_is_no_custom_secret() {
-    rejects(SecretError::Length, &["", "short", &"x".repeat(15), &"x".repeat(129), &"x".repeat(1_000_000)]);
+    rejects(
+        SecretError::Length,
+        &["", "short", &"x".repeat(15), &"x".repeat(129), &"x".repeat(1_000_000)],
+    );
     rejects(
         SecretError::Characters,
         &[
@@ -68,13 +84,18 @@ fn what_is_no_custom_secret() {
     );
     rejects(
         SecretError::SurroundingSpace,
-        &[" correct horse battery", "correct horse battery ", &format!(" {}", whsec(24))],
+        &[
+            " correct horse battery",
+            "correct horse battery ",
+            &format!(" {}", whsec(24)),
+        ],
     );
 }
 
 #[test]
 fn generated_secrets_have_32_bytes_and_differ() {
-    let (one, other) = (SigningSecret::generate(), SigningSecret::generate());
+    let one = SigningSecret::generate();
+    let other = SigningSecret::generate();
     assert_eq!(one.key.len(), 32);
     assert_ne!(one.expose(), other.expose());
     assert_eq!(SigningSecret::parse(one.expose()).unwrap().key, one.key);
@@ -83,7 +104,10 @@ fn generated_secrets_have_32_bytes_and_differ() {
 #[test]
 fn debug_is_redacted() {
     let secret = SigningSecret::parse("correct horse battery staple").unwrap();
-    assert_eq!(format!("{secret:?} {:?}", secret.key()), "SigningSecret(redacted) SigningKey(redacted)");
+    assert_eq!(
+        format!("{secret:?} {:?}", secret.key()),
+        "SigningSecret(redacted) SigningKey(redacted)"
+    );
 }
 
 #[test]

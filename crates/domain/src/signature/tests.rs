@@ -29,7 +29,12 @@ fn golden_example_of_the_specification() {
 /// Computed with Python's `hmac`.
 #[test]
 fn golden_custom_secret_and_accents() {
-    let header = sign(&[key("correct horse battery staple")], ID, 1_767_225_600, ACCENTS.as_bytes());
+    let header = sign(
+        &[key("correct horse battery staple")],
+        ID,
+        1_767_225_600,
+        ACCENTS.as_bytes(),
+    );
     assert_eq!(header, "v1,X8/neFzdRJXEQd8ce6yUn4vLNm/el5tq0hMIf9w4kYY=");
 }
 
@@ -68,8 +73,18 @@ fn receivers_accept_either_key_during_a_rotation() {
         receiver(secret).verify(ACCENTS.as_bytes(), &headers).unwrap();
         assert!(verify(&key(secret), ID, now, ACCENTS.as_bytes(), &header));
     }
-    assert!(receiver("another secret of ours").verify(ACCENTS.as_bytes(), &headers).is_err());
-    assert!(!verify(&key("another secret of ours"), ID, now, ACCENTS.as_bytes(), &header));
+    assert!(
+        receiver("another secret of ours")
+            .verify(ACCENTS.as_bytes(), &headers)
+            .is_err()
+    );
+    assert!(!verify(
+        &key("another secret of ours"),
+        ID,
+        now,
+        ACCENTS.as_bytes(),
+        &header
+    ));
 }
 
 /// The state of HMAC is two states of the hash, which are wiped only with the feature `zeroize` of `sha2`.

@@ -86,8 +86,17 @@ impl Taken {
 impl Ledger {
     /// Parts of `whole` for the classes; `all` of it at most is taken here.
     pub(super) fn new(whole: u32, all: u32) -> Self {
-        let limits = Limits { all, not_quick: part(whole, 3, 4), slow: part(whole, 3, 8), hanging: part(whole, 1, 4) };
-        Self { limits, taken: Taken::default(), by_account: HashMap::new() }
+        let limits = Limits {
+            all,
+            not_quick: part(whole, 3, 4),
+            slow: part(whole, 3, 8),
+            hanging: part(whole, 1, 4),
+        };
+        Self {
+            limits,
+            taken: Taken::default(),
+            by_account: HashMap::new(),
+        }
     }
 
     /// Whether this amount is left for the claim.
@@ -95,7 +104,9 @@ impl Ledger {
     /// # Errors
     /// [`NoSlot`] when it is not.
     pub(super) fn room(&self, claim: &Claim, amount: u32) -> Result<(), NoSlot> {
-        let (limits, taken, health_class) = (&self.limits, &self.taken, claim.health_class);
+        let limits = &self.limits;
+        let taken = &self.taken;
+        let health_class = claim.health_class;
         let quick = health_class == HealthClass::Quick;
         let of_its_kind = fits(taken.all(), amount, limits.all)
             && fits(taken.of(health_class), amount, limits.of(health_class))
@@ -120,7 +131,11 @@ impl Ledger {
     pub(super) fn take(&mut self, claim: &Claim, amount: u32) {
         if amount > 0 {
             *self.taken.of_mut(claim.health_class) += amount;
-            *self.by_account.entry(claim.account.clone()).or_default().of_mut(claim.health_class) += amount;
+            *self
+                .by_account
+                .entry(claim.account.clone())
+                .or_default()
+                .of_mut(claim.health_class) += amount;
         }
     }
 

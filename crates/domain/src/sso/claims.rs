@@ -66,14 +66,19 @@ impl Claims {
 
     /// Returns the time from which the token is certainly expired.
     fn check_time(&self, now: Timestamp) -> Result<Timestamp, Refusal> {
-        let (now, expires) = (now.as_duration().as_secs_f64(), self.exp.ok_or(Refusal::Claim("exp"))?);
+        let now = now.as_duration().as_secs_f64();
+        let expires = self.exp.ok_or(Refusal::Claim("exp"))?;
         if expires <= now - LEEWAY {
             return Err(Refusal::Expired);
         }
         if expires > now + LONGEST_LIFE + LEEWAY {
             return Err(Refusal::TooLong);
         }
-        if [self.nbf, self.iat].into_iter().flatten().any(|from| from > now + LEEWAY) {
+        if [self.nbf, self.iat]
+            .into_iter()
+            .flatten()
+            .any(|from| from > now + LEEWAY)
+        {
             return Err(Refusal::NotYet);
         }
         Timestamp::from_second((expires + LEEWAY).ceil() as i64).map_err(|_| Refusal::Claim("exp"))

@@ -36,7 +36,9 @@ pub(super) type ReadKey = Result<(Option<String>, PublicKey), KeyError>;
 pub(super) fn read(json: &[u8]) -> Result<Vec<ReadKey>, KeyError> {
     let set: Set = serde_json::from_slice(json).map_err(|_| KeyError::NoSet)?;
     let numbered = set.keys.into_iter().zip(1..);
-    Ok(numbered.map(|(jwk, number)| Ok((jwk.kid.clone(), jwk.key(number)?))).collect())
+    Ok(numbered
+        .map(|(jwk, number)| Ok((jwk.kid.clone(), jwk.key(number)?)))
+        .collect())
 }
 
 impl Jwk {
@@ -49,7 +51,11 @@ impl Jwk {
         }
         let key = self.material().map_err(|flaw| KeyError::of(flaw, number))?;
         let fits = |name: &String| Algorithm::of_name(name) == Some(key.algorithm());
-        if self.alg.as_ref().is_none_or(fits) { Ok(key) } else { Err(KeyError::Kind(number)) }
+        if self.alg.as_ref().is_none_or(fits) {
+            Ok(key)
+        } else {
+            Err(KeyError::Kind(number))
+        }
     }
 
     fn material(&self) -> Result<PublicKey, Flaw> {

@@ -30,7 +30,9 @@ pub(super) fn verified_payload<'k>(token: &str, keys: &'k KeySet) -> Result<(Vec
     let (signed, signature) = token.rsplit_once('.').ok_or(Refusal::Malformed)?;
     // Base64 has no dot, so a fourth part is refused with the others.
     let (header, payload) = signed.split_once('.').ok_or(Refusal::Malformed)?;
-    let (header, payload, signature) = (decode(header)?, decode(payload)?, decode(signature)?);
+    let header = decode(header)?;
+    let payload = decode(payload)?;
+    let signature = decode(signature)?;
     let header: Header<'_> = serde_json::from_slice(&header).map_err(|_| Refusal::Malformed)?;
     // An access token, or another token that the CRM signs, is not an SSO token (RFC 8725 §3.11).
     let is_jwt = header.typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
@@ -44,7 +46,11 @@ pub(super) fn verified_payload<'k>(token: &str, keys: &'k KeySet) -> Result<(Vec
     if key.algorithm() != algorithm {
         return Err(Refusal::Algorithm);
     }
-    if key.verifies(signed.as_bytes(), &signature) { Ok((payload, key)) } else { Err(Refusal::Signature) }
+    if key.verifies(signed.as_bytes(), &signature) {
+        Ok((payload, key))
+    } else {
+        Err(Refusal::Signature)
+    }
 }
 
 fn decode(part: &str) -> Result<Vec<u8>, Refusal> {

@@ -20,7 +20,10 @@ impl KeySet {
     /// When it is not such a key, or of an unsupported kind.
     pub fn from_spki(der: &[u8]) -> Result<Self, KeyError> {
         let key = PublicKey::from_spki(der).map_err(|flaw| KeyError::of(flaw, 1))?;
-        Ok(Self { keys: vec![(None, key)], ignored: Vec::new() })
+        Ok(Self {
+            keys: vec![(None, key)],
+            ignored: Vec::new(),
+        })
     }
 
     /// The keys of a JSON Web Key Set (RFC 7517). An unusable key is ignored, as section 5 asks: providers list keys
@@ -29,7 +32,8 @@ impl KeySet {
     /// # Errors
     /// When it is not a key set, holds a private key, has no usable key, or several usable keys have the same id.
     pub fn from_jwks(json: &[u8]) -> Result<Self, KeyError> {
-        let (mut keys, mut ignored) = (Vec::new(), Vec::new());
+        let mut keys = Vec::new();
+        let mut ignored = Vec::new();
         for key in jwk_set::read(json)? {
             match key {
                 Ok(key) => keys.push(key),
@@ -60,7 +64,10 @@ impl KeySet {
     pub(super) fn choose(&self, kid: Option<&str>) -> Option<&PublicKey> {
         match (self.keys.as_slice(), kid) {
             ([(None, only)], _) | ([(_, only)], None) => Some(only),
-            (keys, kid) => keys.iter().find(|(name, _)| kid.is_some() && name.as_deref() == kid).map(|(_, key)| key),
+            (keys, kid) => keys
+                .iter()
+                .find(|(name, _)| kid.is_some() && name.as_deref() == kid)
+                .map(|(_, key)| key),
         }
     }
 }

@@ -52,7 +52,8 @@ pub(super) enum PublicKey {
 
 impl PublicKey {
     pub(super) fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<Self, Flaw> {
-        let (modulus, exponent) = (without_zeros(modulus), without_zeros(exponent));
+        let modulus = without_zeros(modulus);
+        let exponent = without_zeros(exponent);
         let is_odd = |number: &[u8]| number.last().is_some_and(|last| last % 2 == 1);
         if !is_odd(&modulus) || !is_odd(&exponent) || exponent == [1] {
             return Err(Flaw::Malformed);
@@ -70,7 +71,11 @@ impl PublicKey {
 
     fn p256_point(point: &[u8]) -> Result<Self, Flaw> {
         let point: [u8; 65] = point.try_into().map_err(|_| Flaw::Malformed)?;
-        if point[0] == 4 { Ok(Self::P256(point)) } else { Err(Flaw::Malformed) }
+        if point[0] == 4 {
+            Ok(Self::P256(point))
+        } else {
+            Err(Flaw::Malformed)
+        }
     }
 
     pub(super) fn ed25519(key: &[u8]) -> Result<Self, Flaw> {
@@ -79,16 +84,24 @@ impl PublicKey {
 
     /// The key in a `SubjectPublicKeyInfo` (RFC 5280 §4.1.2.7).
     pub(super) fn from_spki(der: &[u8]) -> Result<Self, Flaw> {
-        let (info, []) = element(der, SEQUENCE)? else { return Err(Flaw::Malformed) };
+        let (info, []) = element(der, SEQUENCE)? else {
+            return Err(Flaw::Malformed);
+        };
         let (algorithm, key) = element(info, SEQUENCE)?;
-        let (key, []) = element(key, BIT_STRING)? else { return Err(Flaw::Malformed) };
+        let (key, []) = element(key, BIT_STRING)? else {
+            return Err(Flaw::Malformed);
+        };
         // The first byte is the number of unused bits: none.
         let key = key.strip_prefix(&[0]).ok_or(Flaw::Malformed)?;
         match algorithm {
             RSA_ENCRYPTION => {
-                let (numbers, []) = element(key, SEQUENCE)? else { return Err(Flaw::Malformed) };
+                let (numbers, []) = element(key, SEQUENCE)? else {
+                    return Err(Flaw::Malformed);
+                };
                 let (modulus, exponent) = element(numbers, INTEGER)?;
-                let (exponent, []) = element(exponent, INTEGER)? else { return Err(Flaw::Malformed) };
+                let (exponent, []) = element(exponent, INTEGER)? else {
+                    return Err(Flaw::Malformed);
+                };
                 Self::rsa(modulus, exponent)
             }
             EC_P256 => Self::p256_point(key),
@@ -113,17 +126,21 @@ impl PublicKey {
             Self::P256(point) => ("P-256", [point, &[]]),
             Self::Ed25519(key) => ("Ed25519", [key, &[]]),
         };
-        let hash = Sha256::new().chain_update(kind).chain_update([0]).chain_update(parts[0]).chain_update(parts[1]);
+        let hash = Sha256::new()
+            .chain_update(kind)
+            .chain_update([0])
+            .chain_update(parts[0])
+            .chain_update(parts[1]);
         URL_SAFE_NO_PAD.encode(&hash.finalize()[..16])
     }
 
     pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         let verified = match self {
-            Self::Rsa { modulus, exponent } => RsaPublicKeyComponents { n: modulus, e: exponent }.verify(
-                &RSA_PKCS1_2048_8192_SHA256,
-                message,
-                signature,
-            ),
+            Self::Rsa { modulus, exponent } => RsaPublicKeyComponents {
+                n: modulus,
+                e: exponent,
+            }
+            .verify(&RSA_PKCS1_2048_8192_SHA256, message, signature),
             Self::P256(point) => UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(message, signature),
             Self::Ed25519(key) => UnparsedPublicKey::new(&ED25519, key).verify(message, signature),
         };
@@ -141,10 +158,13 @@ const BIT_STRING: u8 = 0x03;
 const SEQUENCE: u8 = 0x30;
 
 /// `rsaEncryption` with its NULL (RFC 3279 §2.3.1).
-const RSA_ENCRYPTION: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
+const RSA_ENCRYPTION: &[u8] = &[
+    0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00,
+];
 /// `id-ecPublicKey` on `secp256r1` (RFC 5480 §2.1.1).
-const EC_P256: &[u8] =
-    &[0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+const EC_P256: &[u8] = &[
+    0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07,
+];
 /// `id-Ed25519` (RFC 8410 §3).
 const ID_ED25519: &[u8] = &[0x06, 0x03, 0x2b, 0x65, 0x70];
 

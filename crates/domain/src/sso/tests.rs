@@ -39,7 +39,8 @@ enum Signer {
 
 impl Signer {
     fn p256() -> Self {
-        let (random, scheme) = (SystemRandom::new(), &ECDSA_P256_SHA256_FIXED_SIGNING);
+        let random = SystemRandom::new();
+        let scheme = &ECDSA_P256_SHA256_FIXED_SIGNING;
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(scheme, &random).unwrap();
         Self::P256(EcdsaKeyPair::from_pkcs8(scheme, pkcs8.as_ref(), &random).unwrap())
     }
@@ -92,7 +93,11 @@ fn now() -> Timestamp {
 }
 
 fn provider(keys: KeySet) -> IdentityProvider {
-    IdentityProvider { keys, issuer: ISSUER.to_owned(), audience: "webhooks".to_owned() }
+    IdentityProvider {
+        keys,
+        issuer: ISSUER.to_owned(),
+        audience: "webhooks".to_owned(),
+    }
 }
 
 fn jwks(keys: &[Value]) -> Result<KeySet, KeyError> {
@@ -121,7 +126,9 @@ fn with(name: &str, value: Value) -> Value {
 #[test]
 fn a_good_ticket_says_who_it_is() {
     for signer in [Signer::p256(), Signer::ed25519()] {
-        let ticket = provider(jwks(&[signer.jwk("a")]).unwrap()).check(&signer.ticket(&claims()), now()).unwrap();
+        let ticket = provider(jwks(&[signer.jwk("a")]).unwrap())
+            .check(&signer.ticket(&claims()), now())
+            .unwrap();
         assert_eq!((ticket.id.as_str(), ticket.subject.as_str()), ("1", "alice"));
         assert_eq!((ticket.account.as_str(), ticket.role), ("acme", Role::Viewer));
         assert_eq!(ticket.dead_since.as_second(), NOW + 60 + 30);
@@ -133,7 +140,10 @@ fn a_ticket_of_another_maker_is_good_too() {
     let ticket = provider(spki(RSA_SPKI).unwrap()).check(RSA_TICKET, now()).unwrap();
     assert_eq!((ticket.subject.as_str(), ticket.role), ("alice", Role::Admin));
     let changed = RSA_TICKET.replace(".eyJ", ".eyK");
-    assert_eq!(provider(spki(RSA_SPKI).unwrap()).check(&changed, now()), Err(Refusal::Signature));
+    assert_eq!(
+        provider(spki(RSA_SPKI).unwrap()).check(&changed, now()),
+        Err(Refusal::Signature)
+    );
 }
 
 #[test]
@@ -179,9 +189,11 @@ fn claims_that_do_not_hold() {
 
 #[test]
 fn envelopes_that_are_not_opened() {
-    let (signer, other) = (Signer::p256(), Signer::p256());
+    let signer = Signer::p256();
+    let other = Signer::p256();
     let provider = provider(jwks(&[signer.jwk("a"), other.jwk("b")]).unwrap());
-    let (good, text) = (json!({"alg": "ES256", "kid": "a", "typ": "jwt"}), claims().to_string());
+    let good = json!({"alg": "ES256", "kid": "a", "typ": "jwt"});
+    let text = claims().to_string();
     let check = |token: &str| provider.check(token, now()).map(drop);
     assert_eq!(check(&signer.sign(&good, &text)), Ok(()));
     let cases = [
@@ -191,7 +203,10 @@ fn envelopes_that_are_not_opened() {
         (json!({"alg": "EdDSA", "kid": "a"}), Refusal::Algorithm),
         (json!({"alg": "none", "kid": "a"}), Refusal::Algorithm),
         (json!({"alg": "es256", "kid": "a"}), Refusal::Algorithm),
-        (json!({"alg": "ES256", "kid": "a", "crit": ["b64"], "b64": false}), Refusal::Malformed),
+        (
+            json!({"alg": "ES256", "kid": "a", "crit": ["b64"], "b64": false}),
+            Refusal::Malformed,
+        ),
         (json!({"alg": "ES256", "kid": "a", "typ": "at+jwt"}), Refusal::Malformed),
         (json!({"kid": "a"}), Refusal::Malformed),
         (json!("ES256"), Refusal::Malformed),
@@ -201,10 +216,25 @@ fn envelopes_that_are_not_opened() {
     }
     let token = signer.sign(&good, &text);
     let (signed, signature) = token.rsplit_once('.').unwrap();
-    let hostile =
-        ["", ".", "..", "a.b.c", signed, &format!("{token}."), &format!("{token}.{signature}"), &format!("{token}=")];
-    for hostile in hostile.iter().copied().chain([format!("{signed}.").as_str(), &"a.".repeat(9000)]) {
-        assert!(matches!(check(hostile), Err(Refusal::Malformed | Refusal::Signature)), "{hostile}");
+    let hostile = [
+        "",
+        ".",
+        "..",
+        "a.b.c",
+        signed,
+        &format!("{token}."),
+        &format!("{token}.{signature}"),
+        &format!("{token}="),
+    ];
+    for hostile in hostile
+        .iter()
+        .copied()
+        .chain([format!("{signed}.").as_str(), &"a.".repeat(9000)])
+    {
+        assert!(
+            matches!(check(hostile), Err(Refusal::Malformed | Refusal::Signature)),
+            "{hostile}"
+        );
     }
     assert_eq!(check(&format!("{signed}.")), Err(Refusal::Signature));
 }
@@ -212,18 +242,26 @@ fn envelopes_that_are_not_opened() {
 #[test]
 fn a_public_key_is_no_shared_secret() {
     use hmac::{Hmac, KeyInit, Mac};
-    let signed = format!("{}.{}", encode(r#"{"alg":"HS256"}"#), encode(with("exp", json!(NOW + 60)).to_string()));
+    let signed = format!(
+        "{}.{}",
+        encode(r#"{"alg":"HS256"}"#),
+        encode(with("exp", json!(NOW + 60)).to_string())
+    );
     for secret in [STANDARD.decode(RSA_SPKI).unwrap(), RSA_SPKI.as_bytes().to_vec()] {
         let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&secret).unwrap();
         mac.update(signed.as_bytes());
         let token = format!("{signed}.{}", encode(mac.finalize().into_bytes()));
-        assert_eq!(provider(spki(RSA_SPKI).unwrap()).check(&token, now()), Err(Refusal::Algorithm));
+        assert_eq!(
+            provider(spki(RSA_SPKI).unwrap()).check(&token, now()),
+            Err(Refusal::Algorithm)
+        );
     }
 }
 
 #[test]
 fn keys_that_are_not_taken() {
-    let (key, other) = (Signer::ed25519().jwk("a"), Signer::p256());
+    let key = Signer::ed25519().jwk("a");
+    let other = Signer::p256();
     let changed = |name: &str, value: Value| {
         let mut key = key.clone();
         key[name] = value;
@@ -242,8 +280,14 @@ fn keys_that_are_not_taken() {
         (vec![json!({"kty": "oct", "k": "AAAA"})], KeyError::Kind(1)),
         (vec![changed("x", json!("AAAA"))], KeyError::Malformed(1)),
         (vec![changed("x", json!("not base64"))], KeyError::Malformed(1)),
-        (vec![json!({"kty": "RSA", "n": encode([0xff; 128]), "e": "AQAB"})], KeyError::Length(1)),
-        (vec![json!({"kty": "RSA", "n": encode([0xff; 256]), "e": "AQ"})], KeyError::Malformed(1)),
+        (
+            vec![json!({"kty": "RSA", "n": encode([0xff; 128]), "e": "AQAB"})],
+            KeyError::Length(1),
+        ),
+        (
+            vec![json!({"kty": "RSA", "n": encode([0xff; 256]), "e": "AQ"})],
+            KeyError::Malformed(1),
+        ),
         (vec![key.clone(), other.jwk("a")], KeyError::Names),
         (vec![key.clone(), nameless], KeyError::Names),
     ];
@@ -265,15 +309,20 @@ fn a_key_that_cannot_be_used_does_not_keep_the_others_from_being_used() {
     let mut nameless = encrypting.clone();
     nameless.as_object_mut().unwrap().remove("kid");
     let keys = jwks(&[p384, signer.jwk("a"), encrypting, weak, nameless]).unwrap();
-    let ignored =
-        [KeyError::Kind(1), KeyError::NotForSignatures(3), KeyError::Length(4), KeyError::NotForSignatures(5)];
+    let ignored = [
+        KeyError::Kind(1),
+        KeyError::NotForSignatures(3),
+        KeyError::Length(4),
+        KeyError::NotForSignatures(5),
+    ];
     assert_eq!(keys.ignored(), ignored);
     assert!(provider(keys).check(&signer.ticket(&claims()), now()).is_ok());
 }
 
 #[test]
 fn a_ticket_names_the_key_that_signed_it_whatever_the_key_is_called() {
-    let (signer, other) = (Signer::p256(), Signer::ed25519());
+    let signer = Signer::p256();
+    let other = Signer::ed25519();
     let both = provider(jwks(&[signer.jwk("a"), other.jwk("b")]).unwrap());
     let ticket = signer.sign(&json!({"alg": "ES256", "kid": "a"}), &claims().to_string());
     let voucher = both.check(&ticket, now()).unwrap().voucher;

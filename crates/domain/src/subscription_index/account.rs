@@ -45,12 +45,18 @@ impl AccountSubscriptions {
         let mut by_type = Vec::with_capacity(subscriptions);
         let mut group_ends = [0; EventType::COUNT];
         for event_type in EventType::all() {
-            let subscribed = webhooks.iter().filter(|(_, event_types)| event_types.contains(event_type));
+            let subscribed = webhooks
+                .iter()
+                .filter(|(_, event_types)| event_types.contains(event_type));
             by_type.extend(subscribed.map(|(webhook, _)| *webhook));
             group_ends[event_type.index()] =
                 u32::try_from(by_type.len()).expect("one account has fewer than 2^32 subscriptions");
         }
-        Self { webhooks: webhooks.into(), by_type: by_type.into(), group_ends }
+        Self {
+            webhooks: webhooks.into(),
+            by_type: by_type.into(),
+            group_ends,
+        }
     }
 
     /// The webhooks that subscribe to a type, sorted by id.

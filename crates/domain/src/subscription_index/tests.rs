@@ -40,8 +40,15 @@ fn matches_by_account_and_type() {
     .collect();
     assert_eq!(index.matching("account-1", won()), [webhook(1), webhook(2)]);
     assert_eq!(index.matching("account-2", won()), [webhook(4)]);
-    assert_eq!(index.matching("account-1", EventType::parse("invoice.paid").unwrap()), [webhook(2)]);
-    assert!(index.matching("account-2", EventType::parse("invoice.paid").unwrap()).is_empty());
+    assert_eq!(
+        index.matching("account-1", EventType::parse("invoice.paid").unwrap()),
+        [webhook(2)]
+    );
+    assert!(
+        index
+            .matching("account-2", EventType::parse("invoice.paid").unwrap())
+            .is_empty()
+    );
     assert!(index.matching("account-3", won()).is_empty());
     assert!(index.matching("Account-1", won()).is_empty());
     assert_eq!((index.webhooks(), index.subscriptions()), (4, 5));
@@ -86,9 +93,16 @@ fn an_account_without_webhooks_takes_no_room() {
 type Model = BTreeMap<(AccountName, WebhookId), EventTypeSet>;
 
 fn assert_agrees(index: &SubscriptionIndex, model: &Model) {
-    let model: Model = model.iter().filter(|(_, set)| !set.is_empty()).map(|(key, set)| (key.clone(), *set)).collect();
+    let model: Model = model
+        .iter()
+        .filter(|(_, set)| !set.is_empty())
+        .map(|(key, set)| (key.clone(), *set))
+        .collect();
     assert_eq!(index.webhooks(), model.len());
-    assert_eq!(index.subscriptions(), model.values().map(|event_types| event_types.len()).sum::<usize>());
+    assert_eq!(
+        index.subscriptions(),
+        model.values().map(|event_types| event_types.len()).sum::<usize>()
+    );
     for (number, event_type) in (0..4).flat_map(|number| EventType::all().map(move |event_type| (number, event_type))) {
         let account = account(number);
         let expected: Vec<_> = model

@@ -6,7 +6,11 @@ const OFF: AutoPause = after_failures(0);
 const AT_ONCE: Duration = Duration::ZERO;
 
 const fn after_failures(after: u32) -> AutoPause {
-    AutoPause { after, within: Duration::ZERO, suspended: false }
+    AutoPause {
+        after,
+        within: Duration::ZERO,
+        suspended: false,
+    }
 }
 
 /// The health after these attempts, and the effect of the last one.
@@ -15,9 +19,9 @@ fn after(
     attempts: &[(Trigger, Next)],
     rule: AutoPause,
 ) -> (WebhookHealth, Option<HealthEffect>) {
-    attempts
-        .iter()
-        .fold((health, None), |(health, _), (trigger, next)| health.after_attempt(*trigger, *next, rule, AT_ONCE))
+    attempts.iter().fold((health, None), |(health, _), (trigger, next)| {
+        health.after_attempt(*trigger, *next, rule, AT_ONCE)
+    })
 }
 
 /// The effects of automatic deliveries that fail one after the other, with the number of the failure.
@@ -33,14 +37,21 @@ fn effects_of_failures(count: u32, rule: AutoPause) -> Vec<(u32, HealthEffect)> 
 }
 
 fn failed(consecutive_failures: u32) -> WebhookHealth {
-    WebhookHealth { consecutive_failures, failed_attempts: consecutive_failures, paused: None }
+    WebhookHealth {
+        consecutive_failures,
+        failed_attempts: consecutive_failures,
+        paused: None,
+    }
 }
 
 const PAUSE: HealthEffect = HealthEffect::Pause(PausedReason::RepeatedFailures);
 
 #[test]
 fn labels_are_those_of_the_api() {
-    assert_eq!(WebhookStatus::ALL.iter().map(|it| it.as_str()).collect::<Vec<_>>(), ["active", "paused", "error"]);
+    assert_eq!(
+        WebhookStatus::ALL.iter().map(|it| it.as_str()).collect::<Vec<_>>(),
+        ["active", "paused", "error"]
+    );
     assert_eq!(
         PausedReason::ALL.iter().map(|it| it.as_str()).collect::<Vec<_>>(),
         ["user", "repeated_failures", "gone"]
@@ -77,7 +88,10 @@ fn the_tenth_failure_pauses_once_and_the_fifth_warns_once() {
 
 #[test]
 fn a_warning_comes_only_before_a_pause() {
-    assert_eq!(effects_of_failures(30, after_failures(6)), [(5, HealthEffect::Warn), (6, PAUSE)]);
+    assert_eq!(
+        effects_of_failures(30, after_failures(6)),
+        [(5, HealthEffect::Warn), (6, PAUSE)]
+    );
     assert_eq!(effects_of_failures(30, after_failures(5)), [(5, PAUSE)]);
     assert_eq!(effects_of_failures(30, after_failures(1)), [(1, PAUSE)]);
 }
@@ -90,27 +104,55 @@ fn without_auto_pause_there_is_the_warning_alone() {
 #[test]
 fn a_success_in_between_starts_again() {
     let (health, effect) = failed(9).after_attempt(Trigger::Retry, Next::Delivered, TEN, AT_ONCE);
-    assert_eq!((health.consecutive_failures, effect), (0, Some(HealthEffect::Recovered)));
-    assert_eq!(health.after_attempt(Trigger::Event, Next::Failed, TEN, AT_ONCE), (failed(1), None));
+    assert_eq!(
+        (health.consecutive_failures, effect),
+        (0, Some(HealthEffect::Recovered))
+    );
+    assert_eq!(
+        health.after_attempt(Trigger::Event, Next::Failed, TEN, AT_ONCE),
+        (failed(1), None)
+    );
 }
 
 #[test]
 fn recovery_is_announced_only_after_a_warning() {
-    assert_eq!(failed(4).after_attempt(Trigger::Event, Next::Delivered, TEN, AT_ONCE).1, None);
-    assert_eq!(failed(5).after_attempt(Trigger::Event, Next::Delivered, TEN, AT_ONCE).1, Some(HealthEffect::Recovered));
-    assert_eq!(failed(5).after_attempt(Trigger::Event, Next::Delivered, after_failures(5), AT_ONCE).1, None);
+    assert_eq!(
+        failed(4).after_attempt(Trigger::Event, Next::Delivered, TEN, AT_ONCE).1,
+        None
+    );
+    assert_eq!(
+        failed(5).after_attempt(Trigger::Event, Next::Delivered, TEN, AT_ONCE).1,
+        Some(HealthEffect::Recovered)
+    );
+    assert_eq!(
+        failed(5)
+            .after_attempt(Trigger::Event, Next::Delivered, after_failures(5), AT_ONCE)
+            .1,
+        None
+    );
 }
 
 #[test]
 fn tests_change_nothing() {
-    for next in [Next::Delivered, Next::Failed, Next::FailedGone, Next::RetryAt { step: 0 }] {
-        assert_eq!(failed(9).after_attempt(Trigger::Test, next, TEN, AT_ONCE), (failed(9), None));
+    for next in [
+        Next::Delivered,
+        Next::Failed,
+        Next::FailedGone,
+        Next::RetryAt { step: 0 },
+    ] {
+        assert_eq!(
+            failed(9).after_attempt(Trigger::Test, next, TEN, AT_ONCE),
+            (failed(9), None)
+        );
     }
 }
 
 #[test]
 fn a_manual_failure_counts_for_nothing_and_a_manual_success_is_one() {
-    assert_eq!(failed(9).after_attempt(Trigger::Manual, Next::Failed, TEN, AT_ONCE), (failed(9), None));
+    assert_eq!(
+        failed(9).after_attempt(Trigger::Manual, Next::Failed, TEN, AT_ONCE),
+        (failed(9), None)
+    );
     assert_eq!(
         failed(4).after_attempt(Trigger::Manual, Next::Delivered, TEN, AT_ONCE),
         (WebhookHealth::default(), None)
@@ -121,20 +163,35 @@ fn a_manual_failure_counts_for_nothing_and_a_manual_success_is_one() {
 fn gone_pauses_at_once() {
     let gone = HealthEffect::Pause(PausedReason::Gone);
     let (health, effect) = WebhookHealth::default().after_attempt(Trigger::Event, Next::FailedGone, OFF, AT_ONCE);
-    assert_eq!((health.paused, health.consecutive_failures, effect), (Some(PausedReason::Gone), 1, Some(gone)));
+    assert_eq!(
+        (health.paused, health.consecutive_failures, effect),
+        (Some(PausedReason::Gone), 1, Some(gone))
+    );
     assert_eq!(health.status(), WebhookStatus::Paused);
     let (health, effect) = failed(2).after_attempt(Trigger::Manual, Next::FailedGone, TEN, AT_ONCE);
-    assert_eq!((health.paused, health.consecutive_failures, effect), (Some(PausedReason::Gone), 2, Some(gone)));
+    assert_eq!(
+        (health.paused, health.consecutive_failures, effect),
+        (Some(PausedReason::Gone), 2, Some(gone))
+    );
 }
 
 #[test]
 fn a_paused_webhook_is_not_paused_again() {
-    let paused = WebhookHealth { paused: Some(PausedReason::User), ..failed(9) };
+    let paused = WebhookHealth {
+        paused: Some(PausedReason::User),
+        ..failed(9)
+    };
     for next in [Next::Failed, Next::FailedGone, Next::Delivered] {
         let (health, effect) = paused.after_attempt(Trigger::Event, next, TEN, AT_ONCE);
         assert_eq!((health.paused, effect), (Some(PausedReason::User), None), "{next:?}");
     }
-    assert_eq!(paused.after_attempt(Trigger::Event, Next::Failed, TEN, AT_ONCE).0.consecutive_failures, 10);
+    assert_eq!(
+        paused
+            .after_attempt(Trigger::Event, Next::Failed, TEN, AT_ONCE)
+            .0
+            .consecutive_failures,
+        10
+    );
 }
 
 #[test]
@@ -143,8 +200,14 @@ fn a_resumed_webhook_needs_the_whole_count_again() {
     assert_eq!(paused.status(), WebhookStatus::Paused);
     // A resume resets all of it in the database.
     let resumed = WebhookHealth::default();
-    assert_eq!(after(resumed, &[(Trigger::Resume, Next::Failed); 9], TEN).0.paused, None);
-    assert_eq!(after(resumed, &[(Trigger::Resume, Next::Failed); 10], TEN).1, Some(PAUSE));
+    assert_eq!(
+        after(resumed, &[(Trigger::Resume, Next::Failed); 9], TEN).0.paused,
+        None
+    );
+    assert_eq!(
+        after(resumed, &[(Trigger::Resume, Next::Failed); 10], TEN).1,
+        Some(PAUSE)
+    );
 }
 
 #[test]
@@ -165,11 +228,18 @@ fn what_was_deferred_counts_for_nothing() {
 
 #[test]
 fn the_least_time_between_first_and_last_failure_is_kept() {
-    let patient = AutoPause { within: Duration::from_secs(600), ..TEN };
-    let (short, long) = (Duration::from_secs(599), Duration::from_secs(600));
+    let patient = AutoPause {
+        within: Duration::from_secs(600),
+        ..TEN
+    };
+    let short = Duration::from_secs(599);
+    let long = Duration::from_secs(600);
     let (health, effect) = failed(40).after_attempt(Trigger::Event, Next::Failed, patient, short);
     assert_eq!((health, effect), (failed(41), None));
-    assert_eq!(health.after_attempt(Trigger::Event, Next::Failed, patient, long).1, Some(PAUSE));
+    assert_eq!(
+        health.after_attempt(Trigger::Event, Next::Failed, patient, long).1,
+        Some(PAUSE)
+    );
 }
 
 #[test]
@@ -177,5 +247,9 @@ fn while_suspended_failures_are_counted_and_nobody_is_paused() {
     let suspended = AutoPause { suspended: true, ..TEN };
     let (health, effect) = failed(9).after_attempt(Trigger::Event, Next::Failed, suspended, AT_ONCE);
     assert_eq!((health, effect), (failed(10), None));
-    assert_eq!(health.after_attempt(Trigger::Event, Next::Failed, TEN, AT_ONCE).1, Some(PAUSE), "once it is over");
+    assert_eq!(
+        health.after_attempt(Trigger::Event, Next::Failed, TEN, AT_ONCE).1,
+        Some(PAUSE),
+        "once it is over"
+    );
 }

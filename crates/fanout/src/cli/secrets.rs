@@ -17,8 +17,11 @@ pub(super) enum SecretsCommand {
 pub(super) async fn run(settings: &Settings, command: &SecretsCommand) -> anyhow::Result<()> {
     let SecretsCommand::Rekey = command;
     let rekeyed = ready_database(settings).await?.rekey_secrets().await?;
-    let (changed, current) = (rekeyed.changed, rekeyed.current);
-    print(&format!("{changed} secrets encrypted again, {current} were encrypted with the current key already\n"))?;
+    let changed = rekeyed.changed;
+    let current = rekeyed.current;
+    print(&format!(
+        "{changed} secrets encrypted again, {current} were encrypted with the current key already\n"
+    ))?;
     if rekeyed.unreadable > 0 {
         bail!(
             "{} secrets cannot be read with the configured keys: add the key that they were encrypted with to \

@@ -43,8 +43,16 @@ pub(super) async fn run(settings: &Settings, command: &SessionCommand) -> anyhow
 
 async fn list(settings: &Settings) -> anyhow::Result<()> {
     let database = ready_database(settings).await?;
-    let vouchers = settings.sso.provider.as_ref().map(|provider| provider.vouchers()).unwrap_or_default();
-    let rules = SessionRules { limits: SESSION_LIMITS, vouchers };
+    let vouchers = settings
+        .sso
+        .provider
+        .as_ref()
+        .map(|provider| provider.vouchers())
+        .unwrap_or_default();
+    let rules = SessionRules {
+        limits: SESSION_LIMITS,
+        vouchers,
+    };
     let mut lines = String::from("ID\tACCOUNT\tROLE\tSIGNED IN\tLAST USED\tWHO\n");
     for session in database.sessions(&rules).await? {
         let columns = [
@@ -63,8 +71,17 @@ async fn list(settings: &Settings) -> anyhow::Result<()> {
 
 async fn revoke(settings: &Settings, which: &RevokeSessions) -> anyhow::Result<()> {
     let database = ready_database(settings).await?;
-    let RevokeSessions { id, account, subject, all: _ } = which;
-    let filter = SessionFilter { id: id.clone(), account: account.clone(), subject: subject.clone() };
+    let RevokeSessions {
+        id,
+        account,
+        subject,
+        all: _,
+    } = which;
+    let filter = SessionFilter {
+        id: id.clone(),
+        account: account.clone(),
+        subject: subject.clone(),
+    };
     let ended = database.end_sessions(&filter).await?;
     if let (Some(id), true) = (id, ended.is_empty()) {
         return Err(UsageError(format!("there is no session {id}")).into());

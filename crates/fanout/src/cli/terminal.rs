@@ -11,5 +11,7 @@ pub(super) fn time(at: Option<Timestamp>) -> String {
 /// Unlike `print!`, returns an error instead of panicking when standard output is closed.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
     use std::io::Write;
-    std::io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .context("cannot write to standard output")
 }

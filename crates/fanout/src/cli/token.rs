@@ -64,8 +64,16 @@ async fn create(database: &Database, new: &CreateToken) -> anyhow::Result<()> {
         RoleArgument::Admin => Role::Admin,
         RoleArgument::Viewer => Role::Viewer,
     };
-    let expires_at = new.expires.map(|lifetime| end(database.clock().now(), lifetime)).transpose()?;
-    let new = NewToken { account: &new.account, role, name: &new.name, expires_at };
+    let expires_at = new
+        .expires
+        .map(|lifetime| end(database.clock().now(), lifetime))
+        .transpose()?;
+    let new = NewToken {
+        account: &new.account,
+        role,
+        name: &new.name,
+        expires_at,
+    };
     let token = database.create_token(&Who::Operator, &new).await?;
     print(&format!("{}\n", token.expose()))
 }
@@ -98,7 +106,10 @@ fn lifetime(text: &str) -> Result<Span, String> {
 
 /// A day has 24 hours here, as in UTC.
 fn end(now: Timestamp, lifetime: Span) -> anyhow::Result<Timestamp> {
-    let end = now.to_zoned(TimeZone::UTC).checked_add(lifetime).context("--expires is too long")?;
+    let end = now
+        .to_zoned(TimeZone::UTC)
+        .checked_add(lifetime)
+        .context("--expires is too long")?;
     Ok(end.timestamp())
 }
 
@@ -109,9 +120,11 @@ mod tests {
     #[test]
     fn a_lifetime_is_a_positive_time() {
         let now: Timestamp = "2026-11-23T06:00:00Z".parse().unwrap();
-        for (text, expected) in
-            [("90d", "2027-02-21T06:00:00Z"), ("12h", "2026-11-23T18:00:00Z"), ("1y", "2027-11-23T06:00:00Z")]
-        {
+        for (text, expected) in [
+            ("90d", "2027-02-21T06:00:00Z"),
+            ("12h", "2026-11-23T18:00:00Z"),
+            ("1y", "2027-11-23T06:00:00Z"),
+        ] {
             assert_eq!(end(now, lifetime(text).unwrap()).unwrap().to_string(), expected);
         }
         for wrong in ["", "90", "-1d", "0d", "1d ago", "soon"] {

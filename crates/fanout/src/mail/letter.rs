@@ -48,9 +48,20 @@ impl Letters {
     /// # Errors
     /// When an address is invalid.
     pub fn new(mail: &MailSettings, http: &HttpSettings) -> anyhow::Result<Self> {
-        let from = Mailbox { name: Some("EasyCRM Webhooks".to_owned()), ..mailbox(&mail.from, "NOTIFY__MAIL_FROM")? };
-        let to = mail.to.iter().map(|to| mailbox(to, "NOTIFY__MAIL_TO")).collect::<anyhow::Result<_>>()?;
-        let console = format!("{}{}", http.public_url.as_str().trim_end_matches('/'), http.base_path.prefix());
+        let from = Mailbox {
+            name: Some("EasyCRM Webhooks".to_owned()),
+            ..mailbox(&mail.from, "NOTIFY__MAIL_FROM")?
+        };
+        let to = mail
+            .to
+            .iter()
+            .map(|to| mailbox(to, "NOTIFY__MAIL_TO"))
+            .collect::<anyhow::Result<_>>()?;
+        let console = format!(
+            "{}{}",
+            http.public_url.as_str().trim_end_matches('/'),
+            http.base_path.prefix()
+        );
         Ok(Self { from, to, console })
     }
 
@@ -81,7 +92,10 @@ impl Letters {
                 text.extend(earlier(&mail.earlier));
                 text.extend(advice(told.kind).map(str::to_owned));
             }
-            None => text.push(format!("The webhook has been deleted since. It was of the account {}.", told.account)),
+            None => text.push(format!(
+                "The webhook has been deleted since. It was of the account {}.",
+                told.account
+            )),
         }
         text.extend(others(mail));
         text.join("\n\n") + "\n"
@@ -93,8 +107,14 @@ impl Letters {
             format!("Webhook:          {}", one_line(&webhook.name)),
             format!("Endpoint's host:  {}", host(&webhook.url)),
             format!("Held deliveries:  {}", webhook.held),
-            format!("When:             {}", told.created_at.strftime("%Y-%m-%d %H:%M:%S UTC")),
-            format!("Open it:          {}/settings/integrations/webhooks/{}", self.console, told.webhook),
+            format!(
+                "When:             {}",
+                told.created_at.strftime("%Y-%m-%d %H:%M:%S UTC")
+            ),
+            format!(
+                "Open it:          {}/settings/integrations/webhooks/{}",
+                self.console, told.webhook
+            ),
         ]
         .join("\n")
     }
@@ -119,7 +139,9 @@ fn others(mail: &Mail) -> Option<String> {
         1 => format!("Another webhook of the account {account} changed in the last 24 hours, too"),
         others => format!("{others} other webhooks of the account {account} changed in the last 24 hours, too"),
     };
-    Some(format!("{changed};\nnot everything is mailed. The console shows all of it."))
+    Some(format!(
+        "{changed};\nnot everything is mailed. The console shows all of it."
+    ))
 }
 
 /// Advice, one paragraph each.
@@ -155,14 +177,23 @@ fn one_line(text: &str) -> String {
         character.is_control()
             || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
     };
-    text.chars().map(|character| if breaks(character) { ' ' } else { character }).take(MAX_LINE).collect()
+    text.chars()
+        .map(|character| if breaks(character) { ' ' } else { character })
+        .take(MAX_LINE)
+        .collect()
 }
 
 /// Also parses the written address: one that can be written but not parsed is refused.
 fn mailbox(address: &str, variable: &str) -> anyhow::Result<Mailbox> {
-    let unusable = || UsageError(format!("WEBHOOKS_{variable}: {address:?} cannot be used as a mail address"));
+    let unusable = || {
+        UsageError(format!(
+            "WEBHOOKS_{variable}: {address:?} cannot be used as a mail address"
+        ))
+    };
     let mailbox = address.parse().ok().map(|address| Mailbox::new(None, address));
-    mailbox.filter(|mailbox| mailbox.to_string().parse::<Mailbox>().is_ok()).with_context(unusable)
+    mailbox
+        .filter(|mailbox| mailbox.to_string().parse::<Mailbox>().is_ok())
+        .with_context(unusable)
 }
 
 #[cfg(test)]

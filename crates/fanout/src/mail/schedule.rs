@@ -5,15 +5,21 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 /// After the first failures; later pauses equal the last.
-const PAUSES: [Duration; 4] =
-    [Duration::from_secs(60), Duration::from_secs(300), Duration::from_secs(1800), Duration::from_secs(3600)];
+const PAUSES: [Duration; 4] = [
+    Duration::from_secs(60),
+    Duration::from_secs(300),
+    Duration::from_secs(1800),
+    Duration::from_secs(3600),
+];
 /// Older notifications are outdated; the console still shows them.
 const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// The pause after this many attempts, for a notification of this `age`; `None` when the next attempt would come too
 /// late.
 pub fn pause_before_next(tries: u32, age: SignedDuration) -> Option<Duration> {
-    let index = usize::try_from(tries.saturating_sub(1)).unwrap_or(usize::MAX).min(PAUSES.len() - 1);
+    let index = usize::try_from(tries.saturating_sub(1))
+        .unwrap_or(usize::MAX)
+        .min(PAUSES.len() - 1);
     let pause = PAUSES[index];
     let next = age.saturating_add(SignedDuration::try_from(pause).ok()?);
     (next < GIVEN_UP_AFTER).then_some(pause)

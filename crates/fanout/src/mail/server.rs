@@ -50,7 +50,10 @@ impl MailServer {
         if let Some(user) = &server.credentials {
             builder = builder.credentials(Credentials::new(user.user.clone(), user.password.clone()));
         }
-        Ok(Self { transport: builder.build(), timeout: TIMEOUT })
+        Ok(Self {
+            transport: builder.build(),
+            timeout: TIMEOUT,
+        })
     }
 
     /// Returns when the server has accepted the mail.

@@ -57,7 +57,12 @@ impl Scene {
         tokio::spawn(mailer.run(stop.clone()));
         let (sql, connection) = tokio_postgres::connect(&database_url, NoTls).await.unwrap();
         tokio::spawn(connection);
-        Self { sql, database, metrics, stop }
+        Self {
+            sql,
+            database,
+            metrics,
+            stop,
+        }
     }
 
     async fn notify(&self, message: &str) {
@@ -69,7 +74,11 @@ impl Scene {
     /// Waits until this many attempts had this result.
     async fn tried(&self, result: NotificationResult, times: u64) {
         let tries = self.metrics.notifications.with((NotificationChannel::Mail, result));
-        until(WITHIN, format!("{times} tries {result:?}"), async || tries.get() >= times).await.unwrap();
+        until(WITHIN, format!("{times} tries {result:?}"), async || {
+            tries.get() >= times
+        })
+        .await
+        .unwrap();
     }
 
     async fn count(&self, condition: &str) -> i64 {
@@ -94,7 +103,12 @@ async fn each_notification_is_mailed_once_to_everybody() {
     scene.is_mailed().await;
     let letters = server.letters();
     assert_eq!(letters.len(), 3);
-    for Letter { recipients, login, text } in &letters {
+    for Letter {
+        recipients,
+        login,
+        text,
+    } in &letters
+    {
         assert_eq!(recipients, &["a@example.com", "b@example.com"]);
         assert_eq!(login.as_deref(), Some("\0crm\0p@ss"));
         assert!(text.contains("Subject: "), "{text}");
@@ -109,10 +123,18 @@ async fn a_server_that_is_down_gets_the_mail_when_it_is_up() {
     scene.tried(NotificationResult::Failed, 1).await;
     let put_off = "mailed_at IS NULL AND mail_tries = 1
         AND mail_next_at BETWEEN now() + interval '30 s' AND now() + interval '61 s'";
-    until(WITHIN, "the next try in a minute", async || scene.count(put_off).await == 1).await.unwrap();
+    until(WITHIN, "the next try in a minute", async || {
+        scene.count(put_off).await == 1
+    })
+    .await
+    .unwrap();
 
     let server = PlayedServer::at(&address).await;
-    scene.sql.batch_execute("UPDATE notifications SET mail_next_at = now()").await.unwrap();
+    scene
+        .sql
+        .batch_execute("UPDATE notifications SET mail_next_at = now()")
+        .await
+        .unwrap();
     scene.is_mailed().await;
     assert_eq!(server.letters().len(), 1);
 }
@@ -120,7 +142,8 @@ async fn a_server_that_is_down_gets_the_mail_when_it_is_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_a_server_that_an_authority_vouches_for_hears_the_password() {
     runtime::install_crypto_provider();
-    let (ours, other) = (TestCa::new(), TestCa::new());
+    let ours = TestCa::new();
+    let other = TestCa::new();
     let ca_file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(ca_file.path(), ours.pem()).unwrap();
     for (ca, result) in [(&other, NotificationResult::Failed), (&ours, NotificationResult::Sent)] {
@@ -158,9 +181,11 @@ async fn a_server_that_hangs_or_refuses_is_tried_again_until_it_is_no_news() {
     let scene = Scene::with(&url, "", Duration::from_millis(200)).await;
     scene.notify("in vain").await;
     scene.tried(NotificationResult::Failed, 1).await;
-    until(WITHIN, "it to be put off", async || scene.count("mail_next_at > now() + interval '30 s'").await == 1)
-        .await
-        .unwrap();
+    until(WITHIN, "it to be put off", async || {
+        scene.count("mail_next_at > now() + interval '30 s'").await == 1
+    })
+    .await
+    .unwrap();
     assert!(scene.database.claim_mail().await.unwrap().is_none());
 
     let nearly_a_day = "UPDATE notifications SET mail_next_at = now(), created_at = now() - interval '23 h 59 min'";
@@ -173,12 +198,27 @@ async fn a_server_that_hangs_or_refuses_is_tried_again_until_it_is_no_news() {
 async fn a_name_with_line_breaks_adds_no_header_and_no_recipient() {
     let server = PlayedServer::start().await;
     let scene = Scene::mailing_to(&format!("smtp://{}", server.address)).await;
-    scene.notify("x'\r\nBcc: evil@example.com\r\n\r\n.\r\nRCPT TO:<evil@example.com>").await;
+    scene
+        .notify("x'\r\nBcc: evil@example.com\r\n\r\n.\r\nRCPT TO:<evil@example.com>")
+        .await;
     scene.is_mailed().await;
     let letters = server.letters();
-    let [Letter { recipients, login, text }] = &letters[..] else { panic!("{} letters", letters.len()) };
+    let [
+        Letter {
+            recipients,
+            login,
+            text,
+        },
+    ] = &letters[..]
+    else {
+        panic!("{} letters", letters.len())
+    };
     assert_eq!((recipients.len(), login), (2, &None));
     let (headers, _) = text.split_once("\r\n\r\n").unwrap();
     assert!(headers.lines().all(|line| !line.starts_with("Bcc")), "{headers}");
-    assert!(text.lines().all(|line| !line.starts_with("RCPT") && !line.starts_with("Bcc")), "{text}");
+    assert!(
+        text.lines()
+            .all(|line| !line.starts_with("RCPT") && !line.starts_with("Bcc")),
+        "{text}"
+    );
 }

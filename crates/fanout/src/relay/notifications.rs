@@ -32,22 +32,33 @@ impl Relay {
         if !self.connected().await {
             return Ok(Next::Pause);
         }
-        let published = self.database.publish_notifications(BATCH, |some| self.tell(some)).await?;
-        Ok(if i64::try_from(published) == Ok(BATCH) { Next::AtOnce } else { Next::Pause })
+        let published = self
+            .database
+            .publish_notifications(BATCH, |some| self.tell(some))
+            .await?;
+        Ok(if i64::try_from(published) == Ok(BATCH) {
+            Next::AtOnce
+        } else {
+            Next::Pause
+        })
     }
 
     /// Returns the confirmed ones. A notification that was stored but not confirmed in time is published again, under
     /// the same id.
     async fn tell(&self, notifications: Vec<Notification>) -> Vec<Uuid> {
         let telling = notifications.into_iter().map(async |notification| {
-            let (id, message) = (notification.id, message(notification));
+            let id = notification.id;
+            let message = message(notification);
             let told = timeout(CONFIRMED_WITHIN, self.publisher.publish(&message)).await;
             matches!(told, Ok(Ok(()))).then_some(id)
         });
         let told = join_all(telling).await;
         let sent: Vec<Uuid> = told.iter().flatten().copied().collect();
         let count = |result, count: usize| {
-            self.metrics.notifications.with((NotificationChannel::Broker, result)).inc_by(count as u64);
+            self.metrics
+                .notifications
+                .with((NotificationChannel::Broker, result))
+                .inc_by(count as u64);
         };
         count(NotificationResult::Sent, sent.len());
         count(NotificationResult::Failed, told.len() - sent.len());
@@ -56,8 +67,23 @@ impl Relay {
 }
 
 fn message(notification: Notification) -> Message {
-    let Notification { id, account, webhook, kind, message, created_at, read_at: _ } = notification;
-    let told = wire::Notification { id, kind, account, webhook, message, created_at };
+    let Notification {
+        id,
+        account,
+        webhook,
+        kind,
+        message,
+        created_at,
+        read_at: _,
+    } = notification;
+    let told = wire::Notification {
+        id,
+        kind,
+        account,
+        webhook,
+        message,
+        created_at,
+    };
     Message::new(topology::NOTIFICATIONS_EXCHANGE, kind.as_str(), told.encode())
         .content_type(wire::NOTIFICATION)
         .message_id(&id.to_string())

@@ -12,10 +12,16 @@ use tracing::info;
 use super::{Relay, publish_in_parts};
 
 const EVERY: Duration = Duration::from_secs(30);
-const OVERDUE_RETRIES: Periodic =
-    Periodic { failure: "reconcile: cannot look for overdue retries", every: EVERY, after_failure: EVERY };
-const LOST_DELIVERIES: Periodic =
-    Periodic { failure: "reconcile: cannot look for lost deliveries", every: EVERY, after_failure: EVERY };
+const OVERDUE_RETRIES: Periodic = Periodic {
+    failure: "reconcile: cannot look for overdue retries",
+    every: EVERY,
+    after_failure: EVERY,
+};
+const LOST_DELIVERIES: Periodic = Periodic {
+    failure: "reconcile: cannot look for lost deliveries",
+    every: EVERY,
+    after_failure: EVERY,
+};
 /// A retry that is merely late is not reconciled: a broker that is catching up delivers it.
 const OVERDUE: SignedDuration = SignedDuration::from_mins(5);
 /// A delivery released this long ago without an outcome counts as lost.
@@ -42,7 +48,10 @@ impl Relay {
         if retries == 0 {
             return Ok(Next::Pause);
         }
-        info!(retries, "reconciled: overdue retries lost by the broker were published again");
+        info!(
+            retries,
+            "reconciled: overdue retries lost by the broker were published again"
+        );
         Ok(Next::AtOnce)
     }
 
@@ -54,8 +63,15 @@ impl Relay {
     async fn lost_deliveries(&self) -> Result<Next, StoreError> {
         let deliveries = self.database.requeue_lost(LOST, BATCH as i64).await?;
         if deliveries > 0 {
-            info!(deliveries, "reconciled: released deliveries that no sender received were put back into the outbox");
+            info!(
+                deliveries,
+                "reconciled: released deliveries that no sender received were put back into the outbox"
+            );
         }
-        Ok(if deliveries >= BATCH as u64 { Next::AtOnce } else { Next::Pause })
+        Ok(if deliveries >= BATCH as u64 {
+            Next::AtOnce
+        } else {
+            Next::Pause
+        })
     }
 }

@@ -43,7 +43,9 @@ impl Relay {
             return Ok(Next::Pause);
         }
         let due = self.database.due_releases(WEBHOOKS).await?;
-        let mut releases = stream::iter(due).map(|webhook| self.release_to(webhook)).buffer_unordered(AT_ONCE);
+        let mut releases = stream::iter(due)
+            .map(|webhook| self.release_to(webhook))
+            .buffer_unordered(AT_ONCE);
         while let Some(released) = releases.next().await {
             match released {
                 Ok(Release::Released(count)) => self.metrics.released.inc_by(count as u64),
@@ -69,18 +71,26 @@ impl Relay {
 
     async fn release_to(&self, webhook: WebhookId) -> Result<Release, (WebhookId, StoreError)> {
         let publish = async |released| publish_in_parts(&self.publisher, &self.jobs(released)).await;
-        self.database.release(webhook, self.rate, publish).await.map_err(|error| (webhook, error))
+        self.database
+            .release(webhook, self.rate, publish)
+            .await
+            .map_err(|error| (webhook, error))
     }
 
     /// Schedules releases for outbox rows without one, until shutdown.
     pub(super) async fn release_forgotten(self) {
-        RELEASE_FORGOTTEN.run(self.stop.clone(), || self.schedule_forgotten()).await;
+        RELEASE_FORGOTTEN
+            .run(self.stop.clone(), || self.schedule_forgotten())
+            .await;
     }
 
     async fn schedule_forgotten(&self) -> Result<Next, StoreError> {
         let webhooks = self.database.release_forgotten().await?;
         if webhooks > 0 {
-            debug!(webhooks, "outbox relay: scheduled the release of outbox deliveries that had none");
+            debug!(
+                webhooks,
+                "outbox relay: scheduled the release of outbox deliveries that had none"
+            );
         }
         Ok(Next::Pause)
     }

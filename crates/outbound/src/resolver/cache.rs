@@ -41,11 +41,19 @@ pub(super) struct Answer {
 impl Answer {
     /// No address of this family.
     pub(super) fn nothing(exists: bool, ttl: Duration) -> Self {
-        Self { addresses: Vec::new(), exists, ttl }
+        Self {
+            addresses: Vec::new(),
+            exists,
+            ttl,
+        }
     }
 
     fn kept_for(&self) -> Duration {
-        self.ttl.min(if self.addresses.is_empty() { MAX_NOTHING_KEPT } else { MAX_KEPT })
+        self.ttl.min(if self.addresses.is_empty() {
+            MAX_NOTHING_KEPT
+        } else {
+            MAX_KEPT
+        })
     }
 }
 
@@ -88,14 +96,23 @@ mod tests {
 
     fn answer(addresses: &[&str], ttl: u64) -> Answer {
         let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();
-        Answer { addresses, exists: true, ttl: Duration::from_secs(ttl) }
+        Answer {
+            addresses,
+            exists: true,
+            ttl: Duration::from_secs(ttl),
+        }
     }
 
     /// Asserts for how many seconds a response is kept.
     fn check(answer: &Answer, expected: u64) {
-        let (cache, now) = (AnswerCache::new(), Instant::now());
+        let cache = AnswerCache::new();
+        let now = Instant::now();
         cache.put("example.com", Family::V4, answer, now);
-        for (after, there) in [(0, expected > 0), (expected.saturating_sub(1), expected > 0), (expected, false)] {
+        for (after, there) in [
+            (0, expected > 0),
+            (expected.saturating_sub(1), expected > 0),
+            (expected, false),
+        ] {
             let found = cache.get("example.com", Family::V4, now + Duration::from_secs(after));
             assert_eq!(found.as_ref(), there.then_some(answer), "{after} s of {expected} s");
         }
@@ -114,8 +131,12 @@ mod tests {
 
     #[test]
     fn all_answers_together_are_bounded() {
-        let (cache, now) = (AnswerCache::new(), Instant::now());
-        let large = Answer { addresses: vec![IpAddr::from([192, 0, 2, 1]); MAX_ADDRESSES], ..answer(&[], 300) };
+        let cache = AnswerCache::new();
+        let now = Instant::now();
+        let large = Answer {
+            addresses: vec![IpAddr::from([192, 0, 2, 1]); MAX_ADDRESSES],
+            ..answer(&[], 300)
+        };
         for n in 0..20_000 {
             cache.put(&format!("{n}.example.com"), Family::V4, &large, now);
         }

@@ -29,7 +29,8 @@ pub(super) async fn ask_both<E>(
     v4: impl Future<Output = Result<Answer, E>>,
     v6: impl Future<Output = Result<Answer, E>>,
 ) -> Both<E> {
-    let (mut v4, mut v6) = (pin!(v4), pin!(v6));
+    let mut v4 = pin!(v4);
+    let mut v6 = pin!(v6);
     tokio::select! {
         first = &mut v4 => complete(first, v6, (Family::V6, WAIT_FOR_V6)).await,
         first = &mut v6 => complete(first, v4, (Family::V4, WAIT_FOR_V4)).await,
@@ -47,7 +48,11 @@ async fn complete<E>(
         _ => Some(second.await),
     };
     let unanswered = if second.is_none() { Some(family) } else { None };
-    let mut both = Both { answers: Vec::new(), error: None, unanswered };
+    let mut both = Both {
+        answers: Vec::new(),
+        error: None,
+        unanswered,
+    };
     let in_order = match family {
         Family::V6 => [Some(first), second],
         Family::V4 => [second, Some(first)],

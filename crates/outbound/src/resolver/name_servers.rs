@@ -39,7 +39,11 @@ pub struct NameServerSource {
 
 impl Default for NameServerSource {
     fn default() -> Self {
-        Self { addresses: Vec::new(), resolv_conf: "/etc/resolv.conf".into(), hosts: "/etc/hosts".into() }
+        Self {
+            addresses: Vec::new(),
+            resolv_conf: "/etc/resolv.conf".into(),
+            hosts: "/etc/hosts".into(),
+        }
     }
 }
 
@@ -55,7 +59,10 @@ impl NameServers {
             parse_resolv_conf(fs::read(&source.resolv_conf)?)?
         } else {
             let servers = source.addresses.iter().copied().map(name_server).collect();
-            (ResolverConfig::from_parts(None, Vec::new(), servers), ResolverOpts::default())
+            (
+                ResolverConfig::from_parts(None, Vec::new(), servers),
+                ResolverOpts::default(),
+            )
         };
         options.timeout = QUERY_TIMEOUT;
         options.attempts = QUERY_RETRIES;
@@ -64,7 +71,10 @@ impl NameServers {
         options.use_hosts_file = ResolveHosts::Never;
         let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
         *builder.options_mut() = options;
-        Ok(Self { resolver: builder.build()?, hosts: read_hosts(&source.hosts)? })
+        Ok(Self {
+            resolver: builder.build()?,
+            hosts: read_hosts(&source.hosts)?,
+        })
     }
 
     /// The addresses of a name in the hosts file.
@@ -72,7 +82,13 @@ impl NameServers {
         let of = |record_type| self.hosts.lookup_static_host(&Query::query(name.clone(), record_type));
         let found = [RecordType::A, RecordType::AAAA].into_iter().filter_map(of);
         let addresses: Vec<_> = found
-            .flat_map(|lookup| lookup.answers().iter().filter_map(|record| record.data.ip_addr()).collect::<Vec<_>>())
+            .flat_map(|lookup| {
+                lookup
+                    .answers()
+                    .iter()
+                    .filter_map(|record| record.data.ip_addr())
+                    .collect::<Vec<_>>()
+            })
             .take(MAX_ADDRESSES)
             .collect();
         (!addresses.is_empty()).then_some(addresses)
@@ -90,9 +106,17 @@ impl NameServers {
             Err(error) => return Err(error),
         };
         let records = found.answers();
-        let addresses = records.iter().filter_map(|record| record.data.ip_addr()).take(MAX_ADDRESSES).collect();
+        let addresses = records
+            .iter()
+            .filter_map(|record| record.data.ip_addr())
+            .take(MAX_ADDRESSES)
+            .collect();
         let ttl = records.iter().map(|record| record.ttl).min().unwrap_or(0);
-        Ok(Answer { addresses, exists: true, ttl: Duration::from_secs(ttl.into()) })
+        Ok(Answer {
+            addresses,
+            exists: true,
+            ttl: Duration::from_secs(ttl.into()),
+        })
     }
 
     /// Whether there is any response, even an error, to a query that every name server can answer.
@@ -149,7 +173,10 @@ impl FollowedNameServers {
             current: Arc::new(NameServers::read(&source)?),
             looked_at: Instant::now(),
         };
-        Ok(Self { source, state: Mutex::new(state) })
+        Ok(Self {
+            source,
+            state: Mutex::new(state),
+        })
     }
 
     /// The current name servers, and whether they have changed.
@@ -200,16 +227,23 @@ mod tests {
 
     impl Files {
         fn new() -> Self {
-            Self { directory: tempfile::tempdir().unwrap() }
+            Self {
+                directory: tempfile::tempdir().unwrap(),
+            }
         }
 
         fn source(&self) -> NameServerSource {
             let path = |name| self.directory.path().join(name);
-            NameServerSource { addresses: Vec::new(), resolv_conf: path("resolv.conf"), hosts: path("hosts") }
+            NameServerSource {
+                addresses: Vec::new(),
+                resolv_conf: path("resolv.conf"),
+                hosts: path("hosts"),
+            }
         }
 
         fn write(&self, name: &str, text: &str) {
-            let (new, path) = (self.directory.path().join("new"), self.directory.path().join(name));
+            let new = self.directory.path().join("new");
+            let path = self.directory.path().join(name);
             fs::write(&new, text).unwrap();
             fs::rename(&new, &path).unwrap();
         }
@@ -232,7 +266,10 @@ mod tests {
         assert!(!look_again().1);
         files.write("hosts", "192.0.2.7 erp.example.com\n");
         let (servers, others) = look_again();
-        assert_eq!((servers.in_hosts_file(&name), others), (Some(vec!["192.0.2.7".parse().unwrap()]), true));
+        assert_eq!(
+            (servers.in_hosts_file(&name), others),
+            (Some(vec!["192.0.2.7".parse().unwrap()]), true)
+        );
         // An unreadable file changes nothing.
         files.write("resolv.conf", "# none\n");
         let (servers, others) = look_again();

@@ -39,9 +39,16 @@ struct Known {
 
 impl Verdict {
     pub(super) fn new(patience: Duration) -> Self {
-        let trouble =
-            Trouble::new("local error: names cannot be resolved", "local error over: names are resolved again");
-        Self { known: Mutex::default(), asked: tokio::sync::Mutex::default(), patience, trouble }
+        let trouble = Trouble::new(
+            "local error: names cannot be resolved",
+            "local error over: names are resolved again",
+        );
+        Self {
+            known: Mutex::default(),
+            asked: tokio::sync::Mutex::default(),
+            patience,
+            trouble,
+        }
     }
 
     /// Whether names are resolved, as far as recent lookups show.
@@ -97,9 +104,13 @@ impl Verdict {
         let witnesses: Vec<_> = self.known().witnesses.iter().cloned().collect();
         let mut questions = JoinSet::new();
         for (name, family) in witnesses.clone() {
-            let (servers, patience) = (servers.clone(), self.patience);
-            questions
-                .spawn(async move { timeout(patience, servers.ask(&name, family)).await.is_ok_and(|it| it.is_ok()) });
+            let servers = servers.clone();
+            let patience = self.patience;
+            questions.spawn(async move {
+                timeout(patience, servers.ask(&name, family))
+                    .await
+                    .is_ok_and(|it| it.is_ok())
+            });
         }
         let is_there = timeout(self.patience, servers.answer_at_all());
         let resolved = async {

@@ -28,7 +28,12 @@ impl Forbidden {
         let ca = TestCa::new();
         let address = SocketAddr::new(address.parse().unwrap(), 0);
         let identity = ca.issue(&[HOST]);
-        let receiver = Receiver::builder(&ca).listen(address).identity(identity).start().await.unwrap();
+        let receiver = Receiver::builder(&ca)
+            .listen(address)
+            .identity(identity)
+            .start()
+            .await
+            .unwrap();
         Self { ca, receiver }
     }
 
@@ -40,7 +45,9 @@ impl Forbidden {
     /// Connections are accepted in order: when ours is the first, there was none before.
     async fn assert_untouched(&self) {
         let _ours = TcpStream::connect(self.receiver.address()).await.unwrap();
-        testkit::wait::until(PATIENCE, "our own connection", async || self.receiver.connections() > 0).await.unwrap();
+        testkit::wait::until(PATIENCE, "our own connection", async || self.receiver.connections() > 0)
+            .await
+            .unwrap();
         assert_eq!(self.receiver.connections(), 1, "something was dialled");
     }
 }
@@ -73,7 +80,10 @@ async fn names_that_lead_to_a_forbidden_address_are_not_dialled() {
     ];
     for answer in answers {
         let resolver = FakeResolver::new(HOST, &[answer]);
-        assert_blocked(&forbidden.attempt(&url, resolver.clone(), &[]).await, &format!("{answer:?}"));
+        assert_blocked(
+            &forbidden.attempt(&url, resolver.clone(), &[]).await,
+            &format!("{answer:?}"),
+        );
         assert_eq!(resolver.lookups(), 1);
     }
     forbidden.assert_untouched().await;
@@ -88,7 +98,10 @@ async fn one_forbidden_address_spoils_the_allowed_ones() {
     allowed.assert_untouched().await;
     // The same without the forbidden one is dialled, or the test would prove nothing.
     let resolver = FakeResolver::new(HOST, &[&["127.0.0.2"]]);
-    assert_eq!(allowed.attempt(&url, resolver, &["127.0.0.2/32"]).await.outcome, Outcome::Success);
+    assert_eq!(
+        allowed.attempt(&url, resolver, &["127.0.0.2/32"]).await.outcome,
+        Outcome::Success
+    );
 }
 
 /// The response of a name server with DNS64 beside the address of a receiver that has IPv4 only.
@@ -96,12 +109,18 @@ async fn one_forbidden_address_spoils_the_allowed_ones() {
 async fn an_address_behind_nat64_does_not_spoil_the_one_it_stands_for() {
     let receiver = Forbidden::new().await;
     let url = receiver.receiver.url_as(HOST, "/");
-    for answer in [&["127.0.0.1", "64:ff9b::127.0.0.1"][..], &["64:ff9b::7f00:1", "127.0.0.1"]] {
+    for answer in [
+        &["127.0.0.1", "64:ff9b::127.0.0.1"][..],
+        &["64:ff9b::7f00:1", "127.0.0.1"],
+    ] {
         let resolver = FakeResolver::new(HOST, &[answer]);
         let attempt = receiver.attempt(&url, resolver, &["127.0.0.1/32"]).await;
         assert_eq!(attempt.outcome, Outcome::Success, "{attempt:?}");
         let resolver = FakeResolver::new(HOST, &[answer]);
-        assert_blocked(&receiver.attempt(&url, resolver, &["64:ff9b::/96"]).await, "a prefix exempts nothing");
+        assert_blocked(
+            &receiver.attempt(&url, resolver, &["64:ff9b::/96"]).await,
+            "a prefix exempts nothing",
+        );
     }
 }
 
@@ -109,7 +128,15 @@ async fn an_address_behind_nat64_does_not_spoil_the_one_it_stands_for() {
 async fn literals_are_judged_like_names() {
     let forbidden = Forbidden::new().await;
     let port = forbidden.receiver.address().port();
-    for host in ["127.0.0.1", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "[::1]", "0.0.0.0", "[64:ff9b::7f00:1]"] {
+    for host in [
+        "127.0.0.1",
+        "2130706433",
+        "0x7f.1",
+        "[::ffff:127.0.0.1]",
+        "[::1]",
+        "0.0.0.0",
+        "[64:ff9b::7f00:1]",
+    ] {
         let url = format!("https://{host}:{port}/");
         let resolver = Arc::new(FakeResolver::default());
         assert_blocked(&forbidden.attempt(&url, resolver.clone(), &[]).await, host);
@@ -122,18 +149,32 @@ async fn literals_are_judged_like_names() {
 async fn a_name_that_turns_private_is_refused_on_the_next_dial() {
     let ca = TestCa::new();
     let allowed = SocketAddr::new(IpAddr::from([127, 0, 0, 2]), 0);
-    let first = Receiver::builder(&ca).listen(allowed).identity(ca.issue(&[HOST])).start().await.unwrap();
+    let first = Receiver::builder(&ca)
+        .listen(allowed)
+        .identity(ca.issue(&[HOST]))
+        .start()
+        .await
+        .unwrap();
     first.answer(Answer::ok().header("connection", "close"));
     let same_port = SocketAddr::new(IpAddr::from([127, 0, 0, 1]), first.address().port());
     let identity = ca.issue(&[HOST]);
-    let receiver = Receiver::builder(&ca).listen(same_port).identity(identity).start().await.unwrap();
+    let receiver = Receiver::builder(&ca)
+        .listen(same_port)
+        .identity(identity)
+        .start()
+        .await
+        .unwrap();
     let rebound = Forbidden { ca, receiver };
 
     let resolver = FakeResolver::new(HOST, &[&["127.0.0.2"], &["127.0.0.1"]]);
     let outbound = Outbound::new(settings(rebound.ca.roots(), &["127.0.0.2/32"]), resolver.clone()).unwrap();
     let target = target(&first.url_as(HOST, "/"));
     assert_eq!(post(&outbound, &target, "msg_1").await.outcome, Outcome::Success);
-    assert_eq!(resolver.lookups(), 1, "what was judged is what was dialled: there is no second lookup");
+    assert_eq!(
+        resolver.lookups(),
+        1,
+        "what was judged is what was dialled: there is no second lookup"
+    );
     assert_blocked(&post(&outbound, &target, "msg_2").await, "rebound");
     assert_eq!(first.count(), 1);
     rebound.assert_untouched().await;

@@ -29,16 +29,28 @@ async fn the_request_is_what_the_contract_says() {
     let scene = Scene::new().await;
     let target = target(&scene.receiver.url("/hook?tenant=a%20b"));
     let body = Bytes::from("{\"name\":\"Zoë ☃\"}"); // 19 bytes
-    let post = Post { target: &target, id: "msg_1", timestamp: 1_795_410_000, signature: "v1,YQ== v1,Yg==", body };
+    let post = Post {
+        target: &target,
+        id: "msg_1",
+        timestamp: 1_795_410_000,
+        signature: "v1,YQ== v1,Yg==",
+        body,
+    };
     let attempt = scene.outbound.post(post).await;
-    assert_eq!((attempt.outcome, attempt.http_status, attempt.error), (Outcome::Success, Some(200), None));
+    assert_eq!(
+        (attempt.outcome, attempt.http_status, attempt.error),
+        (Outcome::Success, Some(200), None)
+    );
 
     let request = &scene.receiver.requests()[0];
     assert_eq!(request.method, "POST");
     assert_eq!(request.path, "/hook?tenant=a%20b");
     assert_eq!(request.body, "{\"name\":\"Zoë ☃\"}");
-    let mut headers: Vec<_> =
-        request.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+    let mut headers: Vec<_> = request
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
+        .collect();
     headers.sort_unstable();
     let host = scene.receiver.address().to_string();
     let expected = [
@@ -79,7 +91,13 @@ async fn redirects_are_not_followed() {
         let answer = Answer::redirect(status, &elsewhere.receiver.url("/stolen"));
         check(answer, Outcome::Http3xx, Some(status), None).await;
     }
-    check(Answer::redirect(302, "http://169.254.169.254/latest"), Outcome::Http3xx, Some(302), None).await;
+    check(
+        Answer::redirect(302, "http://169.254.169.254/latest"),
+        Outcome::Http3xx,
+        Some(302),
+        None,
+    )
+    .await;
     assert_eq!(elsewhere.receiver.connections(), 0);
 }
 
@@ -117,13 +135,28 @@ async fn a_broken_body_changes_nothing() {
 
 #[tokio::test]
 async fn an_answer_before_the_request_was_read_counts() {
-    check(Answer::ok().before_reading().then_hang(), Outcome::Success, Some(200), None).await;
-    check(Answer::status(413).before_reading().then_close(), Outcome::Http4xx, Some(413), None).await;
+    check(
+        Answer::ok().before_reading().then_hang(),
+        Outcome::Success,
+        Some(200),
+        None,
+    )
+    .await;
+    check(
+        Answer::status(413).before_reading().then_close(),
+        Outcome::Http4xx,
+        Some(413),
+        None,
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn the_start_of_the_body_is_kept_as_it_came() {
-    assert_eq!(attempt(Answer::status(500).body("no such deal")).await.response_excerpt, b"no such deal");
+    assert_eq!(
+        attempt(Answer::status(500).body("no such deal")).await.response_excerpt,
+        b"no such deal"
+    );
     assert_eq!(attempt(Answer::ok()).await.response_excerpt, b"");
     let long = attempt(Answer::ok().body(vec![b'x'; 50_000])).await;
     assert_eq!(long.response_excerpt, vec![b'x'; 4096]);
@@ -147,10 +180,20 @@ async fn a_body_that_does_not_end_costs_a_second_at_most() {
         scene.receiver.answer(answer.clone());
         let started = std::time::Instant::now();
         let attempt = scene.post("msg_1").await;
-        assert_eq!((attempt.outcome, attempt.http_status), (Outcome::Success, Some(200)), "{answer:?}");
+        assert_eq!(
+            (attempt.outcome, attempt.http_status),
+            (Outcome::Success, Some(200)),
+            "{answer:?}"
+        );
         let taken = started.elapsed();
-        assert!(taken >= Duration::from_secs(1) && taken < PATIENCE / 2, "{answer:?} took {taken:?}");
-        assert!(attempt.response_time < Duration::from_secs(1), "the time to the head: {attempt:?}");
+        assert!(
+            taken >= Duration::from_secs(1) && taken < PATIENCE / 2,
+            "{answer:?} took {taken:?}"
+        );
+        assert!(
+            attempt.response_time < Duration::from_secs(1),
+            "the time to the head: {attempt:?}"
+        );
         client_lets_go(&scene.receiver).await;
     }
 }
@@ -158,13 +201,22 @@ async fn a_body_that_does_not_end_costs_a_second_at_most() {
 #[tokio::test]
 async fn a_slow_body_costs_the_time_left_and_no_more() {
     let scene = Scene::with(|settings| settings.timeout = Duration::from_millis(600)).await;
-    scene.receiver.answer(Answer::slow_body("0123456789".repeat(1000), Duration::from_millis(50)));
+    scene
+        .receiver
+        .answer(Answer::slow_body("0123456789".repeat(1000), Duration::from_millis(50)));
     let started = std::time::Instant::now();
     let attempt = scene.post("msg_1").await;
     let times = (attempt.response_time, started.elapsed());
     assert_eq!((attempt.outcome, attempt.http_status), (Outcome::Success, Some(200)));
-    assert!(attempt.response_excerpt.starts_with(b"01"), "{:?}", attempt.response_excerpt);
-    assert!(times.0 < Duration::from_millis(600) && times.1 >= Duration::from_millis(600), "{times:?}");
+    assert!(
+        attempt.response_excerpt.starts_with(b"01"),
+        "{:?}",
+        attempt.response_excerpt
+    );
+    assert!(
+        times.0 < Duration::from_millis(600) && times.1 >= Duration::from_millis(600),
+        "{times:?}"
+    );
     assert!(times.1 < Duration::from_secs(1), "{times:?}");
 }
 
@@ -172,15 +224,26 @@ async fn a_slow_body_costs_the_time_left_and_no_more() {
 async fn retry_after_is_passed_on_as_it_came() {
     for value in ["120", "Wed, 21 Oct 2026 07:28:00 GMT"] {
         let attempt = attempt(Answer::status(503).retry_after(value)).await;
-        assert_eq!((attempt.outcome, attempt.retry_after.as_deref()), (Outcome::Http5xx, Some(value)));
+        assert_eq!(
+            (attempt.outcome, attempt.retry_after.as_deref()),
+            (Outcome::Http5xx, Some(value))
+        );
     }
-    assert_eq!(attempt(Answer::status(503).retry_after(&"9".repeat(65))).await.retry_after, None);
+    assert_eq!(
+        attempt(Answer::status(503).retry_after(&"9".repeat(65)))
+            .await
+            .retry_after,
+        None
+    );
 }
 
 #[tokio::test]
 async fn each_request_gets_its_own_answer() {
     let scene = Scene::new().await;
-    scene.receiver.answer(Script::sequence([Answer::status(500), Answer::status(404)], Answer::ok()));
+    scene.receiver.answer(Script::sequence(
+        [Answer::status(500), Answer::status(404)],
+        Answer::ok(),
+    ));
     let mut statuses = Vec::new();
     for _ in 0..3 {
         statuses.push(scene.post("msg_1").await.http_status.unwrap());

@@ -17,7 +17,11 @@ const NEVER: Duration = Duration::from_secs(3600);
 
 /// Waits until the receiver has closed all connections and the client could have noticed.
 async fn receiver_lets_go(receiver: &Receiver) {
-    wait::until(PATIENCE, "the receiver to close", async || receiver.open_connections() == 0).await.unwrap();
+    wait::until(PATIENCE, "the receiver to close", async || {
+        receiver.open_connections() == 0
+    })
+    .await
+    .unwrap();
 }
 
 #[tokio::test]
@@ -47,7 +51,11 @@ async fn requests_at_once_keep_their_connections() {
         sender.await.unwrap();
     }
     assert_eq!(scene.receiver.count(), 64 * 20);
-    assert!(scene.receiver.connections() <= 65, "{} connections", scene.receiver.connections());
+    assert!(
+        scene.receiver.connections() <= 65,
+        "{} connections",
+        scene.receiver.connections()
+    );
     assert!(scene.receiver.count_by_webhook_id().values().all(|count| *count == 1));
 }
 
@@ -63,7 +71,11 @@ async fn an_idle_connection_is_closed_after_a_while() {
 #[tokio::test]
 async fn an_idle_connection_closed_by_the_receiver_is_no_failure() {
     let ca = TestCa::new();
-    let receiver = Receiver::builder(&ca).keep_alive(Duration::from_millis(100)).start().await.unwrap();
+    let receiver = Receiver::builder(&ca)
+        .keep_alive(Duration::from_millis(100))
+        .start()
+        .await
+        .unwrap();
     let scene = Scene::around(&ca, receiver, |_| {});
     for n in 1..=5 {
         assert_eq!(scene.post(&format!("msg_{n}")).await.outcome, Outcome::Success);
@@ -78,10 +90,16 @@ async fn an_idle_connection_closed_by_the_receiver_is_no_failure() {
 async fn a_request_that_met_a_closing_connection_is_sent_once_more() {
     for closing in [Answer::reset(), Answer::close(), Answer::close().before_reading()] {
         let scene = Scene::new().await;
-        scene.receiver.answer(Script::sequence([Answer::ok(), closing.clone()], Answer::ok()));
+        scene
+            .receiver
+            .answer(Script::sequence([Answer::ok(), closing.clone()], Answer::ok()));
         assert_eq!(scene.post("msg_1").await.outcome, Outcome::Success);
         assert_eq!(scene.post("msg_2").await.outcome, Outcome::Success, "{closing:?}");
-        assert_eq!((scene.receiver.count(), scene.receiver.connections()), (3, 2), "{closing:?}");
+        assert_eq!(
+            (scene.receiver.count(), scene.receiver.connections()),
+            (3, 2),
+            "{closing:?}"
+        );
         let requests = scene.receiver.requests();
         assert_eq!(requests[2].header("webhook-id"), Some("msg_2"));
         assert_eq!(requests[2].body, BODY);
@@ -100,12 +118,19 @@ async fn a_request_is_sent_once_more_at_most() {
 /// The receiver has begun to respond, or has worked for a while: then it was not the idle connection that ended.
 #[tokio::test]
 async fn a_request_that_a_receiver_worked_on_is_not_sent_again() {
-    for broken in [Answer::raw("HTTP/1.1 2"), Answer::close().delay(Duration::from_millis(1100))] {
+    for broken in [
+        Answer::raw("HTTP/1.1 2"),
+        Answer::close().delay(Duration::from_millis(1100)),
+    ] {
         let scene = Scene::new().await;
         scene.receiver.answer(Script::sequence([Answer::ok()], broken.clone()));
         assert_eq!(scene.post("msg_1").await.outcome, Outcome::Success);
         let attempt = scene.post("msg_2").await;
-        assert_eq!((attempt.outcome, scene.receiver.count()), (Outcome::ConnectError, 2), "{broken:?}");
+        assert_eq!(
+            (attempt.outcome, scene.receiver.count()),
+            (Outcome::ConnectError, 2),
+            "{broken:?}"
+        );
     }
 }
 
@@ -129,16 +154,28 @@ async fn no_request_is_sent_again_over_a_new_connection_however_the_receiver_clo
     assert!(counts.len() > 100, "{} of 200 arrived", counts.len());
     assert!(counts.values().all(|count| *count <= 2), "{counts:?}");
     let requests = scene.receiver.requests();
-    for again in requests.windows(2).filter(|pair| pair[0].header("webhook-id") == pair[1].header("webhook-id")) {
-        let idle = requests.iter().filter(|request| request.connection == again[0].connection).count();
-        assert!(idle >= 2, "{} was sent again though its connection was new", again[0].header("webhook-id").unwrap());
+    for again in requests
+        .windows(2)
+        .filter(|pair| pair[0].header("webhook-id") == pair[1].header("webhook-id"))
+    {
+        let idle = requests
+            .iter()
+            .filter(|request| request.connection == again[0].connection)
+            .count();
+        assert!(
+            idle >= 2,
+            "{} was sent again though its connection was new",
+            again[0].header("webhook-id").unwrap()
+        );
     }
 }
 
 #[tokio::test]
 async fn a_connection_is_given_up_before_the_receiver_closes_it_as_announced() {
     let scene = Scene::with(|settings| settings.idle_timeout = NEVER).await;
-    scene.receiver.answer(Answer::ok().header("keep-alive", "timeout=1, max=100"));
+    scene
+        .receiver
+        .answer(Answer::ok().header("keep-alive", "timeout=1, max=100"));
     assert_eq!(scene.post("msg_1").await.outcome, Outcome::Success);
     assert_eq!(scene.post("msg_2").await.outcome, Outcome::Success);
     assert_eq!(scene.receiver.connections(), 1);
@@ -154,11 +191,18 @@ async fn an_endless_body_is_cut_off() {
     let (before, started) = (resident_kib(), Instant::now());
     for n in 0..50 {
         let attempt = scene.post(&format!("msg_{n}")).await;
-        assert_eq!((attempt.outcome, attempt.response_excerpt.len()), (Outcome::Success, 4096));
+        assert_eq!(
+            (attempt.outcome, attempt.response_excerpt.len()),
+            (Outcome::Success, 4096)
+        );
         assert!(started.elapsed() < PATIENCE, "read until the deadline");
     }
     client_lets_go(&scene.receiver).await;
-    assert_eq!(scene.receiver.connections(), 50, "a cut-off connection is not used again");
+    assert_eq!(
+        scene.receiver.connections(),
+        50,
+        "a cut-off connection is not used again"
+    );
     let grown = resident_kib().saturating_sub(before);
     assert!(grown < 32 * 1024, "grew by {grown} KiB");
 }
@@ -187,7 +231,13 @@ async fn a_receiver_that_never_reads_costs_no_socket_for_ever() {
         .await;
         scene.receiver.answer(answer);
         let body = Bytes::from(vec![b' '; UNREAD_BODY_BYTES]);
-        let post = Post { target: &scene.target, id: "msg_1", timestamp: 0, signature: "v1,", body };
+        let post = Post {
+            target: &scene.target,
+            id: "msg_1",
+            timestamp: 0,
+            signature: "v1,",
+            body,
+        };
         assert_eq!(scene.outbound.post(post).await.outcome, outcome);
         client_lets_go(&scene.receiver).await;
     }

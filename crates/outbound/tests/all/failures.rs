@@ -15,7 +15,10 @@ use crate::setup::{FakeResolver, OURS, PATIENCE, Scene, post, settings, target};
 const SOON: Duration = Duration::from_millis(500);
 
 fn check(attempt: &Attempt, outcome: Outcome, error: &str) {
-    assert_eq!((attempt.outcome, attempt.http_status, attempt.error), (outcome, None, Some(error)));
+    assert_eq!(
+        (attempt.outcome, attempt.http_status, attempt.error),
+        (outcome, None, Some(error))
+    );
     assert!(attempt.response_excerpt.is_empty() && attempt.retry_after.is_none());
 }
 
@@ -33,7 +36,10 @@ async fn silence_ends_at_the_deadline() {
         let started = Instant::now();
         let attempt = scene.post("msg_1").await;
         check(&attempt, Outcome::Timeout, "timeout");
-        assert!(attempt.response_time >= SOON && started.elapsed() < PATIENCE / 2, "{attempt:?}");
+        assert!(
+            attempt.response_time >= SOON && started.elapsed() < PATIENCE / 2,
+            "{attempt:?}"
+        );
     }
 }
 
@@ -43,9 +49,17 @@ async fn a_connection_broken_before_the_answer_is_one_failed_attempt() {
         let scene = Scene::new().await;
         scene.receiver.answer(answer.clone());
         let attempt = scene.post("msg_1").await;
-        assert_eq!((attempt.outcome, attempt.http_status), (Outcome::ConnectError, None), "{answer:?}");
+        assert_eq!(
+            (attempt.outcome, attempt.http_status),
+            (Outcome::ConnectError, None),
+            "{answer:?}"
+        );
         assert!(attempt.error.unwrap().starts_with("connection"), "{:?}", attempt.error);
-        assert_eq!((scene.receiver.count(), scene.receiver.connections()), (1, 1), "{answer:?}");
+        assert_eq!(
+            (scene.receiver.count(), scene.receiver.connections()),
+            (1, 1),
+            "{answer:?}"
+        );
     }
 }
 
@@ -69,7 +83,12 @@ async fn a_host_that_drops_packets_costs_the_connect_timeout() {
     let scene = Scene::with(|settings| settings.connect_timeout = SOON).await;
     let silent = SilentPort::open().await.unwrap();
     let started = Instant::now();
-    let attempt = post(&scene.outbound, &target(&format!("https://{}/", silent.address())), "msg_1").await;
+    let attempt = post(
+        &scene.outbound,
+        &target(&format!("https://{}/", silent.address())),
+        "msg_1",
+    )
+    .await;
     check(&attempt, Outcome::Timeout, "timeout while connecting");
     assert!(started.elapsed() >= SOON && started.elapsed() < PATIENCE / 2);
 }
@@ -80,13 +99,22 @@ async fn a_dead_address_leaves_time_for_the_next() {
     let silent = SilentPort::open().await.unwrap();
     let same_port = SocketAddr::from(([127, 0, 0, 2], silent.address().port()));
     let identity = ca.issue(&["hooks.example.com"]);
-    let receiver = Receiver::builder(&ca).listen(same_port).identity(identity).start().await.unwrap();
+    let receiver = Receiver::builder(&ca)
+        .listen(same_port)
+        .identity(identity)
+        .start()
+        .await
+        .unwrap();
     let mut settings = settings(ca.roots(), &["127.0.0.0/8"]);
     settings.connect_timeout = Duration::from_secs(2);
     let resolver = FakeResolver::new("hooks.example.com", &[&["127.0.0.1", "127.0.0.2"]]);
     let outbound = Outbound::new(settings, resolver).unwrap();
     let attempt = post(&outbound, &target(&receiver.url_as("hooks.example.com", "/")), "msg_1").await;
-    assert_eq!((attempt.outcome, receiver.count()), (Outcome::Success, 1), "{attempt:?}");
+    assert_eq!(
+        (attempt.outcome, receiver.count()),
+        (Outcome::Success, 1),
+        "{attempt:?}"
+    );
 }
 
 #[tokio::test]
@@ -97,14 +125,28 @@ async fn a_refusing_address_is_passed_over_at_once() {
     let resolver = FakeResolver::new("hooks.example.com", &[&["127.0.0.3", "::1", "127.0.0.1"]]);
     let outbound = Outbound::new(settings(ca.roots(), &["127.0.0.0/8", "::1/128"]), resolver).unwrap();
     let attempt = post(&outbound, &target(&receiver.url_as("hooks.example.com", "/")), "msg_1").await;
-    assert_eq!((attempt.outcome, receiver.count()), (Outcome::Success, 1), "{attempt:?}");
+    assert_eq!(
+        (attempt.outcome, receiver.count()),
+        (Outcome::Success, 1),
+        "{attempt:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_signature_that_no_header_can_hold_fails_without_a_dial() {
     let scene = Scene::new().await;
-    let post = Post { target: &scene.target, id: "msg\r\n1", timestamp: 0, signature: "v1,", body: "{}".into() };
-    check(&scene.outbound.post(post).await, Outcome::ConnectError, "request cannot be sent");
+    let post = Post {
+        target: &scene.target,
+        id: "msg\r\n1",
+        timestamp: 0,
+        signature: "v1,",
+        body: "{}".into(),
+    };
+    check(
+        &scene.outbound.post(post).await,
+        Outcome::ConnectError,
+        "request cannot be sent",
+    );
     assert_eq!(scene.receiver.connections(), 0);
 }
 

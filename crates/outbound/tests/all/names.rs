@@ -19,7 +19,11 @@ const HOST: &str = "hooks.example.com";
 
 fn resolver_of(server: &NameServer, lookup_timeout: Duration) -> HickoryResolver {
     let none = std::path::PathBuf::from("/nonexistent");
-    let source = NameServerSource { addresses: vec![server.address()], resolv_conf: none.clone(), hosts: none };
+    let source = NameServerSource {
+        addresses: vec![server.address()],
+        resolv_conf: none.clone(),
+        hosts: none,
+    };
     HickoryResolver::new(source, lookup_timeout).unwrap()
 }
 
@@ -53,7 +57,10 @@ async fn all_addresses_of_both_families_are_found_and_cached() {
 #[tokio::test]
 async fn a_name_may_have_underscores() {
     let server = server(&[("my_hook._x.example.com", DnsReply::addresses(["192.0.2.1"]))]).await;
-    assert_eq!(resolver(&server).resolve("my_hook._x.example.com").await.unwrap(), addresses(&["192.0.2.1"]));
+    assert_eq!(
+        resolver(&server).resolve("my_hook._x.example.com").await.unwrap(),
+        addresses(&["192.0.2.1"])
+    );
 }
 
 #[tokio::test]
@@ -61,21 +68,36 @@ async fn an_unknown_name_is_not_found_and_not_looked_for_elsewhere() {
     let server = server(&[]).await;
     let error = resolver(&server).resolve("intranet").await.unwrap_err();
     assert!(matches!(error, ResolveError::NotFound), "{error:?}");
-    assert!(server.asked().iter().all(|(name, _)| name == "intranet"), "{:?}", server.asked());
+    assert!(
+        server.asked().iter().all(|(name, _)| name == "intranet"),
+        "{:?}",
+        server.asked()
+    );
 }
 
 #[tokio::test]
 async fn one_family_that_is_not_answered_for_costs_nobody_time() {
     for (silent, there) in [(RecordType::AAAA, "192.0.2.1"), (RecordType::A, "2001:db8::1")] {
-        for reply in [DnsReply::silence(), DnsReply::servfail(), DnsReply::addresses([]).delay(Duration::from_secs(3))]
-        {
+        for reply in [
+            DnsReply::silence(),
+            DnsReply::servfail(),
+            DnsReply::addresses([]).delay(Duration::from_secs(3)),
+        ] {
             let server = server(&[(HOST, DnsReply::addresses([there]))]).await;
             server.answer_type(HOST, silent, reply.clone());
             let resolver = resolver(&server);
             for _ in 0..2 {
                 let started = Instant::now();
-                assert_eq!(resolver.resolve(HOST).await.unwrap(), addresses(&[there]), "{silent} {reply:?}");
-                assert!(started.elapsed() < SOON, "{silent} {reply:?} took {:?}", started.elapsed());
+                assert_eq!(
+                    resolver.resolve(HOST).await.unwrap(),
+                    addresses(&[there]),
+                    "{silent} {reply:?}"
+                );
+                assert!(
+                    started.elapsed() < SOON,
+                    "{silent} {reply:?} took {:?}",
+                    started.elapsed()
+                );
             }
         }
     }
@@ -98,7 +120,11 @@ async fn a_name_server_that_ignores_ipv6_delays_no_delivery() {
 
 async fn receiver_named(server: &NameServer) -> (Outbound, Receiver) {
     let ca = TestCa::new();
-    let receiver = Receiver::builder(&ca).identity(ca.issue(&[HOST])).start().await.unwrap();
+    let receiver = Receiver::builder(&ca)
+        .identity(ca.issue(&[HOST]))
+        .start()
+        .await
+        .unwrap();
     let outbound = Outbound::new(settings(ca.roots(), &["127.0.0.1/32"]), Arc::new(resolver(server))).unwrap();
     (outbound, receiver)
 }
@@ -112,20 +138,30 @@ async fn a_delivery_goes_by_whatever_name_the_zone_holds() {
     let receiver = Receiver::builder(&ca).identity(ca.issue(&[ODD])).start().await.unwrap();
     let outbound = Outbound::new(settings(ca.roots(), &["127.0.0.1/32"]), Arc::new(resolver(&server))).unwrap();
     let attempt = post(&outbound, &target(&receiver.url_as(ODD, "/")), "msg_1").await;
-    assert_eq!((attempt.outcome, receiver.count()), (Outcome::Success, 1), "{attempt:?}");
+    assert_eq!(
+        (attempt.outcome, receiver.count()),
+        (Outcome::Success, 1),
+        "{attempt:?}"
+    );
 }
 
 /// A zone that fails while other names resolve is the receiver's failure, however many there are.
 #[tokio::test]
 async fn a_zone_that_fails_is_the_receivers() {
     for reply in [DnsReply::servfail(), DnsReply::silence(), DnsReply::refused()] {
-        let server =
-            server(&[("good.example", DnsReply::addresses(["192.0.2.1"])), ("*.bad.example", reply.clone())]).await;
+        let server = server(&[
+            ("good.example", DnsReply::addresses(["192.0.2.1"])),
+            ("*.bad.example", reply.clone()),
+        ])
+        .await;
         let resolver = resolver_of(&server, SOON);
         resolver.resolve("good.example").await.unwrap();
         for n in 0..5 {
             let error = resolver.resolve(&format!("{n}.bad.example")).await.unwrap_err();
-            assert!(matches!(error, ResolveError::Failed(_) | ResolveError::Timeout), "{reply:?} {error:?}");
+            assert!(
+                matches!(error, ResolveError::Failed(_) | ResolveError::Timeout),
+                "{reply:?} {error:?}"
+            );
         }
         assert!(resolver.is_healthy());
     }
@@ -138,7 +174,10 @@ async fn a_single_name_that_fails_is_the_receivers_also_when_nothing_else_is_kno
         let resolver = resolver_of(&server, SOON);
         for _ in 0..2 {
             let error = resolver.resolve("bad.example").await.unwrap_err();
-            assert!(matches!(error, ResolveError::Failed(_) | ResolveError::Timeout), "{reply:?} {error:?}");
+            assert!(
+                matches!(error, ResolveError::Failed(_) | ResolveError::Timeout),
+                "{reply:?} {error:?}"
+            );
         }
         assert!(resolver.is_healthy());
     }
@@ -163,7 +202,10 @@ async fn when_no_name_resolves_it_is_ours_until_one_does() {
         assert!(resolver.is_healthy());
         let unknown = DnsReply::unknown();
         server.answer("f.example", unknown);
-        assert!(matches!(resolver.resolve("f.example").await.unwrap_err(), ResolveError::NotFound));
+        assert!(matches!(
+            resolver.resolve("f.example").await.unwrap_err(),
+            ResolveError::NotFound
+        ));
     }
 }
 
@@ -171,9 +213,13 @@ async fn when_no_name_resolves_it_is_ours_until_one_does() {
 async fn when_nothing_ever_resolved_several_hosts_show_that_it_is_ours() {
     let server = server(&[("*", DnsReply::servfail())]).await;
     let resolver = resolver(&server);
-    for (name, ours) in
-        [("a.example", false), ("b.example", false), ("b.example", false), ("c.example", true), ("a.example", true)]
-    {
+    for (name, ours) in [
+        ("a.example", false),
+        ("b.example", false),
+        ("b.example", false),
+        ("c.example", true),
+        ("a.example", true),
+    ] {
         let error = resolver.resolve(name).await.unwrap_err();
         assert_eq!(matches!(error, ResolveError::Ours(_)), ours, "{name} {error:?}");
     }
@@ -196,7 +242,10 @@ async fn trouble_with_names_is_an_outcome_of_ours_and_shows_in_the_health() {
     assert!(outbound.health().is_good());
     drop(server);
     let attempt = post(&outbound, &target, "msg_1").await;
-    assert_eq!((attempt.outcome, attempt.error), (Outcome::LocalError, Some("our name servers do not answer")));
+    assert_eq!(
+        (attempt.outcome, attempt.error),
+        (Outcome::LocalError, Some("our name servers do not answer"))
+    );
     assert!(!outbound.health().names && outbound.health().proxy && outbound.health().network);
 }
 
@@ -223,7 +272,9 @@ async fn of_a_large_answer_a_few_addresses_are_looked_at() {
 async fn hostile_answers_do_not_fill_the_memory() {
     const NAMES: usize = 60;
     let many = many_addresses(2000);
-    let large = DnsReply::addresses(many.iter().map(String::as_str)).ttl(86_400).over_tcp();
+    let large = DnsReply::addresses(many.iter().map(String::as_str))
+        .ttl(86_400)
+        .over_tcp();
     let server = server(&[("*.h.example", large)]).await;
     let resolver = resolver(&server);
     for n in 0..3 {
@@ -239,7 +290,10 @@ async fn hostile_answers_do_not_fill_the_memory() {
 
 #[tokio::test]
 async fn the_hosts_file_goes_before_the_name_servers() {
-    let source = NameServerSource { addresses: vec![([127, 0, 0, 1], 1).into()], ..NameServerSource::default() };
+    let source = NameServerSource {
+        addresses: vec![([127, 0, 0, 1], 1).into()],
+        ..NameServerSource::default()
+    };
     let resolver = HickoryResolver::new(source, SOON).unwrap();
     let found = resolver.resolve("localhost").await.unwrap();
     assert!(!found.is_empty() && found.iter().all(IpAddr::is_loopback), "{found:?}");

@@ -13,7 +13,11 @@ async fn check(said: impl Into<Vec<u8>>, status: u16, body: &str) {
     let scene = Scene::new().await;
     scene.receiver.answer(Answer::raw(said));
     let attempt = scene.post("msg_1").await;
-    assert_eq!((attempt.outcome, attempt.http_status), (Outcome::from_status(status), Some(status)), "{shown}");
+    assert_eq!(
+        (attempt.outcome, attempt.http_status),
+        (Outcome::from_status(status), Some(status)),
+        "{shown}"
+    );
     assert_eq!((attempt.error, scene.receiver.count()), (None, 1), "{shown}");
     assert_eq!(attempt.response_excerpt, body.as_bytes(), "{shown}");
 }
@@ -41,12 +45,22 @@ async fn odd_header_lines_are_passed_over() {
 #[tokio::test]
 async fn many_headers_are_read() {
     let headers: String = (0..150).map(|n| format!("x-{n}: {n}\r\n")).collect();
-    check(format!("HTTP/1.1 200 OK\r\n{headers}content-length: 4\r\n\r\ndone"), 200, "done").await;
+    check(
+        format!("HTTP/1.1 200 OK\r\n{headers}content-length: 4\r\n\r\ndone"),
+        200,
+        "done",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn odd_status_lines_are_understood() {
-    for line in ["HTTP/1.1 200", "HTTP/1.1 200 ", "HTTP/1.0 200 OK", "HTTP/1.1 200 d\u{e9}j\u{e0} vu"] {
+    for line in [
+        "HTTP/1.1 200",
+        "HTTP/1.1 200 ",
+        "HTTP/1.0 200 OK",
+        "HTTP/1.1 200 d\u{e9}j\u{e0} vu",
+    ] {
         check(format!("{line}\r\nContent-Length: 4\r\n\r\ndone"), 200, "done").await;
         check(format!("{line}\nContent-Length: 4\n\ndone"), 200, "done").await;
     }
@@ -59,7 +73,10 @@ async fn of_an_answer_beyond_reading_the_status_counts() {
     let endless = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "a".repeat(2 << 20));
     let thousands = format!("HTTP/1.1 404 Not Found\r\n{}\r\n", "x: y\r\n".repeat(5_000));
     for (said, status) in [
-        ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nabc", 200),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nabc",
+            200,
+        ),
         ("HTTP/1.1 200 OK\r\ncontent-length: many\r\n\r\nabc", 200),
         ("http/1.1 200 ok\r\n\r\n", 200),
         ("HTTP/1.1  202  Accepted\r\n\r\n", 202),
@@ -76,7 +93,10 @@ async fn of_an_answer_beyond_reading_the_status_counts() {
 #[tokio::test]
 async fn an_odd_answer_leaves_a_connection_that_can_be_used_again() {
     let scene = Scene::new().await;
-    scene.receiver.answer(Script::sequence([Answer::ok().header("PHP Warning", "x")], Answer::ok()));
+    scene.receiver.answer(Script::sequence(
+        [Answer::ok().header("PHP Warning", "x")],
+        Answer::ok(),
+    ));
     for id in ["msg_1", "msg_2"] {
         assert_eq!(scene.post(id).await.outcome, Outcome::Success);
     }

@@ -68,11 +68,18 @@ async fn tunnel(client: TcpStream, answer: &'static str, asked: Arc<Mutex<Vec<St
 
 async fn attempt(proxy: &Proxy, address: &str) -> (Attempt, Receiver) {
     let ca = TestCa::new();
-    let receiver = Receiver::builder(&ca).identity(ca.issue_only(&[HOST])).start().await.unwrap();
+    let receiver = Receiver::builder(&ca)
+        .identity(ca.issue_only(&[HOST]))
+        .start()
+        .await
+        .unwrap();
     let mut settings = settings(ca.roots(), &["127.0.0.1/32"]);
     settings.proxy = Some(proxy.url.parse().unwrap());
     let outbound = Outbound::new(settings, FakeResolver::new(HOST, &[&[address]])).unwrap();
-    (post(&outbound, &target(&receiver.url_as(HOST, "/")), "msg_1").await, receiver)
+    (
+        post(&outbound, &target(&receiver.url_as(HOST, "/")), "msg_1").await,
+        receiver,
+    )
 }
 
 #[tokio::test]
@@ -88,7 +95,10 @@ async fn a_proxy_is_asked_for_the_judged_address_and_tls_keeps_the_name() {
 async fn a_proxy_opens_no_way_around_the_policy() {
     let proxy = Proxy::start("HTTP/1.1 200 OK\r\n\r\n").await;
     let (attempt, receiver) = attempt(&proxy, "10.0.0.5").await;
-    assert_eq!((attempt.outcome, attempt.error), (Outcome::Blocked, Some("address not allowed")));
+    assert_eq!(
+        (attempt.outcome, attempt.error),
+        (Outcome::Blocked, Some("address not allowed"))
+    );
     assert!(proxy.asked().is_empty());
     assert_eq!(receiver.connections(), 0);
 }
@@ -96,23 +106,39 @@ async fn a_proxy_opens_no_way_around_the_policy() {
 /// It refuses, or fails, for this one destination only.
 #[tokio::test]
 async fn what_a_proxy_does_not_open_for_one_receiver_is_a_failed_connection() {
-    for answer in ["HTTP/1.1 403 Forbidden\r\n\r\n", "HTTP/1.1 503 Service Unavailable\r\n\r\n", "HTTP/1.1 2", ""] {
+    for answer in [
+        "HTTP/1.1 403 Forbidden\r\n\r\n",
+        "HTTP/1.1 503 Service Unavailable\r\n\r\n",
+        "HTTP/1.1 2",
+        "",
+    ] {
         let proxy = Proxy::start(answer).await;
         let (attempt, receiver) = attempt(&proxy, "127.0.0.1").await;
-        assert_eq!((attempt.outcome, attempt.error), (Outcome::ConnectError, Some("connection failed")), "{answer}");
+        assert_eq!(
+            (attempt.outcome, attempt.error),
+            (Outcome::ConnectError, Some("connection failed")),
+            "{answer}"
+        );
         assert_eq!(receiver.connections(), 0);
     }
 }
 
 async fn check_ours(outbound: &Outbound, host: &str) {
     let attempt = post(outbound, &target(&format!("https://{host}/")), "msg_1").await;
-    assert_eq!((attempt.outcome, attempt.error), (OURS, Some("our proxy does not answer")), "{host}");
+    assert_eq!(
+        (attempt.outcome, attempt.error),
+        (OURS, Some("our proxy does not answer")),
+        "{host}"
+    );
     assert!(!outbound.health().proxy);
 }
 
 #[tokio::test]
 async fn a_proxy_that_is_none_or_wants_a_password_is_our_trouble() {
-    for answer in ["HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "SSH-2.0-OpenSSH_9.2p1\r\n\r\n"] {
+    for answer in [
+        "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
+        "SSH-2.0-OpenSSH_9.2p1\r\n\r\n",
+    ] {
         let proxy = Proxy::start(answer).await;
         check_ours(&through(&proxy.url), "127.0.0.1").await;
     }
@@ -161,8 +187,17 @@ async fn delivers_directly_in_a_child_process() {
 async fn proxy_variables_in_the_environment_are_ignored() {
     let proxy = Proxy::start("HTTP/1.1 200 OK\r\n\r\n").await;
     let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", "proxy::delivers_directly_in_a_child_process"]).env("OUTBOUND_TEST_CHILD", "1");
-    for variable in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+    child
+        .args(["--exact", "proxy::delivers_directly_in_a_child_process"])
+        .env("OUTBOUND_TEST_CHILD", "1");
+    for variable in [
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+    ] {
         child.env(variable, &proxy.url);
     }
     child.env("no_proxy", "").env("NO_PROXY", "");

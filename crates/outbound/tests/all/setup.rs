@@ -70,7 +70,11 @@ impl Scene {
         adjust(&mut settings);
         let outbound = Outbound::new(settings, Arc::new(FakeResolver::default())).unwrap();
         let target = target(&receiver.url("/hook"));
-        Self { receiver, outbound, target }
+        Self {
+            receiver,
+            outbound,
+            target,
+        }
     }
 
     pub async fn post(&self, id: &str) -> Attempt {
@@ -80,13 +84,23 @@ impl Scene {
 
 pub async fn post(outbound: &Outbound, target: &Target, id: &str) -> Attempt {
     let body = Bytes::from_static(BODY);
-    outbound.post(Post { target, id, timestamp: 1_795_410_000, signature: "v1,c2lnbmF0dXJl", body }).await
+    outbound
+        .post(Post {
+            target,
+            id,
+            timestamp: 1_795_410_000,
+            signature: "v1,c2lnbmF0dXJl",
+            body,
+        })
+        .await
 }
 
 /// Waits until this process holds no socket to the receiver any more.
 pub async fn client_lets_go(receiver: &Receiver) {
     let port = receiver.address().port();
-    wait::until(PATIENCE, "the client to close", async || sockets_to(port) == 0).await.unwrap();
+    wait::until(PATIENCE, "the client to close", async || sockets_to(port) == 0)
+        .await
+        .unwrap();
 }
 
 /// Sockets of this machine connected to `port`, by /proc/net/tcp: state 01 is ESTABLISHED, 08 CLOSE_WAIT.
@@ -115,15 +129,24 @@ pub struct FakeResolver {
 
 impl FakeResolver {
     pub fn new(host: &str, answers: &[&[&str]]) -> Arc<Self> {
-        let parsed = answers.iter().map(|answer| answer.iter().map(|ip| ip.parse().unwrap()).collect()).collect();
-        Arc::new(Self { answers: Mutex::new(HashMap::from([(host.to_owned(), parsed)])), lookups: AtomicUsize::new(0) })
+        let parsed = answers
+            .iter()
+            .map(|answer| answer.iter().map(|ip| ip.parse().unwrap()).collect())
+            .collect();
+        Arc::new(Self {
+            answers: Mutex::new(HashMap::from([(host.to_owned(), parsed)])),
+            lookups: AtomicUsize::new(0),
+        })
     }
 
     /// One address for all these hosts.
     pub fn of_all<'h>(hosts: impl Iterator<Item = &'h str>, address: &str) -> Arc<Self> {
         let address = address.parse().unwrap();
         let answers = hosts.map(|host| (host.to_owned(), vec![vec![address]])).collect();
-        Arc::new(Self { answers: Mutex::new(answers), lookups: AtomicUsize::new(0) })
+        Arc::new(Self {
+            answers: Mutex::new(answers),
+            lookups: AtomicUsize::new(0),
+        })
     }
 
     pub fn lookups(&self) -> usize {

@@ -18,7 +18,10 @@ async fn check_certificate(issue: impl FnOnce(&TestCa) -> ServerIdentity) {
     let receiver = Receiver::builder(&ca).identity(identity).start().await.unwrap();
     let scene = Scene::around(&ca, receiver, |_| {});
     let attempt = scene.post("msg_1").await;
-    assert_eq!((attempt.outcome, attempt.error), (Outcome::TlsError, Some("certificate not valid")));
+    assert_eq!(
+        (attempt.outcome, attempt.error),
+        (Outcome::TlsError, Some("certificate not valid"))
+    );
     assert_eq!(scene.receiver.count(), 0);
 }
 
@@ -58,8 +61,16 @@ async fn what_is_not_a_tls_handshake_is_a_tls_failure() {
         scene.receiver.on_connect(on_connect.clone());
         let attempt = scene.post("msg_1").await;
         let ending = (attempt.outcome, attempt.error);
-        assert_eq!(ending, (Outcome::TlsError, Some("TLS handshake failed")), "{on_connect:?}");
-        assert_eq!(scene.receiver.connections(), 1, "{on_connect:?}: not tried again, least of all without TLS");
+        assert_eq!(
+            ending,
+            (Outcome::TlsError, Some("TLS handshake failed")),
+            "{on_connect:?}"
+        );
+        assert_eq!(
+            scene.receiver.connections(),
+            1,
+            "{on_connect:?}: not tried again, least of all without TLS"
+        );
     }
 }
 
@@ -68,16 +79,26 @@ async fn a_stalled_handshake_costs_the_connect_timeout() {
     let scene = Scene::with(|settings| settings.connect_timeout = Duration::from_millis(300)).await;
     scene.receiver.on_connect(OnConnect::Stall);
     let attempt = scene.post("msg_1").await;
-    assert_eq!((attempt.outcome, attempt.error), (Outcome::Timeout, Some("timeout while connecting")));
+    assert_eq!(
+        (attempt.outcome, attempt.error),
+        (Outcome::Timeout, Some("timeout while connecting"))
+    );
 }
 
 #[tokio::test]
 async fn a_receiver_that_wants_a_client_certificate_is_a_tls_failure() {
     let ca = TestCa::new();
-    let receiver = Receiver::builder(&ca).require_client_certificate().start().await.unwrap();
+    let receiver = Receiver::builder(&ca)
+        .require_client_certificate()
+        .start()
+        .await
+        .unwrap();
     let scene = Scene::around(&ca, receiver, |_| {});
     let attempt = scene.post("msg_1").await;
-    assert_eq!((attempt.outcome, attempt.error), (Outcome::TlsError, Some("TLS handshake failed")));
+    assert_eq!(
+        (attempt.outcome, attempt.error),
+        (Outcome::TlsError, Some("TLS handshake failed"))
+    );
     assert_eq!(scene.receiver.count(), 0);
 }
 
@@ -103,5 +124,8 @@ async fn the_sessions_of_many_receivers_are_resumed() {
             assert_eq!(attempt.outcome, Outcome::Success, "{attempt:?}");
         }
     }
-    assert_eq!((receiver.connections(), receiver.resumed_sessions()), (2 * RECEIVERS, RECEIVERS));
+    assert_eq!(
+        (receiver.connections(), receiver.resumed_sessions()),
+        (2 * RECEIVERS, RECEIVERS)
+    );
 }

@@ -14,11 +14,17 @@ use crate::settings::PageSettings;
 /// The decision. `Sec-Fetch-Site` says it outright; browsers send it over TLS and on the loopback. Otherwise the page's
 /// origin has to be the public one, or that of the host which the browser asked.
 pub(super) fn is_own(headers: &HeaderMap, public_url: &Url) -> bool {
-    let text = |name| headers.get(name).map(|value: &axum::http::HeaderValue| value.to_str().unwrap_or_default());
+    let text = |name| {
+        headers
+            .get(name)
+            .map(|value: &axum::http::HeaderValue| value.to_str().unwrap_or_default())
+    };
     if let Some(site) = text("sec-fetch-site") {
         return matches!(site, "same-origin" | "none");
     }
-    let Some(origin) = text(ORIGIN.as_str()) else { return true };
+    let Some(origin) = text(ORIGIN.as_str()) else {
+        return true;
+    };
     let Ok(origin) = Url::parse(origin) else { return false };
     let asked = text(HOST.as_str()).and_then(|host| Url::parse(&format!("{}://{host}", origin.scheme())).ok());
     origin.origin() == public_url.origin() || asked.is_some_and(|asked| asked.origin() == origin.origin())
@@ -28,9 +34,17 @@ pub(super) fn is_own(headers: &HeaderMap, public_url: &Url) -> bool {
 /// console, or of the console itself. Programs that are no browsers say nothing.
 pub(super) fn may_send_sso_token(headers: &HeaderMap, settings: &PageSettings, provider: &IdentityProvider) -> bool {
     let Some(origin) = headers.get(ORIGIN) else { return true };
-    let Some(origin) = origin.to_str().ok().and_then(|text| Url::parse(text).ok()) else { return false };
-    let crm = settings.frame_ancestors.iter().map(Origin::as_str).chain([provider.issuer.as_str()]);
-    let mut trusted = crm.filter_map(|text| Url::parse(text).ok()).chain([settings.public_url.clone()]);
+    let Some(origin) = origin.to_str().ok().and_then(|text| Url::parse(text).ok()) else {
+        return false;
+    };
+    let crm = settings
+        .frame_ancestors
+        .iter()
+        .map(Origin::as_str)
+        .chain([provider.issuer.as_str()]);
+    let mut trusted = crm
+        .filter_map(|text| Url::parse(text).ok())
+        .chain([settings.public_url.clone()]);
     origin.origin().is_tuple() && trusted.any(|trusted| trusted.origin() == origin.origin())
 }
 
@@ -59,9 +73,18 @@ mod tests {
 
     #[test]
     fn others() {
-        assert!(!own(&[("sec-fetch-site", "cross-site"), ("origin", "https://crm.example.com")]));
+        assert!(!own(&[
+            ("sec-fetch-site", "cross-site"),
+            ("origin", "https://crm.example.com")
+        ]));
         assert!(!own(&[("sec-fetch-site", "same-site")]));
-        for origin in ["null", "https://evil.example", "http://crm.example.com", "http://127.0.0.1:8081", ""] {
+        for origin in [
+            "null",
+            "https://evil.example",
+            "http://crm.example.com",
+            "http://127.0.0.1:8081",
+            "",
+        ] {
             assert!(!own(&[("origin", origin)]), "{origin}");
         }
     }

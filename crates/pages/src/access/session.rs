@@ -35,7 +35,11 @@ impl SignedIn {
 
     /// 403 for a viewer.
     pub(crate) fn admins_only(&self) -> Result<(), PageError> {
-        if self.is_admin() { Ok(()) } else { Err(PageError::viewer()) }
+        if self.is_admin() {
+            Ok(())
+        } else {
+            Err(PageError::viewer())
+        }
     }
 }
 
@@ -58,9 +62,17 @@ async fn authenticate(parts: &Parts, state: &PageState) -> Result<SignedIn, Page
     };
     let key = session_key(&parts.headers, state).ok_or_else(not_signed_in)?;
     let keeps_going = !is_refresh(&parts.headers);
-    let session = state.database().session(&key, &state.session_rules, keeps_going).await?;
+    let session = state
+        .database()
+        .session(&key, &state.session_rules, keeps_going)
+        .await?;
     let Session { bearer, name } = session.ok_or_else(not_signed_in)?;
-    Ok(SignedIn { bearer, name, form_token: key.derive("form token"), key })
+    Ok(SignedIn {
+        bearer,
+        name,
+        form_token: key.derive("form token"),
+        key,
+    })
 }
 
 /// The key in the session's cookie.

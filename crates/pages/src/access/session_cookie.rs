@@ -8,8 +8,10 @@ use web::Cookie;
 use crate::settings::PageSettings;
 
 /// When people have to sign in again.
-pub const SESSION_LIMITS: SessionLimits =
-    SessionLimits { idle: Duration::from_secs(30 * 60), absolute: Duration::from_secs(12 * 60 * 60) };
+pub const SESSION_LIMITS: SessionLimits = SessionLimits {
+    idle: Duration::from_secs(30 * 60),
+    absolute: Duration::from_secs(12 * 60 * 60),
+};
 
 /// With TLS the name has a prefix (RFC 6265bis §4.1.3) which makes browsers refuse a cookie of that name from anybody
 /// who could not have set it properly. `__Host-` demands the path `/`.
@@ -30,5 +32,8 @@ pub(crate) fn session_cookie(base_path: &str, settings: &PageSettings) -> Cookie
 /// Which sessions are valid under these settings.
 pub(crate) fn session_rules(settings: &PageSettings) -> SessionRules {
     let vouchers = settings.identity_provider.as_ref().map(|provider| provider.vouchers());
-    SessionRules { limits: SESSION_LIMITS, vouchers: vouchers.unwrap_or_default() }
+    SessionRules {
+        limits: SESSION_LIMITS,
+        vouchers: vouchers.unwrap_or_default(),
+    }
 }

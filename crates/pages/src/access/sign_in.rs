@@ -33,10 +33,21 @@ struct SignInPage {
 
 impl SignInPage {
     fn new(state: &PageState, next: Option<&str>) -> Self {
-        let next = next.and_then(|next| state.local_path(next)).unwrap_or_default().to_owned();
+        let next = next
+            .and_then(|next| state.local_path(next))
+            .unwrap_or_default()
+            .to_owned();
         let base = state.base_path.clone();
         let by_crm = state.settings.identity_provider.is_some();
-        Self { base, style: assets::style(), script: assets::script(), next, error: None, signed_out: false, by_crm }
+        Self {
+            base,
+            style: assets::style(),
+            script: assets::script(),
+            next,
+            error: None,
+            signed_out: false,
+            by_crm,
+        }
     }
 }
 
@@ -44,15 +55,28 @@ impl SignInPage {
 pub(crate) async fn show(State(state): State<PageState>, RawQuery(query): RawQuery) -> Result<Response, PageError> {
     let query = PageQuery::parse(query.as_deref());
     let signed_out = query.get("done") == Some("signed-out");
-    page(StatusCode::OK, &SignInPage { signed_out, ..SignInPage::new(&state, query.get("next")) })
+    page(
+        StatusCode::OK,
+        &SignInPage {
+            signed_out,
+            ..SignInPage::new(&state, query.get("next"))
+        },
+    )
 }
 
 /// `POST /sign-in`: a token for a session. The session that the browser had before ends.
 pub(crate) async fn sign_in(State(state): State<PageState>, request: Request) -> Result<Response, PageError> {
     let headers = request.headers().clone();
     let fields = Fields::read(request, &state).await?;
-    let refuse =
-        |status, error| page(status, &SignInPage { error: Some(error), ..SignInPage::new(&state, fields.get("next")) });
+    let refuse = |status, error| {
+        page(
+            status,
+            &SignInPage {
+                error: Some(error),
+                ..SignInPage::new(&state, fields.get("next"))
+            },
+        )
+    };
     let token = fields.text("token").trim();
     if token.is_empty() {
         return refuse(StatusCode::UNPROCESSABLE_ENTITY, "Paste an API token");
@@ -71,7 +95,9 @@ pub(crate) async fn sign_in(State(state): State<PageState>, request: Request) ->
                 (StatusCode::TOO_MANY_REQUESTS, wait, AuthFailure::TooManyAttempts)
             };
             let mut response = refuse(status, sentence)?;
-            response.extensions_mut().insert(Refusal::from(reason).with_token(token));
+            response
+                .extensions_mut()
+                .insert(Refusal::from(reason).with_token(token));
             return Ok(response);
         }
     };
@@ -80,13 +106,19 @@ pub(crate) async fn sign_in(State(state): State<PageState>, request: Request) ->
     let key = state.database().start_session(&bearer).await?;
     tracing::info!(account = %bearer.account, by = %bearer.who, "signed in to the console");
     let root = state.root();
-    let next = fields.get("next").and_then(|next| state.local_path(next)).unwrap_or(&root);
+    let next = fields
+        .get("next")
+        .and_then(|next| state.local_path(next))
+        .unwrap_or(&root);
     Ok(([(SET_COOKIE, state.cookie.set(&key.expose()))], see_other(next)).into_response())
 }
 
 /// `POST /sign-out`
 pub(crate) async fn sign_out(State(state): State<PageState>, submission: Submission) -> Result<Response, PageError> {
-    state.database().sign_out(&submission.by.bearer, &submission.by.key).await?;
+    state
+        .database()
+        .sign_out(&submission.by.bearer, &submission.by.key)
+        .await?;
     let sign_in = format!("{}?done=signed-out", state.sign_in_url(None));
     Ok(([(SET_COOKIE, state.cookie.clear())], see_other(&sign_in)).into_response())
 }

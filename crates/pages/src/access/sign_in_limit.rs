@@ -17,7 +17,10 @@ impl SignInLimit {
     /// Whether one more try is allowed at `now`.
     pub(crate) fn allows(&self, now: Instant) -> bool {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while failures.front().is_some_and(|failure| now.saturating_duration_since(*failure) >= WITHIN) {
+        while failures
+            .front()
+            .is_some_and(|failure| now.saturating_duration_since(*failure) >= WITHIN)
+        {
             failures.pop_front();
         }
         failures.len() < MOST
@@ -38,7 +41,8 @@ mod tests {
 
     #[test]
     fn failures_are_forgotten_in_time() {
-        let (limit, start) = (SignInLimit::default(), Instant::now());
+        let limit = SignInLimit::default();
+        let start = Instant::now();
         for _ in 0..MOST {
             assert!(limit.allows(start));
             limit.failed(start);

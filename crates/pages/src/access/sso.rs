@@ -49,12 +49,23 @@ pub(crate) async fn by_header(
     RawQuery(query): RawQuery,
 ) -> Result<Response, PageError> {
     let query = PageQuery::parse(query.as_deref());
-    exchange(&state, provider(&state)?, &headers, bearer_token(&headers), query.get("next")).await
+    exchange(
+        &state,
+        provider(&state)?,
+        &headers,
+        bearer_token(&headers),
+        query.get("next"),
+    )
+    .await
 }
 
 /// 404 where nobody may vouch for anybody.
 fn provider(state: &PageState) -> Result<&IdentityProvider, PageError> {
-    state.settings.identity_provider.as_deref().ok_or_else(PageError::not_found)
+    state
+        .settings
+        .identity_provider
+        .as_deref()
+        .ok_or_else(PageError::not_found)
 }
 
 /// A ticket for a session. The session that the browser had before ends.
@@ -66,11 +77,17 @@ async fn exchange(
     next: Option<&str>,
 ) -> Result<Response, PageError> {
     let ticket = ticket.ok_or_else(|| PageError::sso_token(MISSING, "there is none"))?;
-    let ticket = provider.check(ticket, state.database().clock().now()).map_err(refused)?;
+    let ticket = provider
+        .check(ticket, state.database().clock().now())
+        .map_err(refused)?;
     let database = state.database();
-    let (account, subject) = (&ticket.account, &ticket.subject);
+    let account = &ticket.account;
+    let subject = &ticket.subject;
     let Some(key) = database.start_session_by_ticket(&ticket).await? else {
-        return Err(PageError::sso_token(USED, format!("it was used before, by {subject:?} of {account}")));
+        return Err(PageError::sso_token(
+            USED,
+            format!("it was used before, by {subject:?} of {account}"),
+        ));
     };
     end_session(state, headers).await?;
     tracing::info!(%account, ?subject, role = %ticket.role, "signed in to the console through the CRM");

@@ -29,7 +29,10 @@ pub(crate) struct Fields(Vec<(String, String)>);
 impl Fields {
     /// The first value of a field.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .find(|(field, _)| field == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// A field's value, or nothing.
@@ -39,7 +42,10 @@ impl Fields {
 
     /// Every value of a field.
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .filter(move |(field, _)| field == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// Reads a form that one of our pages sent.
@@ -53,7 +59,9 @@ impl Fields {
     /// Reads a form that any page on the web may have sent.
     pub(crate) async fn read_from_anywhere(request: Request) -> Result<Self, PageError> {
         let body = body::read(request, MAX_BYTES, FORM).await?;
-        Ok(Self(form_urlencoded::parse(&body).into_owned().take(MAX_FIELDS).collect()))
+        Ok(Self(
+            form_urlencoded::parse(&body).into_owned().take(MAX_FIELDS).collect(),
+        ))
     }
 }
 
@@ -93,6 +101,10 @@ impl FromRequest<PageState> for AdminSubmission {
 
     async fn from_request(request: Request, state: &PageState) -> Result<Self, PageError> {
         let submission = Submission::from_request(request, state).await?;
-        if submission.by.is_admin() { Ok(Self(submission)) } else { Err(PageError::viewer()) }
+        if submission.by.is_admin() {
+            Ok(Self(submission))
+        } else {
+            Err(PageError::viewer())
+        }
     }
 }

@@ -49,16 +49,27 @@ pub(crate) fn window(text: &str) -> Option<Window> {
 }
 
 /// Every window, as an address and as people say it.
-pub(crate) const WINDOWS: [(Window, &str, &str); 3] =
-    [(Window::Day, "24h", "24 hours"), (Window::Week, "7d", "7 days"), (Window::Month, "30d", "30 days")];
+pub(crate) const WINDOWS: [(Window, &str, &str); 3] = [
+    (Window::Day, "24h", "24 hours"),
+    (Window::Week, "7d", "7 days"),
+    (Window::Month, "30d", "30 days"),
+];
 
 impl Chart {
     /// Of the buckets of a window, oldest first.
     pub(crate) fn new(buckets: &[Bucket]) -> Self {
-        let most = buckets.iter().map(|bucket| bucket.delivered + bucket.failed).max().unwrap_or_default();
-        let (delivered, failed) = buckets.iter().fold((0, 0), |sum, it| (sum.0 + it.delivered, sum.1 + it.failed));
+        let most = buckets
+            .iter()
+            .map(|bucket| bucket.delivered + bucket.failed)
+            .max()
+            .unwrap_or_default();
+        let (delivered, failed) = buckets
+            .iter()
+            .fold((0, 0), |sum, it| (sum.0 + it.delivered, sum.1 + it.failed));
         let (good, bad) = bars(buckets, most);
-        let busy = buckets.iter().filter(|bucket| bucket.delivered + bucket.failed + bucket.retried > 0);
+        let busy = buckets
+            .iter()
+            .filter(|bucket| bucket.delivered + bucket.failed + bucket.retried > 0);
         Self {
             width: WIDTH,
             height: HEIGHT,
@@ -92,7 +103,8 @@ impl From<&Bucket> for Row {
 
 /// Outlines of what was delivered, and of what failed, which stands below.
 fn bars(buckets: &[Bucket], most: i64) -> (String, String) {
-    let (mut good, mut bad) = (String::new(), String::new());
+    let mut good = String::new();
+    let mut bad = String::new();
     let step = WIDTH / i64::try_from(buckets.len()).unwrap_or(1).max(1);
     for (index, bucket) in (0..).zip(buckets) {
         let x = index * step + step / 8;
@@ -106,7 +118,11 @@ fn bars(buckets: &[Bucket], most: i64) -> (String, String) {
 
 /// In proportion to the largest; whatever happened at all can be seen.
 fn height(count: i64, most: i64) -> i64 {
-    if count == 0 { 0 } else { (count.saturating_mul(HEIGHT) / most.max(1)).max(3) }
+    if count == 0 {
+        0
+    } else {
+        (count.saturating_mul(HEIGHT) / most.max(1)).max(3)
+    }
 }
 
 fn bar(path: &mut String, x: i64, bottom: i64, width: i64, height: i64) {

@@ -10,7 +10,8 @@ const MAX_INDENT: usize = 32;
 /// The text with a line for each member and element; `None` when it is no JSON.
 pub(crate) fn indented(text: &str) -> Option<String> {
     serde_json::from_str::<&serde_json::value::RawValue>(text).ok()?;
-    let (mut out, mut depth) = (String::with_capacity(text.len() * 2), 0_usize);
+    let mut out = String::with_capacity(text.len() * 2);
+    let mut depth = 0_usize;
     let mut rest = text.chars();
     while let Some(character) = rest.next() {
         match character {

@@ -64,7 +64,10 @@ impl HtmlSafe for Moment {}
 
 impl From<Timestamp> for Moment {
     fn from(at: Timestamp) -> Self {
-        Self { machine: at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), people: date_and_time(at) }
+        Self {
+            machine: at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            people: date_and_time(at),
+        }
     }
 }
 
@@ -76,12 +79,16 @@ impl Moment {
 }
 
 fn date_and_time(at: Timestamp) -> String {
-    at.to_zoned(TimeZone::UTC).strftime("%-d %b %Y, %H:%M:%S UTC").to_string()
+    at.to_zoned(TimeZone::UTC)
+        .strftime("%-d %b %Y, %H:%M:%S UTC")
+        .to_string()
 }
 
 /// `500 Internal Server Error`; without words for a status that has none registered.
 pub(crate) fn http_status(status: i16) -> String {
-    let words = u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok()?.canonical_reason());
+    let words = u16::try_from(status)
+        .ok()
+        .and_then(|status| StatusCode::from_u16(status).ok()?.canonical_reason());
     words.map_or_else(|| status.to_string(), |words| format!("{status} {words}"))
 }
 
@@ -159,9 +166,18 @@ mod tests {
 
     #[test]
     fn figures() {
-        assert_eq!((count(1, "event", "events"), count(0, "event", "events")), ("1 event".into(), "0 events".into()));
-        assert_eq!((share(999, 1), share(5, 0), share(0, 0)), (Some("99% ok".into()), Some("100% ok".into()), None));
-        assert_eq!((http_status(404), http_status(599)), ("404 Not Found".into(), "599".into()));
+        assert_eq!(
+            (count(1, "event", "events"), count(0, "event", "events")),
+            ("1 event".into(), "0 events".into())
+        );
+        assert_eq!(
+            (share(999, 1), share(5, 0), share(0, 0)),
+            (Some("99% ok".into()), Some("100% ok".into()), None)
+        );
+        assert_eq!(
+            (http_status(404), http_status(599)),
+            ("404 Not Found".into(), "599".into())
+        );
     }
 
     #[test]

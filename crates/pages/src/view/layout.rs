@@ -53,7 +53,10 @@ impl Layout {
 
     /// Tells what was just done, as the address says it. Only these words, so that nobody can put others there.
     pub(crate) fn with_done(self, done: Option<&str>) -> Self {
-        Self { done: done.and_then(done_text), ..self }
+        Self {
+            done: done.and_then(done_text),
+            ..self
+        }
     }
 }
 

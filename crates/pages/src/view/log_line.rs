@@ -37,7 +37,9 @@ impl From<&Delivery> for LogLine {
             event_type: delivery.event_type.clone(),
             test: delivery.test,
             http_status,
-            response_time: delivery.response_time_ms.map_or_else(|| "–".to_owned(), |ms| format!("{ms} ms")),
+            response_time: delivery
+                .response_time_ms
+                .map_or_else(|| "–".to_owned(), |ms| format!("{ms} ms")),
             badge: delivery.state.into(),
             next_at: delivery.next_attempt_at.map(Moment::from),
             attempts: delivery.attempts,
@@ -109,7 +111,11 @@ impl Payload {
         let exact = String::from_utf8_lossy(bytes).into_owned();
         let is_whole = bytes.len() == whole_bytes;
         let indented = if is_whole { json_text::indented(&exact) } else { None };
-        Self { exact, indented, cut_from: (!is_whole).then_some(whole_bytes) }
+        Self {
+            exact,
+            indented,
+            cut_from: (!is_whole).then_some(whole_bytes),
+        }
     }
 
     /// How much text this puts into a page, in bytes.

@@ -29,6 +29,9 @@ pub(crate) struct ShownSecret {
 impl From<&SigningSecret> for ShownSecret {
     fn from(secret: &SigningSecret) -> Self {
         let whsec = Some(secret.whsec()).filter(|whsec| whsec != secret.expose());
-        Self { text: secret.expose().to_owned(), whsec }
+        Self {
+            text: secret.expose().to_owned(),
+            whsec,
+        }
     }
 }

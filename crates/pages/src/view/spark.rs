@@ -27,8 +27,13 @@ impl HtmlSafe for Spark {}
 impl Spark {
     /// Of the hours, oldest first.
     pub(crate) fn new(hours: &[HourCount; RECENT_HOURS]) -> Self {
-        let most = hours.iter().map(|hour| hour.delivered + hour.failed).max().unwrap_or_default();
-        let (mut good, mut bad) = (String::new(), String::new());
+        let most = hours
+            .iter()
+            .map(|hour| hour.delivered + hour.failed)
+            .max()
+            .unwrap_or_default();
+        let mut good = String::new();
+        let mut bad = String::new();
         for (index, hour) in hours.iter().enumerate() {
             let x = index * BAR + BAR / 2;
             let failed = height(hour.failed, most);
@@ -39,13 +44,23 @@ impl Spark {
         let total = |count: fn(&HourCount) -> i64| hours.iter().map(count).sum();
         let summary = labels::share(total(|hour| hour.delivered), total(|hour| hour.failed));
         let summary = summary.unwrap_or_else(|| "None yet".to_owned());
-        Self { good, bad, summary, width: RECENT_HOURS * BAR, height: HEIGHT }
+        Self {
+            good,
+            bad,
+            summary,
+            width: RECENT_HOURS * BAR,
+            height: HEIGHT,
+        }
     }
 }
 
 /// In proportion to the largest; whatever happened at all can be seen.
 fn height(count: i64, most: i64) -> i64 {
-    if count == 0 { 0 } else { (count * HEIGHT / most.max(1)).max(2) }
+    if count == 0 {
+        0
+    } else {
+        (count * HEIGHT / most.max(1)).max(2)
+    }
 }
 
 /// A stroke upwards.

@@ -52,7 +52,9 @@ pub(crate) fn shown_bytes(text: &str) -> usize {
         }
     }
     let mut count = Count(0);
-    ShownText.write_escaped_str(&mut count, text).map_or(usize::MAX, |()| count.0)
+    ShownText
+        .write_escaped_str(&mut count, text)
+        .map_or(usize::MAX, |()| count.0)
 }
 
 /// What templates can do to values.
@@ -84,13 +86,19 @@ mod tests {
 
     #[test]
     fn lengths() {
-        assert_eq!((shown_bytes("abc"), shown_bytes("a<\u{202e}"), shown_bytes("é")), (3, 14, 2));
+        assert_eq!(
+            (shown_bytes("abc"), shown_bytes("a<\u{202e}"), shown_bytes("é")),
+            (3, 14, 2)
+        );
     }
 
     #[test]
     fn what_hides_or_turns_text_is_visible() {
         assert_eq!(shown("a\u{202e}<b\u{2069}"), "a[U+202E]&#60;b[U+2069]");
-        assert_eq!(shown("\0\u{1b}[2J\r\n\t\u{7f}\u{85}"), "\u{2400}\u{241b}[2J\u{240d}\n\t\u{2421}[U+0085]");
+        assert_eq!(
+            shown("\0\u{1b}[2J\r\n\t\u{7f}\u{85}"),
+            "\u{2400}\u{241b}[2J\u{240d}\n\t\u{2421}[U+0085]"
+        );
         assert_eq!(shown("שלום Ünïcode 漢字 🙂"), "שלום Ünïcode 漢字 🙂");
     }
 }

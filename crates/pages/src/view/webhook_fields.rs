@@ -51,7 +51,9 @@ impl WebhookFields {
 
     /// The form as it was sent; a new secret stands for one that was left empty.
     pub(crate) fn sent(fields: &Fields, with_secret: bool) -> Self {
-        let secret = Some(fields.text("secret")).filter(|text| !text.is_empty()).map(str::to_owned);
+        let secret = Some(fields.text("secret"))
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned);
         Self {
             name: fields.text("name").to_owned(),
             url: fields.text("url").trim().to_owned(),
@@ -64,7 +66,11 @@ impl WebhookFields {
 
     /// To be checked. Names of event types come from `fields`, so that an unknown one is an error and not left out.
     pub(crate) fn to_form(&self, fields: &Fields) -> WebhookForm {
-        let names = fields.all("event_types").take(MAX_EVENT_TYPE_ENTRIES).map(str::to_owned).collect();
+        let names = fields
+            .all("event_types")
+            .take(MAX_EVENT_TYPE_ENTRIES)
+            .map(str::to_owned)
+            .collect();
         WebhookForm {
             name: Input::Given(self.name.clone()),
             url: Input::Given(self.url.clone()),
@@ -76,12 +82,19 @@ impl WebhookFields {
 
     /// What is wrong with a field.
     pub(crate) fn error(&self, field: &str) -> Option<&str> {
-        self.errors.iter().find(|error| error_field(error) == field).map(|error| &*error.detail)
+        self.errors
+            .iter()
+            .find(|error| error_field(error) == field)
+            .map(|error| &*error.detail)
     }
 
     /// Everything that is wrong, a line each, with the id of the field to go to.
     pub(crate) fn summary(&self) -> Vec<(&str, &str)> {
-        let mut lines: Vec<_> = self.errors.iter().map(|error| (error_field(error), &*error.detail)).collect();
+        let mut lines: Vec<_> = self
+            .errors
+            .iter()
+            .map(|error| (error_field(error), &*error.detail))
+            .collect();
         lines.dedup();
         lines
     }
@@ -92,7 +105,10 @@ impl WebhookFields {
         for event_type in EventType::all() {
             match groups.iter_mut().find(|group| group.title == event_type.group()) {
                 Some(group) => group.event_types.push(event_type),
-                None => groups.push(Group { title: event_type.group(), event_types: vec![event_type] }),
+                None => groups.push(Group {
+                    title: event_type.group(),
+                    event_types: vec![event_type],
+                }),
             }
         }
         groups
@@ -100,17 +116,28 @@ impl WebhookFields {
 
     /// The type that a test would be of, unless another is chosen.
     pub(crate) fn chosen_for_test(&self) -> Option<EventType> {
-        self.test_event_type.or_else(|| self.ticked.iter().next()).or_else(|| EventType::parse("deal.won"))
+        self.test_event_type
+            .or_else(|| self.ticked.iter().next())
+            .or_else(|| EventType::parse("deal.won"))
     }
 }
 
 /// `/event_types/3` is of the field `event_types`; a pointer to no field is of the form's beginning.
 fn error_field(error: &FieldError) -> &str {
-    let field = error.pointer.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let field = error
+        .pointer
+        .trim_start_matches('/')
+        .split('/')
+        .next()
+        .unwrap_or_default();
     if field.is_empty() { "main" } else { field }
 }
 
 /// For an account that has as many webhooks as it may have.
 pub(crate) fn webhook_limit(limit: i64) -> FieldError {
-    FieldError::new("", "webhook_limit", format!("An account has at most {limit} webhooks; delete one first"))
+    FieldError::new(
+        "",
+        "webhook_limit",
+        format!("An account has at most {limit} webhooks; delete one first"),
+    )
 }

@@ -65,12 +65,19 @@ impl FormPage {
 
     /// The same, with the result of a test below.
     pub(crate) fn with_test(self, test: TestView) -> Self {
-        Self { test: Some(test), ..self }
+        Self {
+            test: Some(test),
+            ..self
+        }
     }
 
     /// The page, with the status that its errors call for.
     pub(crate) fn respond(&self) -> Result<Response, PageError> {
-        let status = if self.form.errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+        let status = if self.form.errors.is_empty() {
+            StatusCode::OK
+        } else {
+            StatusCode::UNPROCESSABLE_ENTITY
+        };
         page(status, self)
     }
 

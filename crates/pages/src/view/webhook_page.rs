@@ -143,7 +143,12 @@ impl Activity {
         let recovery = database.recovery_progress(account, id).await?;
         let buckets = database.webhook_stats(account, id, window).await?;
         let audit = database.audit_entries(account, id, None, AUDIT).await?;
-        Ok(Self { latest, recovery, buckets, audit })
+        Ok(Self {
+            latest,
+            recovery,
+            buckets,
+            audit,
+        })
     }
 }
 
@@ -155,14 +160,25 @@ impl From<AuditEntry> for AuditLine {
             Who::Token(_) => format!("the token {}", entry.token_name),
             Who::Operator => "an operator".to_owned(),
         };
-        Self { at: entry.at.into(), action: labels::action(entry.action), detail: entry.detail, by }
+        Self {
+            at: entry.at.into(),
+            action: labels::action(entry.action),
+            detail: entry.detail,
+            by,
+        }
     }
 }
 
 /// How near the webhook is to being paused by itself.
 fn failures(webhook: &Webhook, pause_after: u32) -> Option<String> {
     let failures = webhook.health.consecutive_failures;
-    let deliveries = || count(failures.into(), "delivery in a row has failed", "deliveries in a row have failed");
+    let deliveries = || {
+        count(
+            failures.into(),
+            "delivery in a row has failed",
+            "deliveries in a row have failed",
+        )
+    };
     match (failures, webhook.health.paused, pause_after) {
         (0, ..) => None,
         (_, Some(_), _) | (_, _, 0) => Some(format!("{}.", deliveries())),
@@ -177,12 +193,17 @@ impl Pause {
             PausedReason::RepeatedFailures => "Paused due to repeated failures",
             PausedReason::Gone => "Paused because the endpoint answered 410 Gone",
         };
-        Some(Self { sentence, since: webhook.paused_at.map(Moment::from) })
+        Some(Self {
+            sentence,
+            since: webhook.paused_at.map(Moment::from),
+        })
     }
 }
 
 impl WebhookPage {
     fn windows(&self) -> impl Iterator<Item = (bool, &'static str, &'static str)> {
-        WINDOWS.into_iter().map(|(window, address, words)| (window == self.window, address, words))
+        WINDOWS
+            .into_iter()
+            .map(|(window, address, words)| (window == self.window, address, words))
     }
 }

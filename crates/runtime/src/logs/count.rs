@@ -41,7 +41,9 @@ pub(super) struct CountEvents {
 
 impl CountEvents {
     pub(super) fn new(metrics: &Metrics) -> Self {
-        Self { events: metrics.counters("webhook_log_events_total", "Log events written, by level.") }
+        Self {
+            events: metrics.counters("webhook_log_events_total", "Log events written, by level."),
+        }
     }
 }
 

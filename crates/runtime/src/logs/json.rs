@@ -31,7 +31,11 @@ pub(super) struct JsonLines<W> {
 
 impl<W> JsonLines<W> {
     pub(super) fn new(service: &'static str, version: &'static str, writer: W) -> Self {
-        Self { service, version, writer }
+        Self {
+            service,
+            version,
+            writer,
+        }
     }
 
     fn line(&self, now: Timestamp, event: &Event<'_>, spans: &[Fields]) -> Vec<u8> {
@@ -74,7 +78,12 @@ where
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let of_span = |span: SpanRef<'_, S>| span.extensions().get::<Fields>().cloned();
-        let spans: Vec<Fields> = context.event_scope(event).into_iter().flatten().filter_map(of_span).collect();
+        let spans: Vec<Fields> = context
+            .event_scope(event)
+            .into_iter()
+            .flatten()
+            .filter_map(of_span)
+            .collect();
         let line = self.line(Timestamp::now(), event, &spans);
         // The writer never fails: it counts what it drops.
         let _ = self.writer.make_writer_for(event.metadata()).write_all(&line);
@@ -140,7 +149,10 @@ struct Line {
 
 impl Line {
     fn new() -> Self {
-        Self { bytes: Vec::with_capacity(512), names: Vec::with_capacity(24) }
+        Self {
+            bytes: Vec::with_capacity(512),
+            names: Vec::with_capacity(24),
+        }
     }
 
     fn add_all(&mut self, fields: &Fields) {

@@ -57,9 +57,15 @@ impl Lines {
     fn start(output: impl Write + Send + 'static, limit: usize, metrics: &Metrics) -> io::Result<Self> {
         let help = "Log lines dropped because standard output was not read or could not be written.";
         let dropped = metrics.counter("webhook_log_lines_dropped_total", help);
-        let lines = Self { shared: Arc::default(), limit, dropped };
+        let lines = Self {
+            shared: Arc::default(),
+            limit,
+            dropped,
+        };
         let writer = lines.clone();
-        thread::Builder::new().name("log".to_owned()).spawn(move || writer.write_for_ever(output))?;
+        thread::Builder::new()
+            .name("log".to_owned())
+            .spawn(move || writer.write_for_ever(output))?;
         Ok(lines)
     }
 
@@ -80,7 +86,10 @@ impl Lines {
             let (bytes, dropped) = self.take();
             if dropped > 0 {
                 // The first line of the emptied buffer, in the place of the dropped ones.
-                tracing::warn!(lines = dropped, "log lines were dropped because standard output was not read");
+                tracing::warn!(
+                    lines = dropped,
+                    "log lines were dropped because standard output was not read"
+                );
             }
             let lost = write(&mut output, &bytes);
             self.dropped.inc_by(lost);

@@ -36,7 +36,10 @@ impl<A: Label> Labels for A {
     }
 
     fn index(self) -> usize {
-        A::all().iter().position(|label| *label == self).expect("Label::all gives every value")
+        A::all()
+            .iter()
+            .position(|label| *label == self)
+            .expect("Label::all gives every value")
     }
 }
 
@@ -70,7 +73,9 @@ impl<A: Label, B: Label, C: Label> Labels for (A, B, C) {
 
 /// Each of `left` followed by each of `right`; the last varies fastest, as [`Labels::index`] counts.
 fn product(left: Vec<Vec<&'static str>>, right: &[Vec<&'static str>]) -> Vec<Vec<&'static str>> {
-    left.iter().flat_map(|head| right.iter().map(move |tail| [head.as_slice(), tail].concat())).collect()
+    left.iter()
+        .flat_map(|head| right.iter().map(move |tail| [head.as_slice(), tail].concat()))
+        .collect()
 }
 
 /// One metric for each combination of its labels, all of them present from the start.
@@ -83,7 +88,10 @@ pub struct Family<L, M> {
 impl<L: Labels, M> Family<L, M> {
     pub(super) fn of(metric: impl Fn(&[&'static str]) -> M) -> Self {
         let metrics = L::combinations().iter().map(|values| metric(values)).collect();
-        Self { metrics, labels: PhantomData }
+        Self {
+            metrics,
+            labels: PhantomData,
+        }
     }
 
     /// The metric of one combination: an array access, cheap enough for the hot path.

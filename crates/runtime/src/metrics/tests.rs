@@ -35,11 +35,15 @@ fn every_combination_of_labels_is_there_from_the_start() {
     let metrics = Metrics::new();
     let attempts = metrics.counters::<(Outcome, Trigger)>("webhook_delivery_attempts_total", "Attempts.");
     let text = metrics.text();
-    let zeros =
-        text.lines().filter(|line| line.starts_with("webhook_delivery_attempts_total{") && line.ends_with(" 0"));
+    let zeros = text
+        .lines()
+        .filter(|line| line.starts_with("webhook_delivery_attempts_total{") && line.ends_with(" 0"));
     assert_eq!(zeros.count(), Outcome::ALL.len() * Trigger::ALL.len());
     attempts.with((Outcome::Timeout, Trigger::Manual)).inc();
-    assert_line(&metrics, r#"webhook_delivery_attempts_total{outcome="timeout",trigger="manual"} 1"#);
+    assert_line(
+        &metrics,
+        r#"webhook_delivery_attempts_total{outcome="timeout",trigger="manual"} 1"#,
+    );
 }
 
 #[test]
@@ -76,9 +80,17 @@ fn strangers_cannot_make_series() {
 fn gauges_and_histograms() {
     let metrics = Metrics::new();
     metrics.gauge("webhook_slots", "Slots.").set(512.0);
-    metrics.gauges::<Role>("webhook_amqp_connected", "Connected.").with(Role::Consumer).set(1.0);
-    metrics.histogram("webhook_lag_seconds", "Lag.", &[0.5, 5.0]).observe(1.0);
-    metrics.histograms::<Role>("webhook_wait_seconds", "Wait.", &[1.0]).with(Role::Publisher).observe(2.0);
+    metrics
+        .gauges::<Role>("webhook_amqp_connected", "Connected.")
+        .with(Role::Consumer)
+        .set(1.0);
+    metrics
+        .histogram("webhook_lag_seconds", "Lag.", &[0.5, 5.0])
+        .observe(1.0);
+    metrics
+        .histograms::<Role>("webhook_wait_seconds", "Wait.", &[1.0])
+        .with(Role::Publisher)
+        .observe(2.0);
     for line in [
         "webhook_slots 512",
         r#"webhook_amqp_connected{role="consumer"} 1"#,
@@ -95,7 +107,10 @@ fn gauges_and_histograms() {
 #[test]
 fn the_process_and_its_build_are_described() {
     let metrics = Metrics::new();
-    assert_line(&metrics, &format!(r#"webhook_build_info{{revision="{REVISION}",version="{VERSION}"}} 1"#));
+    assert_line(
+        &metrics,
+        &format!(r#"webhook_build_info{{revision="{REVISION}",version="{VERSION}"}} 1"#),
+    );
     assert!(metrics.text().contains("\nprocess_resident_memory_bytes "));
 }
 

@@ -12,6 +12,8 @@ pub struct ApiSettings {
 
 impl ApiSettings {
     pub(super) fn read(reader: &mut Reader) -> Self {
-        Self { per_minute: reader.value("api.per_minute", "3000", whole_number(0..=1_000_000)) }
+        Self {
+            per_minute: reader.value("api.per_minute", "3000", whole_number(0..=1_000_000)),
+        }
     }
 }

@@ -12,6 +12,8 @@ pub struct AuditSettings {
 
 impl AuditSettings {
     pub(super) fn read(reader: &mut Reader) -> Self {
-        Self { days: reader.value("audit.days", "365", whole_number(1..=3650)) }
+        Self {
+            days: reader.value("audit.days", "365", whole_number(1..=3650)),
+        }
     }
 }

@@ -46,9 +46,12 @@ impl fmt::Display for ConnectionUrl {
     /// where an unescaped password holds a `/`, `?` or `#`; parameters are hidden unless they are known to be harmless.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, rest) = self.0.split_once("://").unwrap_or(("", &self.0));
-        let (credentials, location) =
-            rest.rsplit_once('@').map_or((None, rest), |(before, after)| (Some(before), after));
-        let (location, parameters) = location.split_once(['?', '#']).map_or((location, None), |(l, p)| (l, Some(p)));
+        let (credentials, location) = rest
+            .rsplit_once('@')
+            .map_or((None, rest), |(before, after)| (Some(before), after));
+        let (location, parameters) = location
+            .split_once(['?', '#'])
+            .map_or((location, None), |(l, p)| (l, Some(p)));
         write!(formatter, "{scheme}://")?;
         if let Some(credentials) = credentials {
             let user = credentials.split_once(':').map_or("", |(user, _)| user);
@@ -79,13 +82,22 @@ mod tests {
     #[test]
     fn what_is_shown_holds_no_credentials() {
         let shown = [
-            ("amqp://guest:CANARY@127.0.0.1:5672/%2f", "amqp://guest:***@127.0.0.1:5672/%2f"),
+            (
+                "amqp://guest:CANARY@127.0.0.1:5672/%2f",
+                "amqp://guest:***@127.0.0.1:5672/%2f",
+            ),
             ("amqps://broker.example.com", "amqps://broker.example.com"),
             ("amqp://CANARY@host/vhost", "amqp://:***@host/vhost"),
             ("amqp://u:CAN/ARY?CAN#ARY@host/vhost", "amqp://u:***@host/vhost"),
             ("amqp://u:CAN@ARY@host", "amqp://u:***@host"),
-            ("postgres://u:CANARY@a:1,b:2/crm?sslmode=require", "postgres://u:***@a:1,b:2/crm?sslmode=require"),
-            ("postgres://host/crm?user=u&password=CANARY&sslmode=x", "postgres://host/crm?***&***&sslmode=x"),
+            (
+                "postgres://u:CANARY@a:1,b:2/crm?sslmode=require",
+                "postgres://u:***@a:1,b:2/crm?sslmode=require",
+            ),
+            (
+                "postgres://host/crm?user=u&password=CANARY&sslmode=x",
+                "postgres://host/crm?***&***&sslmode=x",
+            ),
             ("postgres:///crm?password=CAN@ARY", "postgres://:***@ARY"),
             ("postgres://host/crm#CANARY", "postgres://host/crm?***"),
         ];
@@ -99,12 +111,31 @@ mod tests {
 
     #[test]
     fn broker_addresses() {
-        for good in ["amqp://h", "amqps://u:p@h:5671/v", "amqp://u:p@[::1]:5672/%2f?heartbeat=10", "amqp://h/"] {
+        for good in [
+            "amqp://h",
+            "amqps://u:p@h:5671/v",
+            "amqp://u:p@[::1]:5672/%2f?heartbeat=10",
+            "amqp://h/",
+        ] {
             assert!(amqp(good).is_ok(), "{good}");
         }
-        let bad = ["h:5672", "http://h", "amqp://", "amqp:///v", "amqp://h:99999", "amqp://h/a/b", "amqp:h", ""];
+        let bad = [
+            "h:5672",
+            "http://h",
+            "amqp://",
+            "amqp:///v",
+            "amqp://h:99999",
+            "amqp://h/a/b",
+            "amqp:h",
+            "",
+        ];
         for text in bad {
-            assert!(amqp(text).unwrap_err().starts_with("must be an address such as amqp://"), "{text}");
+            assert!(
+                amqp(text)
+                    .unwrap_err()
+                    .starts_with("must be an address such as amqp://"),
+                "{text}"
+            );
         }
     }
 }

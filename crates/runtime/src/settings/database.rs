@@ -53,14 +53,19 @@ impl DatabaseSettings {
             roots.add_parsable_certificates(system.certs);
             if roots.is_empty() {
                 let errors: Vec<_> = system.errors.iter().map(ToString::to_string).collect();
-                return Err(DatabaseRootsError { system: errors.join("; ") });
+                return Err(DatabaseRootsError {
+                    system: errors.join("; "),
+                });
             }
         }
         Ok(roots)
     }
 
     pub(super) fn read(reader: &mut Reader) -> Option<Self> {
-        let parse = |text: &str| text.parse().map_err(|error: super::InvalidDatabaseUrl| error.to_string());
+        let parse = |text: &str| {
+            text.parse()
+                .map_err(|error: super::InvalidDatabaseUrl| error.to_string())
+        };
         let url: Option<DatabaseUrl> = reader.required_secret(URL, parse, DatabaseUrl::to_string);
         let url_file = reader.secret_file(URL);
         let ca = reader.optional(CA_FILE, ca_file);
@@ -80,6 +85,11 @@ impl DatabaseSettings {
             },
             (None, ca) => ca.unwrap_or_default(),
         };
-        Some(Self { url, url_file, roots, pool_size })
+        Some(Self {
+            url,
+            url_file,
+            roots,
+            pool_size,
+        })
     }
 }

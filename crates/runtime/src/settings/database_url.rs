@@ -63,13 +63,17 @@ impl DatabaseUrl {
     /// Whether TLS may be used.
     #[must_use]
     pub fn may_use_tls(&self) -> bool {
-        self.servers.iter().any(|server| server.get_ssl_mode() != SslMode::Disable)
+        self.servers
+            .iter()
+            .any(|server| server.get_ssl_mode() != SslMode::Disable)
     }
 
     /// Whether passwords and events may cross a network unencrypted, or an attacker on the way may force that.
     #[must_use]
     pub fn may_be_in_clear(&self) -> bool {
-        self.servers.iter().any(|server| server.get_ssl_mode() != SslMode::Require && !is_local(server))
+        self.servers
+            .iter()
+            .any(|server| server.get_ssl_mode() != SslMode::Require && !is_local(server))
     }
 }
 
@@ -78,12 +82,23 @@ impl FromStr for DatabaseUrl {
 
     fn from_str(text: &str) -> Result<Self, InvalidDatabaseUrl> {
         if !matches!(text.split_once("://"), Some(("postgres" | "postgresql", rest)) if !rest.is_empty()) {
-            return Err(refused("must be an address such as postgres://user:password@host:5432/database"));
+            return Err(refused(
+                "must be an address such as postgres://user:password@host:5432/database",
+            ));
         }
         let shown = without_white_space(text).map_err(InvalidDatabaseUrl)?;
-        let Parameters { url, verification, ca_file } = Parameters::of(text)?;
+        let Parameters {
+            url,
+            verification,
+            ca_file,
+        } = Parameters::of(text)?;
         let all: Config = url.parse().map_err(|_| refused(WRONG))?;
-        Ok(Self { shown: shown.to_string(), servers: servers(&all)?, verification, ca_file })
+        Ok(Self {
+            shown: shown.to_string(),
+            servers: servers(&all)?,
+            verification,
+            ca_file,
+        })
     }
 }
 
@@ -122,10 +137,19 @@ impl Parameters {
     fn of(text: &str) -> Result<Self, InvalidDatabaseUrl> {
         let after_credentials = text.find('@').map_or(0, |at| at + 1);
         let Some(question) = text[after_credentials..].find('?').map(|at| after_credentials + at) else {
-            return Ok(Self { url: text.to_owned(), verification: Verification::Full, ca_file: None });
+            return Ok(Self {
+                url: text.to_owned(),
+                verification: Verification::Full,
+                ca_file: None,
+            });
         };
-        let (address, parameters) = (&text[..question], &text[question + 1..]);
-        let mut found = Self { url: String::new(), verification: Verification::Full, ca_file: None };
+        let address = &text[..question];
+        let parameters = &text[question + 1..];
+        let mut found = Self {
+            url: String::new(),
+            verification: Verification::Full,
+            ca_file: None,
+        };
         let mut left = Vec::new();
         for parameter in parameters.split('&') {
             match parameter.split_once('=') {
@@ -153,7 +177,11 @@ impl Parameters {
                 self.verification = Verification::Authority;
                 "sslmode=require"
             }
-            _ => return Err(refused("has an sslmode other than disable, prefer, require, verify-ca and verify-full")),
+            _ => {
+                return Err(refused(
+                    "has an sslmode other than disable, prefer, require, verify-ca and verify-full",
+                ));
+            }
         })
     }
 }
@@ -161,12 +189,17 @@ impl Parameters {
 fn decoded(text: &str) -> Result<String, InvalidDatabaseUrl> {
     let form = format!("path={}", text.replace('+', "%2B"));
     let mut pairs = url::form_urlencoded::parse(form.as_bytes());
-    pairs.next().map(|(_, value)| value.into_owned()).ok_or_else(|| refused("has an empty sslrootcert"))
+    pairs
+        .next()
+        .map(|(_, value)| value.into_owned())
+        .ok_or_else(|| refused("has an empty sslrootcert"))
 }
 
 /// Each server separately, so that each has its own timeout, and a silent one does not use up that of the next.
 fn servers(all: &Config) -> Result<Vec<Config>, InvalidDatabaseUrl> {
-    let (hosts, addresses, ports) = (all.get_hosts(), all.get_hostaddrs(), all.get_ports());
+    let hosts = all.get_hosts();
+    let addresses = all.get_hostaddrs();
+    let ports = all.get_ports();
     let count = hosts.len().max(addresses.len());
     if count == 0 {
         return Err(refused("names no host"));
@@ -203,11 +236,14 @@ fn without_hosts(all: &Config, count: usize) -> Config {
     all.get_dbname().map(|name| one.dbname(name));
     all.get_options().map(|options| one.options(options));
     one.application_name(all.get_application_name().unwrap_or("easycrm-webhooks"));
-    one.ssl_mode(all.get_ssl_mode()).ssl_negotiation(all.get_ssl_negotiation());
-    one.channel_binding(all.get_channel_binding()).load_balance_hosts(LoadBalanceHosts::Disable);
+    one.ssl_mode(all.get_ssl_mode())
+        .ssl_negotiation(all.get_ssl_negotiation());
+    one.channel_binding(all.get_channel_binding())
+        .load_balance_hosts(LoadBalanceHosts::Disable);
     one.connect_timeout(all.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT));
     one.tcp_user_timeout(all.get_tcp_user_timeout().copied().unwrap_or(TCP_USER_TIMEOUT));
-    one.keepalives(all.get_keepalives()).keepalives_idle(all.get_keepalives_idle().min(KEEPALIVE_IDLE));
+    one.keepalives(all.get_keepalives())
+        .keepalives_idle(all.get_keepalives_idle().min(KEEPALIVE_IDLE));
     one.keepalives_interval(all.get_keepalives_interval().unwrap_or(KEEPALIVE_INTERVAL));
     one.keepalives_retries(all.get_keepalives_retries().unwrap_or(KEEPALIVE_RETRIES));
     // Of several servers, one is the primary.
@@ -226,7 +262,9 @@ fn is_local(server: &Config) -> bool {
     }
     server.get_hosts().iter().all(|host| match host {
         Host::Tcp(name) if name == "localhost" => true,
-        Host::Tcp(name) => name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback()),
+        Host::Tcp(name) => name
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback()),
         Host::Unix(_) => true,
     })
 }

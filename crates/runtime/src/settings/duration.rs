@@ -9,13 +9,16 @@ const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), 
 
 /// Reads a duration; a number without a unit is refused, because its unit would be ambiguous (seconds or milliseconds).
 pub(super) fn parse(text: &str) -> Result<Duration, String> {
-    milliseconds(text).map(Duration::from_millis).ok_or_else(|| format!("must be {EXAMPLES}, not {text:?}"))
+    milliseconds(text)
+        .map(Duration::from_millis)
+        .ok_or_else(|| format!("must be {EXAMPLES}, not {text:?}"))
 }
 
 /// A parser of durations within these bounds.
 pub(super) fn between(shortest: &'static str, longest: &'static str) -> impl Fn(&str) -> Result<Duration, String> {
     let bound = |text| parse(text).expect("the bounds are valid times");
-    let (minimum, maximum) = (bound(shortest), bound(longest));
+    let minimum = bound(shortest);
+    let maximum = bound(longest);
     move |text| match parse(text)? {
         duration if duration < minimum || duration > maximum => {
             Err(format!("must be between {shortest} and {longest}, not {text:?}"))
@@ -44,8 +47,11 @@ fn milliseconds(text: &str) -> Option<u64> {
     let mut total = 0u64;
     while !rest.is_empty() {
         let (number, behind) = rest.split_at(rest.find(|character: char| !character.is_ascii_digit())?);
-        let (name, next) =
-            behind.split_at(behind.find(|character: char| character.is_ascii_digit()).unwrap_or(behind.len()));
+        let (name, next) = behind.split_at(
+            behind
+                .find(|character: char| character.is_ascii_digit())
+                .unwrap_or(behind.len()),
+        );
         let (_, length) = units.find(|(unit, _)| *unit == name)?;
         total = total.checked_add(number.parse::<u64>().ok()?.checked_mul(*length)?)?;
         rest = next;
@@ -106,7 +112,10 @@ mod tests {
     fn bounds_are_part_of_the_range() {
         let parse = between("1s", "1m");
         assert!(parse("1s").is_ok() && parse("1m").is_ok());
-        assert_eq!(parse("999ms"), Err("must be between 1s and 1m, not \"999ms\"".to_owned()));
+        assert_eq!(
+            parse("999ms"),
+            Err("must be between 1s and 1m, not \"999ms\"".to_owned())
+        );
         assert!(parse("60001ms").is_err());
     }
 

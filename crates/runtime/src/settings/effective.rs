@@ -33,7 +33,13 @@ pub(super) enum Shown {
 impl Effective {
     /// Notes a value and its origin, replacing what was noted under this key.
     pub(super) fn note(&mut self, key: &'static str, value: Shown, origin: &str) {
-        self.lines.insert(key, Line::Value { value, origin: origin.to_owned() });
+        self.lines.insert(
+            key,
+            Line::Value {
+                value,
+                origin: origin.to_owned(),
+            },
+        );
     }
 
     /// Notes that a setting has no value.

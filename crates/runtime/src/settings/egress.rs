@@ -130,7 +130,11 @@ impl EgressSettings {
             );
         }
         if roots.is_empty() {
-            let system = if errors.is_empty() { "its store is empty".to_owned() } else { errors.join("; ") };
+            let system = if errors.is_empty() {
+                "its store is empty".to_owned()
+            } else {
+                errors.join("; ")
+            };
             return Err(RootsError { system });
         }
         Ok(roots)
@@ -140,12 +144,18 @@ impl EgressSettings {
 /// A shorter timeout of the whole request also shortens that of the connection.
 fn read_connect_timeout(reader: &mut Reader, timeout: Duration) -> Duration {
     let usual = Duration::from_secs(5);
-    let default = if timeout < usual { duration::text(timeout) } else { duration::text(usual) };
+    let default = if timeout < usual {
+        duration::text(timeout)
+    } else {
+        duration::text(usual)
+    };
     let connect_timeout = reader.value(CONNECT_TIMEOUT, &default, duration::between("1ms", "10m"));
     if reader.sound(&[TIMEOUT, CONNECT_TIMEOUT]) && connect_timeout > timeout {
         let longer = duration::text(connect_timeout);
-        reader
-            .refuse(CONNECT_TIMEOUT, format!("is {longer}, longer than the {} of {TIMEOUT}", duration::text(timeout)));
+        reader.refuse(
+            CONNECT_TIMEOUT,
+            format!("is {longer}, longer than the {} of {TIMEOUT}", duration::text(timeout)),
+        );
     }
     connect_timeout
 }
@@ -154,12 +164,15 @@ fn network(text: &str) -> Result<IpNet, String> {
     let address = || text.parse().map(|address: IpAddr| IpNet::from(address));
     match text.parse::<IpNet>().or_else(|_| address()) {
         Ok(network) => Ok(network.trunc()),
-        Err(_) => Err(format!("must be networks such as 10.0.0.0/8 or fd00::/8; {text:?} is none")),
+        Err(_) => Err(format!(
+            "must be networks such as 10.0.0.0/8 or fd00::/8; {text:?} is none"
+        )),
     }
 }
 
 fn nat64_prefix(text: &str) -> Result<Nat64Prefix, String> {
-    text.parse().map_err(|error| format!("must be prefixes of NAT64 translators; {text:?} is not {error}"))
+    text.parse()
+        .map_err(|error| format!("must be prefixes of NAT64 translators; {text:?} is not {error}"))
 }
 
 /// An address, with a port unless it is that of DNS.
@@ -204,7 +217,10 @@ fn proxy(text: &str) -> Result<ProxyAddress, String> {
         return Err(format!("{refusal}: nothing may follow the host and port"));
     }
     match (url.host_str(), url.port_or_known_default()) {
-        (Some(host), Some(port)) => Ok(ProxyAddress { host: host.to_owned(), port }),
+        (Some(host), Some(port)) => Ok(ProxyAddress {
+            host: host.to_owned(),
+            port,
+        }),
         _ => Err(refusal.to_owned()),
     }
 }

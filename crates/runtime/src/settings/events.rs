@@ -13,6 +13,8 @@ pub struct EventsSettings {
 impl EventsSettings {
     pub(super) fn read(reader: &mut Reader) -> Self {
         // 16 MiB is RabbitMQ's own limit since 4.0; a log row must hold the payload too.
-        Self { max_bytes: reader.value("events.max_bytes", "262144", whole_number(1024..=16 * 1024 * 1024)) }
+        Self {
+            max_bytes: reader.value("events.max_bytes", "262144", whole_number(1024..=16 * 1024 * 1024)),
+        }
     }
 }

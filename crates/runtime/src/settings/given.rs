@@ -80,7 +80,9 @@ impl Given {
     }
 
     fn file_name(&self) -> String {
-        self.file.as_ref().map_or(String::new(), |path| path.display().to_string())
+        self.file
+            .as_ref()
+            .map_or(String::new(), |path| path.display().to_string())
     }
 }
 

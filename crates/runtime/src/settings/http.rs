@@ -28,7 +28,12 @@ impl HttpSettings {
         let public_url = reader.value("http.public_url", &format!("http://{listen}"), public_url);
         let base_path = reader.value("http.base_path", "/", BasePath::parse);
         let frame_ancestors = reader.list("http.frame_ancestors", &[], str::parse::<Origin>);
-        Self { listen, public_url, base_path, frame_ancestors }
+        Self {
+            listen,
+            public_url,
+            base_path,
+            frame_ancestors,
+        }
     }
 
     /// Whether browsers reach the console over TLS, so that cookies must be `Secure`.
@@ -48,7 +53,9 @@ fn public_url(text: &str) -> Result<Url, String> {
         return Err(format!("{refusal}: a user name or password has no place in it"));
     }
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(format!("{refusal}: nothing may follow the host and port (a path belongs into http.base_path)"));
+        return Err(format!(
+            "{refusal}: nothing may follow the host and port (a path belongs into http.base_path)"
+        ));
     }
     Ok(url)
 }
@@ -69,7 +76,11 @@ impl FromStr for Origin {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let refusal = || Err(format!("must be origins such as https://crm.example.com; {text:?} is none"));
+        let refusal = || {
+            Err(format!(
+                "must be origins such as https://crm.example.com; {text:?} is none"
+            ))
+        };
         let Ok(url) = Url::parse(text) else { return refusal() };
         let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
         let anonymous = url.username().is_empty() && url.password().is_none();

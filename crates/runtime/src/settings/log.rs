@@ -31,7 +31,11 @@ pub enum LogFormat {
 
 impl LogSettings {
     pub(super) fn read(reader: &mut Reader) -> Self {
-        let default = if std::io::stdout().is_terminal() { "text" } else { "json" };
+        let default = if std::io::stdout().is_terminal() {
+            "text"
+        } else {
+            "json"
+        };
         let format = reader.value("log.format", default, format);
         let levels = reader.value("log.levels", DEFAULT_LEVELS, levels);
         Self { format, levels }

@@ -34,8 +34,9 @@ pub struct MailSettings {
 impl NotifySettings {
     /// `public_url` provides the host of the default sender address.
     pub(super) fn read(reader: &mut Reader, public_url: &Url) -> Self {
-        let server = reader
-            .optional_secret(SMTP_URL, smtp_url::parse, |server: &SmtpServer| ConnectionUrl::to_string(server.url()));
+        let server = reader.optional_secret(SMTP_URL, smtp_url::parse, |server: &SmtpServer| {
+            ConnectionUrl::to_string(server.url())
+        });
         let to = reader.list(MAIL_TO, &[], address);
         let from = reader.value("notify.mail_from", &usual_sender(public_url), address);
         if reader.sound(&[SMTP_URL, MAIL_TO]) {
@@ -45,7 +46,9 @@ impl NotifySettings {
                 (Some(_), false) | (None, true) => {}
             }
         }
-        Self { mail: server.map(|server| MailSettings { server, to, from }) }
+        Self {
+            mail: server.map(|server| MailSettings { server, to, from }),
+        }
     }
 }
 
@@ -57,13 +60,25 @@ fn usual_sender(public_url: &Url) -> String {
 
 /// A plain address. Characters that could end a header or begin another address are refused.
 fn address(text: &str) -> Result<String, String> {
-    let refusal = || Err(format!("must be mail addresses such as admin@example.com; {text:?} is none"));
-    let Some((name, host)) = text.rsplit_once('@') else { return refusal() };
+    let refusal = || {
+        Err(format!(
+            "must be mail addresses such as admin@example.com; {text:?} is none"
+        ))
+    };
+    let Some((name, host)) = text.rsplit_once('@') else {
+        return refusal();
+    };
     let in_name = |byte: u8| byte.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&byte);
     let in_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
     let plain = !name.is_empty() && name.bytes().all(in_name) && !host.is_empty() && host.bytes().all(in_host);
-    let dots = [name, host].iter().any(|part| part.starts_with('.') || part.ends_with('.') || part.contains(".."));
-    if plain && !dots && text.len() <= MAX_ADDRESS { Ok(text.to_owned()) } else { refusal() }
+    let dots = [name, host]
+        .iter()
+        .any(|part| part.starts_with('.') || part.ends_with('.') || part.contains(".."));
+    if plain && !dots && text.len() <= MAX_ADDRESS {
+        Ok(text.to_owned())
+    } else {
+        refusal()
+    }
 }
 
 #[cfg(test)]

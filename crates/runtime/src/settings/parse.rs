@@ -12,7 +12,11 @@ where
 {
     move |text| match text.parse() {
         Ok(number) if range.contains(&number) => Ok(number),
-        _ => Err(format!("must be a whole number from {} to {}, not {text:?}", range.start(), range.end())),
+        _ => Err(format!(
+            "must be a whole number from {} to {}, not {text:?}",
+            range.start(),
+            range.end()
+        )),
     }
 }
 
@@ -23,5 +27,6 @@ pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
 
 /// Reads an IP address with a port. A name is refused: it may resolve to more, or other, addresses than intended.
 pub(super) fn socket_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| format!("must be an IP address and a port, such as 127.0.0.1:8080, not {text:?}"))
+    text.parse()
+        .map_err(|_| format!("must be an IP address and a port, such as 127.0.0.1:8080, not {text:?}"))
 }

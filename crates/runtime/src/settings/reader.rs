@@ -26,7 +26,13 @@ pub(super) struct Reader {
 impl Reader {
     pub(super) fn new(given: Given) -> Self {
         let (known, refused, problems, effective) = Default::default();
-        Self { given, known, refused, problems, effective }
+        Self {
+            given,
+            known,
+            refused,
+            problems,
+            effective,
+        }
     }
 
     /// A setting that has a default.
@@ -66,7 +72,10 @@ impl Reader {
     ) -> Vec<T> {
         self.given_list(key, &parse).unwrap_or_else(|| {
             self.effective.note(key, Shown::many(default), "default");
-            default.iter().map(|text| parse(text).expect(DEFAULTS_ARE_VALID)).collect()
+            default
+                .iter()
+                .map(|text| parse(text).expect(DEFAULTS_ARE_VALID))
+                .collect()
         })
     }
 
@@ -80,19 +89,26 @@ impl Reader {
             }
         };
         let values = self.accept(key, texts.iter().map(|text| parse(text)).collect())?;
-        self.effective.note(key, Shown::many(&texts), &self.given.origin_text(key));
+        self.effective
+            .note(key, Shown::many(&texts), &self.given.origin_text(key));
         Some(values)
     }
 
     /// Notes that a setting cannot be used. `reason` continues a sentence that begins with the setting's name.
     pub(super) fn refuse(&mut self, key: &'static str, reason: impl Into<String>) {
         self.refused.insert(key);
-        self.problems.push(Problem { name: self.given.name(key), reason: reason.into() });
+        self.problems.push(Problem {
+            name: self.given.name(key),
+            reason: reason.into(),
+        });
     }
 
     /// Notes a suspicious setting. `reason` continues a sentence that begins with its name.
     pub(super) fn warn(&mut self, key: &'static str, reason: impl Into<String>) {
-        self.effective.warn(Problem { name: self.given.name(key), reason: reason.into() });
+        self.effective.warn(Problem {
+            name: self.given.name(key),
+            reason: reason.into(),
+        });
     }
 
     /// Whether none of these settings is invalid, so that they can be compared with each other.
@@ -103,7 +119,11 @@ impl Reader {
     /// Ends the reading: returns the effective settings, or all errors. Unknown names are errors, too.
     pub(super) fn finish(mut self) -> Result<Effective, SettingsError> {
         self.problems.extend(unknown::problems(&self.given, &self.known));
-        if self.problems.is_empty() { Ok(self.effective) } else { Err(SettingsError::new(self.problems)) }
+        if self.problems.is_empty() {
+            Ok(self.effective)
+        } else {
+            Err(SettingsError::new(self.problems))
+        }
     }
 
     /// The raw value of a key, which is known from now on.

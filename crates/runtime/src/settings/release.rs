@@ -15,6 +15,8 @@ pub struct ReleaseSettings {
 impl ReleaseSettings {
     pub(super) fn read(reader: &mut Reader) -> Self {
         let per_second: u16 = reader.value("release.per_second", "50", whole_number(1..=1000));
-        Self { per_second: ReleaseRate::new(per_second.into()) }
+        Self {
+            per_second: ReleaseRate::new(per_second.into()),
+        }
     }
 }

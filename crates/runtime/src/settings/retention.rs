@@ -12,6 +12,8 @@ pub struct RetentionSettings {
 
 impl RetentionSettings {
     pub(super) fn read(reader: &mut Reader) -> Self {
-        Self { days: reader.value("retention.days", "30", whole_number(1..=3650)) }
+        Self {
+            days: reader.value("retention.days", "30", whole_number(1..=3650)),
+        }
     }
 }

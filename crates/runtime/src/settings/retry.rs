@@ -15,7 +15,10 @@ pub(super) fn read(reader: &mut Reader) -> RetryPolicy {
     let client_errors = reader.value("retry.client_errors", "false", yes_or_no);
     RetryPolicy::new(delays, client_errors).unwrap_or_else(|error| {
         reader.refuse(DELAYS, format!("cannot be used: {error}"));
-        let default = DEFAULT_DELAYS.iter().map(|delay| duration::parse(delay)).collect::<Result<_, _>>();
+        let default = DEFAULT_DELAYS
+            .iter()
+            .map(|delay| duration::parse(delay))
+            .collect::<Result<_, _>>();
         let default = default.expect("the default delays are valid times");
         RetryPolicy::new(default, client_errors).expect("the default delays are a ladder")
     })

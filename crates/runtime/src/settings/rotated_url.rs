@@ -20,7 +20,12 @@ impl<U: Clone + PartialEq> RotatedUrl<U> {
     /// `url` came from `file`, if any, which `variable` names; `parse` reads the file's text, and its error is a sentence
     /// without any of it.
     pub fn new(url: U, file: Option<PathBuf>, variable: &'static str, parse: fn(&str) -> Result<U, String>) -> Self {
-        Self { url: RwLock::new(url), file, variable, parse }
+        Self {
+            url: RwLock::new(url),
+            file,
+            variable,
+            parse,
+        }
     }
 
     /// The URL in use.
@@ -33,8 +38,9 @@ impl<U: Clone + PartialEq> RotatedUrl<U> {
     pub fn read_again(&self) -> bool {
         let Some(file) = &self.file else { return false };
         let text = read_secret_file(&file.to_string_lossy());
-        let url =
-            text.map_err(|error| format!("the file cannot be read: {error}")).and_then(|text| (self.parse)(&text));
+        let url = text
+            .map_err(|error| format!("the file cannot be read: {error}"))
+            .and_then(|text| (self.parse)(&text));
         match url {
             Ok(url) if url == self.url() => false,
             Ok(url) => {
@@ -54,7 +60,11 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<String, String> {
-        if text.contains("://") { Ok(text.to_owned()) } else { Err("must be an address".to_owned()) }
+        if text.contains("://") {
+            Ok(text.to_owned())
+        } else {
+            Err("must be an address".to_owned())
+        }
     }
 
     #[test]

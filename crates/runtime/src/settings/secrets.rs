@@ -16,6 +16,9 @@ impl SecretsSettings {
     pub(super) fn read(reader: &mut Reader) -> Option<Self> {
         let key = reader.required_secret("secrets.key", EncryptionKey::parse, EncryptionKey::hidden);
         let previous_keys = reader.secret_list("secrets.previous_keys", EncryptionKey::parse);
-        Some(Self { key: key?, previous_keys })
+        Some(Self {
+            key: key?,
+            previous_keys,
+        })
     }
 }

@@ -32,6 +32,10 @@ impl SenderSettings {
             reader.refuse(PER_WEBHOOK, reason);
         }
         let database_patience = reader.value(DATABASE_PATIENCE, "60s", duration::between("1s", "10m"));
-        Self { concurrency, per_webhook_concurrency, database_patience }
+        Self {
+            concurrency,
+            per_webhook_concurrency,
+            database_patience,
+        }
     }
 }

@@ -14,6 +14,8 @@ pub struct ShutdownSettings {
 
 impl ShutdownSettings {
     pub(super) fn read(reader: &mut Reader) -> Self {
-        Self { grace: reader.value("shutdown.grace", "25s", duration::between("1ms", "1h")) }
+        Self {
+            grace: reader.value("shutdown.grace", "25s", duration::between("1ms", "1h")),
+        }
     }
 }

@@ -18,10 +18,17 @@ pub(super) fn process_environment() -> Result<Vec<(String, String)>, SettingsErr
         };
         match value.into_string() {
             Ok(value) => variables.push((name, value)),
-            Err(_) => problems.push(Problem { name, reason: "is not valid UTF-8".to_owned() }),
+            Err(_) => problems.push(Problem {
+                name,
+                reason: "is not valid UTF-8".to_owned(),
+            }),
         }
     }
-    if problems.is_empty() { Ok(variables) } else { Err(SettingsError::new(problems)) }
+    if problems.is_empty() {
+        Ok(variables)
+    } else {
+        Err(SettingsError::new(problems))
+    }
 }
 
 /// Merges the file and the environment; the environment wins. Empty variables count as unset.
@@ -31,7 +38,10 @@ pub(super) fn merge(
 ) -> Result<Given, SettingsError> {
     let mut keys = HashMap::new();
     let mut strange_variables = Vec::new();
-    for (name, value) in environment.into_iter().filter(|(name, value)| is_ours(name) && !value.trim().is_empty()) {
+    for (name, value) in environment
+        .into_iter()
+        .filter(|(name, value)| is_ours(name) && !value.trim().is_empty())
+    {
         match key(&name) {
             Some(key) => drop(keys.insert(key, value)),
             None => strange_variables.push(name),
@@ -49,12 +59,18 @@ pub(super) fn merge(
     for (name, value) in merged {
         flatten(name, value, &mut values);
     }
-    Ok(Given { values, strange_variables, file: file.map(Path::to_owned) })
+    Ok(Given {
+        values,
+        strange_variables,
+        file: file.map(Path::to_owned),
+    })
 }
 
 fn read(path: &Path) -> Result<String, Problem> {
-    std::fs::read_to_string(path)
-        .map_err(|error| Problem { name: described(Some(path)), reason: format!("cannot be read: {error}") })
+    std::fs::read_to_string(path).map_err(|error| Problem {
+        name: described(Some(path)),
+        reason: format!("cannot be read: {error}"),
+    })
 }
 
 /// The parser's message quotes the line it failed at, which may hold a secret: only the position is passed on.
@@ -62,16 +78,25 @@ fn not_toml(file: Option<&Path>, error: &config::ConfigError) -> Problem {
     let message = error.to_string();
     let position = message.lines().next().and_then(|line| line.split_once(" at line "));
     let hint = position.map_or(String::new(), |(_, position)| format!(": see line {position}"));
-    Problem { name: described(file), reason: format!("is not valid TOML{hint}") }
+    Problem {
+        name: described(file),
+        reason: format!("is not valid TOML{hint}"),
+    }
 }
 
 fn described(file: Option<&Path>) -> String {
-    file.map_or("the configuration".to_owned(), |path| format!("the configuration file {}", path.display()))
+    file.map_or("the configuration".to_owned(), |path| {
+        format!("the configuration file {}", path.display())
+    })
 }
 
 fn flatten(key: String, value: Value, values: &mut BTreeMap<String, GivenValue>) {
     // The library marks values from the environment; values from a text have no mark.
-    let origin = if value.origin().is_some() { Origin::Environment } else { Origin::File };
+    let origin = if value.origin().is_some() {
+        Origin::Environment
+    } else {
+        Origin::File
+    };
     let content = match value.kind {
         ValueKind::Table(table) => {
             for (name, value) in table {

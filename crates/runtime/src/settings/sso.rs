@@ -28,17 +28,26 @@ impl SsoSettings {
         if reader.sound(&[JWKS_FILE, PUBLIC_KEY_FILE, ISSUER]) {
             match (&set, &single, &issuer) {
                 (Some(_), Some(_), _) => {
-                    reader.refuse(JWKS_FILE, format!("is set, and so is {PUBLIC_KEY_FILE}: only one of them may be"));
+                    reader.refuse(
+                        JWKS_FILE,
+                        format!("is set, and so is {PUBLIC_KEY_FILE}: only one of them may be"),
+                    );
                 }
                 (None, None, Some(_)) => {
-                    reader.refuse(ISSUER, format!("needs its key: set {JWKS_FILE} or {PUBLIC_KEY_FILE}, too"));
+                    reader.refuse(
+                        ISSUER,
+                        format!("needs its key: set {JWKS_FILE} or {PUBLIC_KEY_FILE}, too"),
+                    );
                 }
                 (Some(_), None, None) => reader.refuse(ISSUER, format!("is required when {JWKS_FILE} is set")),
                 (None, Some(_), None) => reader.refuse(ISSUER, format!("is required when {PUBLIC_KEY_FILE} is set")),
                 (_, _, Some(_)) | (None, None, None) => {}
             }
         }
-        let provider = set.or(single).zip(issuer).map(|(keys, issuer)| IdentityProvider { keys, issuer, audience });
+        let provider = set
+            .or(single)
+            .zip(issuer)
+            .map(|(keys, issuer)| IdentityProvider { keys, issuer, audience });
         Self { provider }
     }
 }
@@ -61,7 +70,9 @@ fn public_key_file(path: &str) -> Result<KeySet, String> {
     let unreadable = |error| format!("names {path:?}, which is not valid PEM: {error}");
     match (keys.next().transpose().map_err(unreadable)?, keys.next()) {
         (Some(key), None) => KeySet::from_spki(&key).map_err(|error| format!("names {path:?}, which {error}")),
-        (Some(_), Some(_)) => Err(format!("names {path:?}, which holds several keys: use {JWKS_FILE} for them")),
+        (Some(_), Some(_)) => Err(format!(
+            "names {path:?}, which holds several keys: use {JWKS_FILE} for them"
+        )),
         (None, _) => Err(format!("names {path:?}, which holds no PUBLIC KEY in PEM form")),
     }
 }

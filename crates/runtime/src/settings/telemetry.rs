@@ -20,6 +20,8 @@ impl TelemetrySettings {
             Program::Fanout => "127.0.0.1:9101",
             Program::Sender => "127.0.0.1:9102",
         };
-        Self { listen: reader.value("telemetry.listen", default, socket_address) }
+        Self {
+            listen: reader.value("telemetry.listen", default, socket_address),
+        }
     }
 }

@@ -19,7 +19,10 @@ const DATABASE: (&str, &str) = ("WEBHOOKS_DATABASE__URL", "postgres://crm:crm@12
 const REQUIRED: [(&str, &str); 3] = [AMQP, DATABASE, ("WEBHOOKS_SECRETS__KEY", KEY)];
 
 fn owned(variables: &[(&str, &str)]) -> Vec<(String, String)> {
-    variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    variables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 /// Loads for `fanout` what is required and these variables; a variable that is given twice has its last value.

@@ -15,7 +15,10 @@ pub(super) fn problems(given: &Given, known: &BTreeSet<String>) -> Vec<Problem> 
     let unknown = given.keys().filter(|(key, _)| !known.contains(*key));
     let unknown = unknown.map(|(key, origin)| match origin {
         Origin::Environment => unknown_variable(&variable(key), &variables),
-        Origin::File => Problem { name: given.name_in_file(key), reason: reason(key, &keys) },
+        Origin::File => Problem {
+            name: given.name_in_file(key),
+            reason: reason(key, &keys),
+        },
     });
     let strange = given.strange_variables().map(|name| unknown_variable(name, &variables));
     unknown.chain(strange).collect()
@@ -26,7 +29,10 @@ fn unknown_variable(name: &str, variables: &[String]) -> Problem {
     if is_service_link(name) {
         reason.push_str("; if Kubernetes made it for a service, set enableServiceLinks: false on the pod");
     }
-    Problem { name: name.to_owned(), reason }
+    Problem {
+        name: name.to_owned(),
+        reason,
+    }
 }
 
 fn reason(name: &str, candidates: &[String]) -> String {
@@ -47,12 +53,20 @@ fn is_service_link(variable: &str) -> bool {
 /// frequent mistake.
 fn nearest<'a>(name: &str, candidates: &'a [String]) -> Option<&'a String> {
     let name = letters(name);
-    let distances = candidates.iter().map(|candidate| (distance(&name, &letters(candidate)), candidate));
-    distances.filter(|(distance, _)| *distance <= NEAR).min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
+    let distances = candidates
+        .iter()
+        .map(|candidate| (distance(&name, &letters(candidate)), candidate));
+    distances
+        .filter(|(distance, _)| *distance <= NEAR)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
 }
 
 fn letters(name: &str) -> Vec<u8> {
-    name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase()).collect()
+    name.bytes()
+        .filter(u8::is_ascii_alphanumeric)
+        .map(|byte| byte.to_ascii_lowercase())
+        .collect()
 }
 
 /// Levenshtein distance, row by row.
@@ -76,9 +90,14 @@ mod tests {
 
     #[test]
     fn the_distance_counts_single_slips() {
-        for (left, right, expected) in
-            [("", "", 0), ("url", "url", 0), ("url", "", 3), ("listne", "listen", 2), ("urll", "url", 1), ("a", "b", 1)]
-        {
+        for (left, right, expected) in [
+            ("", "", 0),
+            ("url", "url", 0),
+            ("url", "", 3),
+            ("listne", "listen", 2),
+            ("urll", "url", 1),
+            ("a", "b", 1),
+        ] {
             assert_eq!(distance(left.as_bytes(), right.as_bytes()), expected, "{left} {right}");
         }
     }

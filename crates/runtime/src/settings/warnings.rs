@@ -24,9 +24,11 @@ pub(super) fn note(
 
 /// At a shutdown, requests in flight are then abandoned and repeated by another process.
 fn longer_than_grace(reader: &mut Reader, egress: &EgressSettings, shutdown: &ShutdownSettings) {
-    let (timeout, grace) = (egress.timeout, shutdown.grace);
+    let timeout = egress.timeout;
+    let grace = shutdown.grace;
     if timeout > grace {
-        let (longer, shorter) = (duration::text(timeout), duration::text(grace));
+        let longer = duration::text(timeout);
+        let shorter = duration::text(grace);
         let reason = format!(
             "is {longer}, longer than the {shorter} of shutdown.grace: a process that is stopped gives up requests that \
              their receivers may yet answer, and they are made a second time"

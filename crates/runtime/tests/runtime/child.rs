@@ -39,7 +39,9 @@ impl Child {
             }
             panic!("the child ended without printing {text:?}");
         };
-        tokio::time::timeout(DEADLINE, search).await.unwrap_or_else(|_| panic!("the child never printed {text:?}"))
+        tokio::time::timeout(DEADLINE, search)
+            .await
+            .unwrap_or_else(|_| panic!("the child never printed {text:?}"))
     }
 
     pub async fn signal(&self, name: &str) {
@@ -48,6 +50,9 @@ impl Child {
     }
 
     pub async fn end(mut self) -> ExitStatus {
-        tokio::time::timeout(DEADLINE, self.process.wait()).await.expect("the child ends").unwrap()
+        tokio::time::timeout(DEADLINE, self.process.wait())
+            .await
+            .expect("the child ends")
+            .unwrap()
     }
 }

@@ -49,6 +49,9 @@ async fn rust_log_sets_the_levels_and_text_is_for_people() {
     let line = child.line_with("lapin::io").await;
     assert!(line.contains("INFO"), "{line}");
     let line = child.line_with("the first line").await;
-    assert!(line.contains("delivery_id=\"msg_1\"") && line.contains("attempt=2"), "{line}");
+    assert!(
+        line.contains("delivery_id=\"msg_1\"") && line.contains("attempt=2"),
+        "{line}"
+    );
     assert!(child.end().await.success());
 }

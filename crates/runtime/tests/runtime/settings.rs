@@ -35,7 +35,10 @@ async fn the_processs_environment_is_read() {
 
 #[tokio::test]
 async fn a_variable_that_is_not_utf_8_is_wrong_use() {
-    let variables = [("WEBHOOKS_AMQP__URL", OsStr::from_bytes(b"amqp://\xff")), ("OTHER", OsStr::from_bytes(b"\xff"))];
+    let variables = [
+        ("WEBHOOKS_AMQP__URL", OsStr::from_bytes(b"amqp://\xff")),
+        ("OTHER", OsStr::from_bytes(b"\xff")),
+    ];
     let mut child = Child::start("settings::load", &variables);
     let problem = child.line_with("UTF-8").await;
     assert_eq!(problem.trim(), "WEBHOOKS_AMQP__URL is not valid UTF-8");

@@ -11,7 +11,10 @@ use crate::child::Child;
 #[test]
 #[ignore = "a child of the tests below"]
 fn until_signal() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let stop = on_signal().unwrap();
         println!("waiting for a signal");

@@ -33,15 +33,23 @@ async fn ask(address: SocketAddr, method: &str, path: &str) -> Answer {
         stream.read_to_string(&mut answer).await.unwrap();
         answer
     };
-    let answer = tokio::time::timeout(DEADLINE, exchange).await.expect("the server answers");
+    let answer = tokio::time::timeout(DEADLINE, exchange)
+        .await
+        .expect("the server answers");
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer { status, head: head.to_lowercase(), body: body.to_owned() }
+    Answer {
+        status,
+        head: head.to_lowercase(),
+        body: body.to_owned(),
+    }
 }
 
 async fn start(readiness: &Readiness) -> TelemetryServer {
     let listen = "127.0.0.1:0".parse().unwrap();
-    TelemetryServer::start(listen, Metrics::new(), readiness.clone()).await.unwrap()
+    TelemetryServer::start(listen, Metrics::new(), readiness.clone())
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -55,15 +63,25 @@ async fn readiness_follows_its_conditions_and_health_does_not() {
     database.ready();
     let answer = ready().await;
     assert_eq!(answer.status, 503);
-    assert!(answer.head.contains("content-type: application/json"), "{}", answer.head);
-    assert_eq!(answer.json(), json!([{"condition": "broker consumer", "reason": "not started yet"}]));
+    assert!(
+        answer.head.contains("content-type: application/json"),
+        "{}",
+        answer.head
+    );
+    assert_eq!(
+        answer.json(),
+        json!([{"condition": "broker consumer", "reason": "not started yet"}])
+    );
 
     broker.ready();
     let answer = ready().await;
     assert_eq!((answer.status, answer.json()), (200, json!([])));
 
     database.not_ready("connection refused");
-    assert_eq!(ready().await.json(), json!([{"condition": "database", "reason": "connection refused"}]));
+    assert_eq!(
+        ready().await.json(),
+        json!([{"condition": "database", "reason": "connection refused"}])
+    );
     assert_eq!(ask(server.local_addr(), "GET", "/healthz").await.status, 200);
 
     database.ready();
@@ -79,8 +97,18 @@ async fn metrics_are_in_the_text_format() {
     let server = start(&Readiness::new()).await;
     let answer = ask(server.local_addr(), "GET", "/metrics?x=1").await;
     assert_eq!(answer.status, 200);
-    assert!(answer.head.contains("content-type: text/plain; version=0.0.4"), "{}", answer.head);
-    assert!(answer.body.contains("# TYPE webhook_build_info gauge\nwebhook_build_info{"), "{}", answer.body);
+    assert!(
+        answer.head.contains("content-type: text/plain; version=0.0.4"),
+        "{}",
+        answer.head
+    );
+    assert!(
+        answer
+            .body
+            .contains("# TYPE webhook_build_info gauge\nwebhook_build_info{"),
+        "{}",
+        answer.body
+    );
     assert!(answer.body.ends_with('\n'));
 }
 
@@ -92,7 +120,11 @@ async fn other_methods_and_paths_are_refused() {
     for path in ["/metrics", "/healthz", "/readyz"] {
         let (get, head) = (ask(address, "GET", path).await, ask(address, "HEAD", path).await);
         assert_eq!((head.status, head.body.as_str()), (get.status, ""), "{path}");
-        assert!(head.head.contains("content-length: ") && !head.head.contains("content-length: 0"), "{}", head.head);
+        assert!(
+            head.head.contains("content-length: ") && !head.head.contains("content-length: 0"),
+            "{}",
+            head.head
+        );
         for method in ["POST", "DELETE", "OPTIONS"] {
             let answer = ask(address, method, path).await;
             assert_eq!(answer.status, 405, "{method} {path}");
@@ -119,10 +151,15 @@ async fn a_client_that_says_nothing_does_not_keep_others_waiting() {
 async fn a_taken_port_is_an_error_that_names_it() {
     let first = start(&Readiness::new()).await;
     let address = first.local_addr();
-    let error = TelemetryServer::start(address, Metrics::new(), Readiness::new()).await.unwrap_err();
+    let error = TelemetryServer::start(address, Metrics::new(), Readiness::new())
+        .await
+        .unwrap_err();
     let error = anyhow::Error::from(error);
     let report = format!("{error:#}");
-    assert!(report.starts_with(&format!("cannot listen on {address} for metrics and health")), "{report}");
+    assert!(
+        report.starts_with(&format!("cannot listen on {address} for metrics and health")),
+        "{report}"
+    );
     assert!(report.contains("in use"), "{report}");
     assert_eq!(runtime::exit::code(&error), runtime::exit::FAILED);
 }
@@ -132,10 +169,14 @@ async fn a_dropped_server_answers_no_more() {
     let server = start(&Readiness::new()).await;
     let address = server.local_addr();
     let mut open = TcpStream::connect(address).await.unwrap();
-    open.write_all(b"GET /healthz HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
+    open.write_all(b"GET /healthz HTTP/1.1\r\nhost: test\r\n\r\n")
+        .await
+        .unwrap();
     assert!(open.read(&mut [0; 1000]).await.unwrap() > 0);
     drop(server);
-    let closed = tokio::time::timeout(DEADLINE, open.read(&mut [0; 1000])).await.expect("the connection is closed");
+    let closed = tokio::time::timeout(DEADLINE, open.read(&mut [0; 1000]))
+        .await
+        .expect("the connection is closed");
     assert_eq!(closed.unwrap_or(0), 0);
     assert!(TcpStream::connect(address).await.is_err());
 }

@@ -29,12 +29,17 @@ impl Scene {
         let database = Database::new(&url.parse().unwrap(), 4, rustls::RootCertStore::empty(), keys);
         database.migrate().await.unwrap();
         let metrics = Arc::new(SenderMetrics::new(&Metrics::new(), 1));
-        let (outage, auto_pause) =
-            (DatabaseOutage::new(Duration::from_secs(60)), AutoPauseGuard::new(AutoPause::default(), &metrics));
+        let outage = DatabaseOutage::new(Duration::from_secs(60));
+        let auto_pause = AutoPauseGuard::new(AutoPause::default(), &metrics);
         let recorder = Recorder::start(database.clone(), auto_pause, metrics, outage.clone());
         let (sql, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
         tokio::spawn(connection);
-        Self { database, recorder, outage, sql }
+        Self {
+            database,
+            recorder,
+            outage,
+            sql,
+        }
     }
 
     async fn webhook(&self) -> WebhookId {
@@ -58,10 +63,16 @@ impl Scene {
             others = timeout(WITHIN, others) => { others.expect("others do not wait").unwrap(); }
         }
         // And later records, one of the same webhook among them.
-        timeout(WITHIN, self.recorder.record(failed(other, "later", 1))).await.expect("nor do later ones").unwrap();
+        timeout(WITHIN, self.recorder.record(failed(other, "later", 1)))
+            .await
+            .expect("nor do later ones")
+            .unwrap();
         assert!(!self.outage.is_long());
         self.sql.batch_execute("ROLLBACK").await.unwrap();
-        timeout(2 * WITHIN, stuck).await.expect("it is written when it can be").unwrap();
+        timeout(2 * WITHIN, stuck)
+            .await
+            .expect("it is written when it can be")
+            .unwrap();
     }
 }
 
@@ -100,17 +111,29 @@ fn failed(webhook: WebhookId, event: &str, attempts: u32) -> DeliveryRecord {
 #[tokio::test]
 async fn a_locked_delivery_keeps_no_other_outcome_waiting() {
     let scene = Scene::new().await;
-    let (webhook, other) = (scene.webhook().await, scene.webhook().await);
+    let webhook = scene.webhook().await;
+    let other = scene.webhook().await;
     let first = failed(webhook, "stuck", 1);
-    scene.database.record(std::slice::from_ref(&first), AutoPause::default()).await.unwrap();
-    scene.sql.batch_execute("BEGIN; SELECT FROM deliveries FOR UPDATE").await.unwrap();
-    scene.others_are_written_while(DeliveryRecord { attempts: 2, ..first }, other).await;
+    scene
+        .database
+        .record(std::slice::from_ref(&first), AutoPause::default())
+        .await
+        .unwrap();
+    scene
+        .sql
+        .batch_execute("BEGIN; SELECT FROM deliveries FOR UPDATE")
+        .await
+        .unwrap();
+    scene
+        .others_are_written_while(DeliveryRecord { attempts: 2, ..first }, other)
+        .await;
 }
 
 #[tokio::test]
 async fn a_locked_webhook_keeps_no_other_outcome_waiting() {
     let scene = Scene::new().await;
-    let (webhook, other) = (scene.webhook().await, scene.webhook().await);
+    let webhook = scene.webhook().await;
+    let other = scene.webhook().await;
     let lock = format!("BEGIN; SELECT FROM webhooks WHERE id = '{}' FOR UPDATE", webhook.0);
     scene.sql.batch_execute(&lock).await.unwrap();
     scene.others_are_written_while(failed(webhook, "stuck", 1), other).await;
@@ -122,7 +145,10 @@ async fn a_refused_outcome_is_told_and_the_others_are_written() {
     let webhook = scene.webhook().await;
     let refused = failed(webhook, "nul \0 inside", 1);
     let recorded = (0..OTHERS).map(|n| scene.recorder.record(failed(webhook, &format!("{n}"), 1)));
-    let (refused, others) = tokio::join!(scene.recorder.record(refused), futures_util::future::try_join_all(recorded));
+    let (refused, others) = tokio::join!(
+        scene.recorder.record(refused),
+        futures_util::future::try_join_all(recorded)
+    );
     refused.unwrap_err();
     others.unwrap();
 }

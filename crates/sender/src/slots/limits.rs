@@ -21,7 +21,10 @@ impl SlotLimits {
     /// By how many KiB a payload of this size exceeds its slot's share.
     pub(super) fn excess_of(&self, bytes: usize) -> u32 {
         let share = self.window / 8 / self.all.max(1);
-        u32::try_from(bytes).unwrap_or(u32::MAX).saturating_sub(share).div_ceil(KIB)
+        u32::try_from(bytes)
+            .unwrap_or(u32::MAX)
+            .saturating_sub(share)
+            .div_ceil(KIB)
     }
 
     /// The KiB for such payloads in flight.

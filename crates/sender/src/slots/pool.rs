@@ -73,11 +73,21 @@ pub(super) struct Permit {
 
 impl SlotPool {
     pub(super) fn new(limits: SlotLimits) -> Self {
-        let turnover = Turnover { began: Instant::now(), this_second: 0, last_second: 0 };
+        let turnover = Turnover {
+            began: Instant::now(),
+            this_second: 0,
+            last_second: 0,
+        };
         let least_waiting = (limits.all as usize / 2).max(1);
         let budget = SlotBudget::new(limits.all, limits.per_host, limits.excess());
         let excess_waiting = limits.excess_waiting();
-        Self(Mutex::new(State { budget, waiting: Default::default(), turnover, least_waiting, excess_waiting }))
+        Self(Mutex::new(State {
+            budget,
+            waiting: Default::default(),
+            turnover,
+            least_waiting,
+            excess_waiting,
+        }))
     }
 
     /// Waits for a slot for at most `queue_timeout`, or not at all if too many wait already.
@@ -119,7 +129,9 @@ impl State {
     fn may_wait(&mut self, claim: &Claim, lane: Lane) -> bool {
         let places = self.least_waiting.max(self.turnover.per_second());
         let first = KINDS * lane as usize;
-        let (mut taken, mut by_account, mut excess) = (0, 0, claim.excess);
+        let mut taken = 0;
+        let mut by_account = 0;
+        let mut excess = claim.excess;
         for waiter in self.waiting[first..first + KINDS].iter().flatten() {
             taken += 1;
             by_account += usize::from(waiter.claim.account == claim.account);
@@ -131,7 +143,11 @@ impl State {
 
     fn permit(&mut self, pool: &Arc<SlotPool>, claim: Claim, room: SlotPart) -> Permit {
         self.budget.take(&claim, room);
-        Permit { pool: Some(Arc::clone(pool)), claim, room }
+        Permit {
+            pool: Some(Arc::clone(pool)),
+            claim,
+            room,
+        }
     }
 
     /// Grants slots to waiting jobs, in their order.
@@ -147,7 +163,9 @@ impl State {
     }
 
     fn admit(&mut self, pool: &Arc<SlotPool>, queue: usize, place: usize, room: SlotPart) {
-        let Some(Waiter { claim, permit }) = self.waiting[queue].remove(place) else { return };
+        let Some(Waiter { claim, permit }) = self.waiting[queue].remove(place) else {
+            return;
+        };
         if let Err(mut refused) = permit.send(self.permit(pool, claim, room)) {
             // The waiter is gone. Dropping the permit would lock the pool again.
             refused.pool = None;

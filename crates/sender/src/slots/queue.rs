@@ -39,9 +39,19 @@ pub(super) enum Joined {
 
 impl WebhookQueue {
     pub(super) fn new(most: u32) -> Self {
-        let (limit, throttle, silent_since) = (AdaptiveLimit::new(most), Throttle::default(), Instant::now());
+        let limit = AdaptiveLimit::new(most);
+        let throttle = Throttle::default();
+        let silent_since = Instant::now();
         let waiting = VecDeque::new();
-        Self(Mutex::new(State { limit, throttle, turns: 0, sent: 0, first_claims: false, silent_since, waiting }))
+        Self(Mutex::new(State {
+            limit,
+            throttle,
+            turns: 0,
+            sent: 0,
+            first_claims: false,
+            silent_since,
+            waiting,
+        }))
     }
 
     pub(super) fn join(self: &Arc<Self>, may_wait: bool) -> Joined {
@@ -72,7 +82,10 @@ impl WebhookQueue {
             return turn.ok();
         }
         let now = self.lock().queue_timeout(0).unwrap_or_default();
-        tokio::time::timeout(now.saturating_sub(queue_timeout), turn).await.ok()?.ok()
+        tokio::time::timeout(now.saturating_sub(queue_timeout), turn)
+            .await
+            .ok()?
+            .ok()
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -137,7 +150,11 @@ impl State {
     }
 
     fn silence(&self) -> Duration {
-        if self.sent == 0 { Duration::ZERO } else { self.silent_since.elapsed() }
+        if self.sent == 0 {
+            Duration::ZERO
+        } else {
+            self.silent_since.elapsed()
+        }
     }
 }
 

@@ -9,14 +9,27 @@ const WINDOW: u32 = 16 * 1024 * 1024;
 
 /// The numbers of all slots, and of those to one webhook and one host.
 fn slots(all: u32, per_webhook: u32, per_host: u32) -> Slots {
-    Slots::new(SlotLimits { all, per_webhook, per_host, window: WINDOW })
+    Slots::new(SlotLimits {
+        all,
+        per_webhook,
+        per_host,
+        window: WINDOW,
+    })
 }
 
 /// Each webhook has a host of its own.
 async fn take(slots: &Slots, webhook: WebhookId) -> Result<Slot, SpillReason> {
-    let (account, host) = ("acme".parse().unwrap(), webhook.to_string());
+    let account = "acme".parse().unwrap();
+    let host = webhook.to_string();
     slots
-        .take(SlotRequest { webhook, account: &account, host: &host, released: false, lane: Lane::Normal, bytes: 1 })
+        .take(SlotRequest {
+            webhook,
+            account: &account,
+            host: &host,
+            released: false,
+            lane: Lane::Normal,
+            bytes: 1,
+        })
         .await
 }
 
@@ -50,7 +63,8 @@ async fn flood(slots: &Slots, webhook: WebhookId, count: usize) -> Vec<Slot> {
 
 #[tokio::test(start_paused = true)]
 async fn a_webhook_that_hangs_keeps_its_jobs_waiting_for_a_moment_only_and_then_not_at_all() {
-    let (slots, hanging) = (slots(512, 64, 128), WebhookId::generate());
+    let slots = slots(512, 64, 128);
+    let hanging = WebhookId::generate();
     let under_way = taken(&slots, hanging, 4).await;
     let began = Instant::now();
     assert_eq!(take(&slots, hanging).await.err(), Some(SpillReason::AtLimit));
@@ -76,7 +90,10 @@ async fn however_many_hang_and_however_they_do_another_gets_its_slot_at_once() {
         let hanging: Vec<_> = (0..6).map(|_| WebhookId::generate()).collect();
         if quick_before {
             for webhook in &hanging {
-                flood(&slots, *webhook, 16).await.into_iter().for_each(|slot| slot.ended(true, None));
+                flood(&slots, *webhook, 16)
+                    .await
+                    .into_iter()
+                    .for_each(|slot| slot.ended(true, None));
             }
         }
         let mut held = Vec::new();
@@ -94,7 +111,8 @@ async fn however_many_hang_and_however_they_do_another_gets_its_slot_at_once() {
 /// Several events at once for a webhook without an attempt in flight: one of its jobs is the first.
 #[tokio::test(start_paused = true)]
 async fn a_burst_for_another_webhook_gets_one_of_the_slots_for_first_attempts() {
-    let (slots, healthy) = (slots(32, 16, 128), WebhookId::generate());
+    let slots = slots(32, 16, 128);
+    let healthy = WebhookId::generate();
     let mut held = Vec::new();
     for _ in 0..5 {
         held.extend(flood(&slots, WebhookId::generate(), 4).await);
@@ -119,7 +137,10 @@ async fn an_answer_whose_body_does_not_end_makes_a_webhook_slow() {
 async fn a_webhook_that_falls_silent_while_its_jobs_wait_for_slots_gives_them_up() {
     let slots = slots(8, 8, 128);
     let webhook = WebhookId::generate();
-    flood(&slots, webhook, 4).await.into_iter().for_each(|slot| slot.ended(true, None));
+    flood(&slots, webhook, 4)
+        .await
+        .into_iter()
+        .for_each(|slot| slot.ended(true, None));
     let held = flood(&slots, webhook, 4).await;
     assert_eq!(held.len(), 2, "as much is left to others");
     let began = Instant::now();
@@ -129,7 +150,8 @@ async fn a_webhook_that_falls_silent_while_its_jobs_wait_for_slots_gives_them_up
 
 #[tokio::test(start_paused = true)]
 async fn those_that_wait_go_in_their_order_as_soon_as_there_is_room() {
-    let (slots, webhook) = (slots(16, 1, 128), WebhookId::generate());
+    let slots = slots(16, 1, 128);
+    let webhook = WebhookId::generate();
     attempts(&slots, webhook, 1, true, MILLISECOND).await;
     let first = take(&slots, webhook).await.ok().unwrap();
     let given_up = tokio::time::timeout(MILLISECOND, take(&slots, webhook)).await;
@@ -141,13 +163,17 @@ async fn those_that_wait_go_in_their_order_as_soon_as_there_is_room() {
     tokio::task::yield_now().await;
     drop(first);
     assert_eq!(second.await.unwrap(), Ok(()));
-    assert!(take(&slots, webhook).await.is_ok(), "a turn that nobody waited for any more is not lost");
+    assert!(
+        take(&slots, webhook).await.is_ok(),
+        "a turn that nobody waited for any more is not lost"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_slot_that_nobody_waits_for_any_more_is_not_lost() {
     let slots = slots(1, 1, 128);
-    let (one, other) = (WebhookId::generate(), WebhookId::generate());
+    let one = WebhookId::generate();
+    let other = WebhookId::generate();
     let held = take(&slots, one).await.ok().unwrap();
     for _ in 0..10 {
         assert!(tokio::time::timeout(MILLISECOND, take(&slots, other)).await.is_err());
@@ -159,14 +185,27 @@ async fn a_slot_that_nobody_waits_for_any_more_is_not_lost() {
 
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_limits_the_rate_is_left_alone_for_as_long_as_it_asks_and_new_jobs_go_behind() {
-    let (slots, webhook) = (slots(32, 16, 128), WebhookId::generate());
+    let slots = slots(32, 16, 128);
+    let webhook = WebhookId::generate();
     let account = "acme".parse().unwrap();
-    let request =
-        |released| SlotRequest { webhook, account: &account, host: "host", released, lane: Lane::Normal, bytes: 1 };
-    let asked = Deferral { cause: DeferralCause::Throttled, wait: Duration::from_secs(7) };
+    let request = |released| SlotRequest {
+        webhook,
+        account: &account,
+        host: "host",
+        released,
+        lane: Lane::Normal,
+        bytes: 1,
+    };
+    let asked = Deferral {
+        cause: DeferralCause::Throttled,
+        wait: Duration::from_secs(7),
+    };
     slots.take(request(false)).await.ok().unwrap().ended(true, Some(asked));
     for released in [false, true] {
-        assert_eq!(slots.take(request(released)).await.err(), Some(SpillReason::Deferred(asked)));
+        assert_eq!(
+            slots.take(request(released)).await.err(),
+            Some(SpillReason::Deferred(asked))
+        );
     }
     tokio::time::advance(asked.wait).await;
     assert!(slots.take(request(true)).await.is_ok());
@@ -178,13 +217,24 @@ async fn a_receiver_that_limits_the_rate_is_left_alone_for_as_long_as_it_asks_an
 #[tokio::test(start_paused = true)]
 async fn one_account_and_one_host_leave_slots_to_others() {
     let slots = slots(64, 64, 16);
-    let (greedy, other) = ("greedy".parse().unwrap(), "other".parse().unwrap());
+    let greedy = "greedy".parse().unwrap();
+    let other = "other".parse().unwrap();
     let mut held = Vec::new();
     for number in 0..200 {
         let webhook = WebhookId::generate();
-        let host = if number < 100 { "one".to_owned() } else { format!("host-{number}") };
-        let request =
-            SlotRequest { webhook, account: &greedy, host: &host, released: false, lane: Lane::Normal, bytes: 1 };
+        let host = if number < 100 {
+            "one".to_owned()
+        } else {
+            format!("host-{number}")
+        };
+        let request = SlotRequest {
+            webhook,
+            account: &greedy,
+            host: &host,
+            released: false,
+            lane: Lane::Normal,
+            bytes: 1,
+        };
         let slot = tokio::time::timeout(MILLISECOND, slots.take(request)).await;
         held.extend(slot.ok().and_then(Result::ok));
         if number == 99 {
@@ -199,16 +249,28 @@ async fn one_account_and_one_host_leave_slots_to_others() {
         lane: Lane::Normal,
         bytes: 1,
     };
-    assert!(tokio::time::timeout(MILLISECOND, slots.take(request)).await.is_ok_and(|slot| slot.is_ok()));
+    assert!(
+        tokio::time::timeout(MILLISECOND, slots.take(request))
+            .await
+            .is_ok_and(|slot| slot.is_ok())
+    );
 }
 
 /// Many jobs for a host at its limit: they neither spin nor block free slots.
 #[tokio::test(start_paused = true)]
 async fn jobs_that_wait_for_a_full_host_stand_in_nobodys_way() {
-    let (slots, account) = (slots(64, 64, 5), "acme".parse().unwrap());
-    let request =
-        |webhook, host| SlotRequest { webhook, account: &account, host, released: false, lane: Lane::Normal, bytes: 1 };
-    let (busy, well) = (WebhookId::generate(), WebhookId::generate());
+    let slots = slots(64, 64, 5);
+    let account = "acme".parse().unwrap();
+    let request = |webhook, host| SlotRequest {
+        webhook,
+        account: &account,
+        host,
+        released: false,
+        lane: Lane::Normal,
+        bytes: 1,
+    };
+    let busy = WebhookId::generate();
+    let well = WebhookId::generate();
     for webhook in [busy, well] {
         attempts(&slots, webhook, 1, true, MILLISECOND).await;
     }
@@ -238,14 +300,29 @@ async fn jobs_that_wait_in_the_bulk_lane_keep_none_of_the_normal_lane_from_waiti
         attempts(&slots, *webhook, 1, true, MILLISECOND).await;
     }
     let take = |webhook: WebhookId, account: &AccountName, lane| {
-        let (slots, account, host) = (slots.clone(), account.clone(), webhook.to_string());
+        let slots = slots.clone();
+        let account = account.clone();
+        let host = webhook.to_string();
         let request = move || async move {
-            let (account, host) = (&account, host.as_str());
-            slots.take(SlotRequest { webhook, account, host, released: false, lane, bytes: 1 }).await
+            let account = &account;
+            let host = host.as_str();
+            slots
+                .take(SlotRequest {
+                    webhook,
+                    account,
+                    host,
+                    released: false,
+                    lane,
+                    bytes: 1,
+                })
+                .await
         };
         tokio::spawn(request())
     };
-    let flood: Vec<_> = flooded.iter().map(|webhook| take(*webhook, &acme, Lane::Bulk)).collect();
+    let flood: Vec<_> = flooded
+        .iter()
+        .map(|webhook| take(*webhook, &acme, Lane::Bulk))
+        .collect();
     tokio::time::sleep(MILLISECOND).await;
     // One account leaves an eighth of the shared slots, and half of those reserved for first attempts.
     let left =
@@ -264,10 +341,18 @@ async fn jobs_that_wait_in_the_bulk_lane_keep_none_of_the_normal_lane_from_waiti
 
 #[tokio::test(start_paused = true)]
 async fn jobs_of_new_webhooks_have_places_to_wait_in_each_lane() {
-    let (slots, account) = (slots(64, 64, 128), "acme".parse().unwrap());
-    let request =
-        |webhook, lane| SlotRequest { webhook, account: &account, host: "host", released: false, lane, bytes: 1 };
-    let (flooded, new) = (WebhookId::generate(), WebhookId::generate());
+    let slots = slots(64, 64, 128);
+    let account = "acme".parse().unwrap();
+    let request = |webhook, lane| SlotRequest {
+        webhook,
+        account: &account,
+        host: "host",
+        released: false,
+        lane,
+        bytes: 1,
+    };
+    let flooded = WebhookId::generate();
+    let new = WebhookId::generate();
     let flood = futures_util::future::join_all((0..100).map(|_| slots.take(request(flooded, Lane::Bulk))));
     let another = async {
         tokio::time::sleep(MILLISECOND).await;
@@ -285,18 +370,35 @@ async fn jobs_of_new_webhooks_have_places_to_wait_in_each_lane() {
 #[tokio::test(start_paused = true)]
 async fn large_payloads_leave_room_in_the_window_and_slots_to_small_ones() {
     const LARGE: usize = 200_000;
-    let (slots, account) = (slots(512, 64, 512), "acme".parse().unwrap());
+    let slots = slots(512, 64, 512);
+    let account = "acme".parse().unwrap();
     let take = async |webhook: WebhookId, bytes| {
         let host = webhook.to_string();
-        let (account, host, lane) = (&account, host.as_str(), Lane::Normal);
-        let request = SlotRequest { webhook, account, host, released: false, lane, bytes };
-        tokio::time::timeout(MILLISECOND, slots.take(request)).await.ok().and_then(Result::ok)
+        let account = &account;
+        let host = host.as_str();
+        let lane = Lane::Normal;
+        let request = SlotRequest {
+            webhook,
+            account,
+            host,
+            released: false,
+            lane,
+            bytes,
+        };
+        tokio::time::timeout(MILLISECOND, slots.take(request))
+            .await
+            .ok()
+            .and_then(Result::ok)
     };
     let mut held = Vec::new();
     for _ in 0..500 {
         held.extend(take(WebhookId::generate(), LARGE).await);
     }
-    assert!((20..WINDOW as usize / LARGE / 2).contains(&held.len()), "{}", held.len());
+    assert!(
+        (20..WINDOW as usize / LARGE / 2).contains(&held.len()),
+        "{}",
+        held.len()
+    );
     for _ in 0..100 {
         held.push(take(WebhookId::generate(), 1000).await.unwrap());
     }
@@ -309,9 +411,20 @@ async fn one_account_of_many_quick_webhooks_leaves_places_to_wait_to_others() {
     let take = |account: &'static str, webhook: WebhookId| {
         let slots = slots.clone();
         tokio::spawn(async move {
-            let (account, host) = (account.parse().unwrap(), webhook.to_string());
-            let (account, host) = (&account, host.as_str());
-            slots.take(SlotRequest { webhook, account, host, released: false, lane: Lane::Normal, bytes: 1 }).await
+            let account = account.parse().unwrap();
+            let host = webhook.to_string();
+            let account = &account;
+            let host = host.as_str();
+            slots
+                .take(SlotRequest {
+                    webhook,
+                    account,
+                    host,
+                    released: false,
+                    lane: Lane::Normal,
+                    bytes: 1,
+                })
+                .await
         })
     };
     let [greedy, others] = [100, 12].map(|count| (0..count).map(|_| WebhookId::generate()).collect::<Vec<_>>());
@@ -327,6 +440,10 @@ async fn one_account_of_many_quick_webhooks_leaves_places_to_wait_to_others() {
     for other in others.into_iter().filter(tokio::task::JoinHandle::is_finished) {
         granted.extend(other.await.unwrap());
     }
-    assert!(granted.len() >= 4 && waiting >= 2, "with slots: {}, waiting: {waiting}", granted.len());
+    assert!(
+        granted.len() >= 4 && waiting >= 2,
+        "with slots: {}, waiting: {waiting}",
+        granted.len()
+    );
     drop(flood);
 }

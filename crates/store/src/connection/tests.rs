@@ -18,7 +18,11 @@ async fn database() -> Database {
 }
 
 async fn process(connection: &super::Connection) -> i32 {
-    connection.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0)
+    connection
+        .query_one("SELECT pg_backend_pid()", &[])
+        .await
+        .unwrap()
+        .get(0)
 }
 
 async fn next_process(database: &Database) -> i32 {
@@ -28,7 +32,8 @@ async fn next_process(database: &Database) -> i32 {
 #[tokio::test]
 async fn silence_ends_the_connection_and_the_idle_ones_beside_it() {
     let database = database().await;
-    let (mut silent, idle) = (database.connection().await.unwrap(), database.connection().await.unwrap());
+    let mut silent = database.connection().await.unwrap();
+    let idle = database.connection().await.unwrap();
     let processes = [process(&silent).await, process(&idle).await];
     drop(idle);
     silent.patience = Some(PATIENCE);
@@ -61,7 +66,12 @@ async fn an_answer_that_nobody_waited_for_spoils_the_connection() {
     let database = database().await;
     let connection = database.connection().await.unwrap();
     let before = process(&connection).await;
-    timeout(Duration::from_millis(100), connection.execute("SELECT pg_sleep(20)", &[])).await.unwrap_err();
+    timeout(
+        Duration::from_millis(100),
+        connection.execute("SELECT pg_sleep(20)", &[]),
+    )
+    .await
+    .unwrap_err();
     drop(connection);
     assert_ne!(next_process(&database).await, before);
 }
@@ -70,8 +80,18 @@ async fn an_answer_that_nobody_waited_for_spoils_the_connection() {
 async fn a_refusal_for_what_was_given_spoils_nothing() {
     let database = database().await;
     let before = next_process(&database).await;
-    for refused in ["SELECT 1 / 0", "SELECT 'x'::int", "SET statement_timeout = 50; SELECT pg_sleep(20)"] {
-        database.connection().await.unwrap().batch_execute(refused).await.unwrap_err();
+    for refused in [
+        "SELECT 1 / 0",
+        "SELECT 'x'::int",
+        "SET statement_timeout = 50; SELECT pg_sleep(20)",
+    ] {
+        database
+            .connection()
+            .await
+            .unwrap()
+            .batch_execute(refused)
+            .await
+            .unwrap_err();
         assert_eq!(next_process(&database).await, before, "{refused}");
     }
 }
@@ -79,18 +99,36 @@ async fn a_refusal_for_what_was_given_spoils_nothing() {
 #[tokio::test]
 async fn a_refusal_for_what_the_session_is_ends_it() {
     let database = database().await;
-    let idle = [database.connection().await.unwrap(), database.connection().await.unwrap()];
+    let idle = [
+        database.connection().await.unwrap(),
+        database.connection().await.unwrap(),
+    ];
     let known = [process(&idle[0]).await, process(&idle[1]).await];
     drop(idle);
     let connection = database.connection().await.unwrap();
-    connection.batch_execute("SET default_transaction_read_only = on").await.unwrap();
-    assert!(connection.batch_execute("CREATE TABLE t (x int)").await.unwrap_err().is_unavailable());
+    connection
+        .batch_execute("SET default_transaction_read_only = on")
+        .await
+        .unwrap();
+    assert!(
+        connection
+            .batch_execute("CREATE TABLE t (x int)")
+            .await
+            .unwrap_err()
+            .is_unavailable()
+    );
     drop(connection);
-    assert!(!known.contains(&next_process(&database).await), "what else is idle leads to the same server");
+    assert!(
+        !known.contains(&next_process(&database).await),
+        "what else is idle leads to the same server"
+    );
 
     let connection = database.connection().await.unwrap();
     let before = process(&connection).await;
-    connection.execute("SELECT pg_terminate_backend(pg_backend_pid())", &[]).await.unwrap_err();
+    connection
+        .execute("SELECT pg_terminate_backend(pg_backend_pid())", &[])
+        .await
+        .unwrap_err();
     drop(connection);
     assert_ne!(next_process(&database).await, before);
 }

@@ -50,9 +50,16 @@ impl Database {
         let payloads = connection.prepare_cached(PAYLOADS).await?;
         let attempts = connection.prepare_cached(ATTEMPTS).await?;
         let mut extracts = HashMap::new();
-        for row in connection.query(&payloads, &[&account.as_str(), &ids, &days, &at_most_bytes]).await? {
+        for row in connection
+            .query(&payloads, &[&account.as_str(), &ids, &days, &at_most_bytes])
+            .await?
+        {
             let payload_bytes = usize::try_from(row.get::<_, i32>("payload_bytes")).unwrap_or_default();
-            let extract = Extract { payload: row.get("payload"), payload_bytes, attempts: Vec::new() };
+            let extract = Extract {
+                payload: row.get("payload"),
+                payload_bytes,
+                attempts: Vec::new(),
+            };
             extracts.insert(row.get::<_, Uuid>("id").into(), extract);
         }
         // Only of deliveries that belong to the account by the first statement.

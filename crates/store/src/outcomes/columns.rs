@@ -47,7 +47,13 @@ impl<'a> Columns<'a> {
     }
 
     fn add_delivery(&mut self, record: &'a DeliveryRecord) {
-        let DeliveryRecord { delivery, disposition, attempts, step, attempt: _ } = record;
+        let DeliveryRecord {
+            delivery,
+            disposition,
+            attempts,
+            step,
+            attempt: _,
+        } = record;
         self.id.push(delivery.id.as_uuid());
         self.created_on.push(day_of(delivery.accepted_at));
         self.account.push(delivery.account.as_str());
@@ -60,7 +66,8 @@ impl<'a> Columns<'a> {
         self.payload.push(&delivery.payload);
         self.traceparent.push(delivery.traceparent.as_deref());
         self.created_at.push(delivery.accepted_at);
-        self.retry_in.push(disposition.retry_in().map(|delay| delay.as_secs_f64()));
+        self.retry_in
+            .push(disposition.retry_in().map(|delay| delay.as_secs_f64()));
         self.error.push(disposition.error());
     }
 
@@ -68,13 +75,21 @@ impl<'a> Columns<'a> {
         self.trigger.push(attempt.map(|attempt| attempt.trigger.as_str()));
         self.at.push(attempt.map(|attempt| attempt.at));
         self.outcome.push(attempt.map(|attempt| attempt.outcome.as_str()));
-        self.http_status.push(attempt.and_then(|attempt| attempt.http_status).and_then(|s| i16::try_from(s).ok()));
-        self.response_time_ms.push(attempt.map(|attempt| saturating(attempt.response_time_ms)));
-        self.attempt_error.push(attempt.and_then(|attempt| attempt.error.as_deref()));
+        self.http_status.push(
+            attempt
+                .and_then(|attempt| attempt.http_status)
+                .and_then(|s| i16::try_from(s).ok()),
+        );
+        self.response_time_ms
+            .push(attempt.map(|attempt| saturating(attempt.response_time_ms)));
+        self.attempt_error
+            .push(attempt.and_then(|attempt| attempt.error.as_deref()));
         let excerpt = attempt.map(|attempt| attempt.response_excerpt.as_slice());
-        self.response_excerpt.push(excerpt.filter(|excerpt| !excerpt.is_empty()));
+        self.response_excerpt
+            .push(excerpt.filter(|excerpt| !excerpt.is_empty()));
         let deferred = attempt.filter(|attempt| matches!(attempt.next, Next::Deferred(_)));
-        self.deferred_for.push(deferred.map(|attempt| attempt.deferred_for.as_secs_f64()));
+        self.deferred_for
+            .push(deferred.map(|attempt| attempt.deferred_for.as_secs_f64()));
     }
 
     pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 22] {

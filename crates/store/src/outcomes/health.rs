@@ -69,20 +69,27 @@ pub(super) async fn apply(
     taken: &[&DeliveryRecord],
     auto_pause: AutoPause,
 ) -> Result<Vec<HealthChange>, StoreError> {
-    let made = taken.iter().filter_map(|record| Some((record.delivery.webhook, record.attempt.as_ref()?)));
-    let bearing: Vec<_> =
-        made.filter(|(_, attempt)| !matches!(attempt.next, Next::Deferred(_) | Next::Expired)).collect();
+    let made = taken
+        .iter()
+        .filter_map(|record| Some((record.delivery.webhook, record.attempt.as_ref()?)));
+    let bearing: Vec<_> = made
+        .filter(|(_, attempt)| !matches!(attempt.next, Next::Deferred(_) | Next::Expired))
+        .collect();
     if bearing.is_empty() {
         return Ok(Vec::new());
     }
     let mut locked = lock(transaction, bearing.iter().map(|(webhook, _)| webhook.0).collect()).await?;
     for (webhook, attempt) in bearing {
-        let Some(current) = locked.get_mut(&webhook.0) else { continue };
+        let Some(current) = locked.get_mut(&webhook.0) else {
+            continue;
+        };
         // The receiver at a former URL says nothing about the one at this URL.
         if attempt.url.as_deref().is_some_and(|url| url != current.url) {
             continue;
         }
-        let (now, effect) = current.now.after_attempt(attempt.trigger, attempt.next, auto_pause, current.failing_for);
+        let (now, effect) = current
+            .now
+            .after_attempt(attempt.trigger, attempt.next, auto_pause, current.failing_for);
         current.now = now;
         if now.consecutive_failures == 0 {
             current.failing_for = Duration::ZERO;
@@ -92,7 +99,10 @@ pub(super) async fn apply(
     }
     write(transaction, &locked).await?;
     let changes = locked.iter().flat_map(|(id, current)| {
-        current.effects.iter().map(|effect| HealthChange { webhook: WebhookId(*id), effect: *effect })
+        current.effects.iter().map(|effect| HealthChange {
+            webhook: WebhookId(*id),
+            effect: *effect,
+        })
     });
     Ok(changes.collect())
 }
@@ -102,7 +112,9 @@ async fn lock(transaction: &Transaction<'_>, ids: Vec<Uuid>) -> Result<BTreeMap<
     let rows = transaction.query(&statement, &[&ids]).await?;
     let current = |row: &tokio_postgres::Row| {
         let before = health_of(row)?;
-        let (account, name, url) = (row.get("account"), row.get("name"), row.get("url"));
+        let account = row.get("account");
+        let name = row.get("name");
+        let url = row.get("url");
         let failing_for = Duration::try_from_secs_f64(row.get("failing_for")).unwrap_or_default();
         let current = LockedWebhook {
             account,
@@ -123,11 +135,19 @@ async fn write(transaction: &Transaction<'_>, locked: &BTreeMap<Uuid, LockedWebh
     let changed: Vec<_> = locked.iter().filter(|(_, current)| current.changed()).collect();
     let count = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
     let ids: Vec<Uuid> = changed.iter().map(|(id, _)| **id).collect();
-    let failures: Vec<i32> = changed.iter().map(|(_, current)| count(current.now.consecutive_failures)).collect();
-    let attempts: Vec<i32> = changed.iter().map(|(_, current)| count(current.now.failed_attempts)).collect();
+    let failures: Vec<i32> = changed
+        .iter()
+        .map(|(_, current)| count(current.now.consecutive_failures))
+        .collect();
+    let attempts: Vec<i32> = changed
+        .iter()
+        .map(|(_, current)| count(current.now.failed_attempts))
+        .collect();
     let recovered: Vec<bool> = changed.iter().map(|(_, current)| current.recovered).collect();
     let statement = transaction.prepare_cached(COUNT).await?;
-    transaction.execute(&statement, &[&ids, &failures, &attempts, &recovered]).await?;
+    transaction
+        .execute(&statement, &[&ids, &failures, &attempts, &recovered])
+        .await?;
     for (id, current) in &changed {
         if let (None, Some(reason)) = (current.before.paused, current.now.paused) {
             transaction.execute(PAUSE, &[*id, &reason.as_str()]).await?;

@@ -33,9 +33,16 @@ impl Database {
     /// The batch positions of the records whose rows are locked.
     pub async fn locked(&self, records: &[DeliveryRecord]) -> Result<Vec<usize>, StoreError> {
         let ids: Vec<Uuid> = records.iter().map(|record| record.delivery.id.as_uuid()).collect();
-        let days: Vec<Date> = records.iter().map(|record| day_of(record.delivery.accepted_at)).collect();
+        let days: Vec<Date> = records
+            .iter()
+            .map(|record| day_of(record.delivery.accepted_at))
+            .collect();
         let webhooks: Vec<Uuid> = records.iter().map(|record| record.delivery.webhook.0).collect();
-        let rows = self.connection().await?.query(LOCKED, &[&ids, &days, &webhooks]).await?;
+        let rows = self
+            .connection()
+            .await?
+            .query(LOCKED, &[&ids, &days, &webhooks])
+            .await?;
         let place = |row: &tokio_postgres::Row| usize::try_from(row.get::<_, i64>(0) - 1).unwrap_or_default();
         Ok(rows.iter().map(place).collect())
     }

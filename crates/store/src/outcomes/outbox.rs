@@ -59,12 +59,17 @@ impl Columns {
 
 /// `taken` are the accepted records: a duplicate of a finished delivery has no entry.
 pub(super) async fn write_outbox(transaction: &Transaction<'_>, taken: &[&DeliveryRecord]) -> Result<(), StoreError> {
-    let (mut columns, mut signals) = (Columns::default(), BTreeMap::new());
+    let mut columns = Columns::default();
+    let mut signals = BTreeMap::new();
     for record in taken {
-        let Some(outbox) = record.disposition.outbox() else { continue };
+        let Some(outbox) = record.disposition.outbox() else {
+            continue;
+        };
         columns.add(record, outbox);
         if let Some(deferral) = outbox.deferral {
-            let wait = signals.entry((record.delivery.webhook.0, deferral.cause)).or_insert(Duration::ZERO);
+            let wait = signals
+                .entry((record.delivery.webhook.0, deferral.cause))
+                .or_insert(Duration::ZERO);
             *wait = deferral.wait.max(*wait);
         }
     }
@@ -72,10 +77,30 @@ pub(super) async fn write_outbox(transaction: &Transaction<'_>, taken: &[&Delive
         return Ok(());
     }
     let statement = transaction.prepare_cached(WRITE).await?;
-    let Columns { delivery_id, created_on, created_at, webhook_id, trigger, held, returned } = &columns;
+    let Columns {
+        delivery_id,
+        created_on,
+        created_at,
+        webhook_id,
+        trigger,
+        held,
+        returned,
+    } = &columns;
     let rate = ReleaseRate::START.per_second();
     transaction
-        .execute(&statement, &[delivery_id, created_on, created_at, webhook_id, trigger, held, returned, &rate])
+        .execute(
+            &statement,
+            &[
+                delivery_id,
+                created_on,
+                created_at,
+                webhook_id,
+                trigger,
+                held,
+                returned,
+                &rate,
+            ],
+        )
         .await?;
     signal(transaction, &signals).await
 }

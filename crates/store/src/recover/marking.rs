@@ -64,18 +64,23 @@ impl Database {
         // Outside the transaction: after an error another recovery is next.
         connection.execute(TRIED, &[]).await?;
         let transaction = connection.transaction().await?;
-        let Some(recovery) = transaction.query_opt(CLAIM, &[]).await? else { return Ok(None) };
+        let Some(recovery) = transaction.query_opt(CLAIM, &[]).await? else {
+            return Ok(None);
+        };
         let step = step(&transaction, &recovery).await?;
         let ids: Vec<Uuid> = step.iter().map(|row| row.get("id")).collect();
         let days: Vec<Date> = step.iter().map(|row| row.get("created_on")).collect();
         let (id, requested_at): (Uuid, Timestamp) = (recovery.get("id"), recovery.get("requested_at"));
         let paused: bool = recovery.get("paused");
-        let marked =
-            transaction.execute(MARK, &[&ids, &days, &paused, &requested_at, &id, &careful.per_second()]).await?;
+        let marked = transaction
+            .execute(MARK, &[&ids, &days, &paused, &requested_at, &id, &careful.per_second()])
+            .await?;
         let marked = i64::try_from(marked).unwrap_or(i64::MAX);
         let reached_at: Option<Timestamp> = step.last().map(|row| row.get("created_at"));
         let all_marked = i64::try_from(step.len()).unwrap_or(i64::MAX) < AT_ONCE;
-        transaction.execute(REACHED, &[&id, &marked, &reached_at, &ids.last(), &all_marked]).await?;
+        transaction
+            .execute(REACHED, &[&id, &marked, &reached_at, &ids.last(), &all_marked])
+            .await?;
         transaction.commit().await?;
         Ok(Some(marked))
     }
@@ -91,8 +96,17 @@ async fn step(transaction: &Transaction<'_>, recovery: &Row) -> Result<Vec<Row>,
     let (account, webhook): (&str, Uuid) = (recovery.get("account"), recovery.get("webhook_id"));
     let (until, reached_at): (Timestamp, Timestamp) = (recovery.get("until"), recovery.get("reached_at"));
     let reached_id: Uuid = recovery.get("reached_id");
-    let (first, last) = (day_of(reached_at), day_of(until));
-    let limits: [&(dyn ToSql + Sync); 8] =
-        [&account, &webhook, &first, &last, &until, &reached_at, &reached_id, &AT_ONCE];
+    let first = day_of(reached_at);
+    let last = day_of(until);
+    let limits: [&(dyn ToSql + Sync); 8] = [
+        &account,
+        &webhook,
+        &first,
+        &last,
+        &until,
+        &reached_at,
+        &reached_id,
+        &AT_ONCE,
+    ];
     transaction.query(STEP, &limits).await
 }

@@ -110,7 +110,9 @@ pub(super) async fn set_turn(
         Next::KeepingPace(wait) => (NEXT_TURN, wait),
         Next::After(wait) => (WAIT, wait),
     };
-    let (per_second, wait, throttled) = (rate.per_second(), wait.as_secs_f64(), turn.throttled == Throttled::Now);
+    let per_second = rate.per_second();
+    let wait = wait.as_secs_f64();
+    let throttled = turn.throttled == Throttled::Now;
     let parameters: [(&(dyn ToSql + Sync), Type); 5] = [
         (&webhook.0, Type::UUID),
         (&per_second, Type::FLOAT8),

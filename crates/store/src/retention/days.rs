@@ -58,14 +58,23 @@ fn log_table(row: &Row) -> Option<LogTable> {
         (false, _, false) => return None,
     };
     let (parent, day) = name.rsplit_once('_')?;
-    let (parent, day) = (parent.to_owned(), Date::strptime("%Y%m%d", day).ok()?);
-    Some(LogTable { name, parent, day, state })
+    let parent = parent.to_owned();
+    let day = Date::strptime("%Y%m%d", day).ok()?;
+    Some(LogTable {
+        name,
+        parent,
+        day,
+        state,
+    })
 }
 
 /// The oldest attached day.
 pub(super) async fn first_attached(client: &Connection) -> Result<Option<Date>, StoreError> {
     let tables = log_tables(client).await?;
-    Ok(tables.iter().find(|table| table.state == TableState::Attached).map(|table| table.day))
+    Ok(tables
+        .iter()
+        .find(|table| table.state == TableState::Attached)
+        .map(|table| table.day))
 }
 
 /// Drops expired partitions, and finalises interrupted detachments. Returns the dropped days, and the error that
@@ -88,7 +97,9 @@ async fn remove_into(gone: &mut Vec<Date>, client: &Connection, horizon: Horizon
             if table.state == TableState::Attached {
                 detach(client, table, horizon, "CONCURRENTLY").await?;
             }
-            client.batch_execute(&format!("DROP TABLE IF EXISTS {}", table.name)).await?;
+            client
+                .batch_execute(&format!("DROP TABLE IF EXISTS {}", table.name))
+                .await?;
         }
         info!(day = %day[0].day, "retention: expired partition dropped");
         gone.push(day[0].day);
@@ -100,8 +111,12 @@ async fn remove_into(gone: &mut Vec<Date>, client: &Connection, horizon: Horizon
 async fn detach(client: &Connection, table: &LogTable, horizon: Horizon, how: &str) -> Result<(), StoreError> {
     let LogTable { name, parent, .. } = table;
     if horizon.is_past(table.day) {
-        client.batch_execute(&format!("COMMENT ON TABLE {name} IS '{MARK}'")).await?;
+        client
+            .batch_execute(&format!("COMMENT ON TABLE {name} IS '{MARK}'"))
+            .await?;
     }
-    client.batch_execute(&format!("ALTER TABLE {parent} DETACH PARTITION {name} {how}")).await?;
+    client
+        .batch_execute(&format!("ALTER TABLE {parent} DETACH PARTITION {name} {how}"))
+        .await?;
     Ok(())
 }

@@ -15,7 +15,9 @@ impl Horizon {
     /// `days` before `now`. If there is no such time, nothing is expired.
     pub(super) fn new(now: Timestamp, days: u16) -> Self {
         let kept = SignedDuration::from_hours(i64::from(days) * 24);
-        Self { at: now.checked_sub(kept).unwrap_or(Timestamp::MIN) }
+        Self {
+            at: now.checked_sub(kept).unwrap_or(Timestamp::MIN),
+        }
     }
 
     /// Whether the day ended before the horizon.

@@ -38,7 +38,8 @@ impl Database {
     /// # Errors
     /// What was done until then stays done.
     pub async fn rekey_secrets(&self) -> Result<Rekeyed, StoreError> {
-        let (mut rekeyed, mut after) = (Rekeyed::default(), Some(Uuid::nil()));
+        let mut rekeyed = Rekeyed::default();
+        let mut after = Some(Uuid::nil());
         while let Some(last) = after {
             after = self.rekey_batch(last, &mut rekeyed).await?;
         }
@@ -55,7 +56,9 @@ impl Database {
                 Resealed::Unreadable => rekeyed.unreadable += 1,
                 Resealed::Current => rekeyed.current += 1,
                 Resealed::Changed { key_id, ciphertext } => {
-                    transaction.execute(REPLACE, &[&row.get::<_, Uuid>("id"), &key_id, &ciphertext]).await?;
+                    transaction
+                        .execute(REPLACE, &[&row.get::<_, Uuid>("id"), &key_id, &ciphertext])
+                        .await?;
                     rekeyed.changed += 1;
                 }
             }
@@ -65,17 +68,28 @@ impl Database {
     }
 
     fn resealed(&self, row: &Row) -> Result<Resealed, StoreError> {
-        let account: AccountName =
-            row.get::<_, &str>("account").parse().map_err(|_| StoreError::UnknownValue("account"))?;
-        let place = Place::Webhook { row: row.get("id"), webhook: WebhookId(row.get("webhook_id")), account: &account };
-        Ok(match self.keys.open_as_kept(place, row.get("key_id"), row.get("ciphertext")) {
-            Err(_) => Resealed::Unreadable,
-            Ok((_, false)) => Resealed::Current,
-            Ok((secret, true)) => {
-                let sealed = self.keys.seal(place, &secret);
-                Resealed::Changed { key_id: sealed.key_id, ciphertext: sealed.ciphertext }
-            }
-        })
+        let account: AccountName = row
+            .get::<_, &str>("account")
+            .parse()
+            .map_err(|_| StoreError::UnknownValue("account"))?;
+        let place = Place::Webhook {
+            row: row.get("id"),
+            webhook: WebhookId(row.get("webhook_id")),
+            account: &account,
+        };
+        Ok(
+            match self.keys.open_as_kept(place, row.get("key_id"), row.get("ciphertext")) {
+                Err(_) => Resealed::Unreadable,
+                Ok((_, false)) => Resealed::Current,
+                Ok((secret, true)) => {
+                    let sealed = self.keys.seal(place, &secret);
+                    Resealed::Changed {
+                        key_id: sealed.key_id,
+                        ciphertext: sealed.ciphertext,
+                    }
+                }
+            },
+        )
     }
 }
 

@@ -65,7 +65,11 @@ const END: &str = "/* sessions.operator.end */ WITH ended AS (
 impl Database {
     /// The valid sessions of all accounts, oldest first.
     pub async fn sessions(&self, rules: &SessionRules) -> Result<Vec<ListedSession>, StoreError> {
-        let rows = self.connection().await?.query(LIST, &rules.parameters().as_array()).await?;
+        let rows = self
+            .connection()
+            .await?
+            .query(LIST, &rules.parameters().as_array())
+            .await?;
         let listed = rows.iter().map(|row| {
             Ok(ListedSession {
                 id: row.get("id"),
@@ -89,7 +93,10 @@ impl Database {
         for row in &rows {
             let (account, who, ended) = (tokens::account(row)?, Who::of(row), row.get::<_, i64>("ended"));
             let entry = Entry::of_account(&account, &Who::Operator, AuditAction::SessionRevoked);
-            entry.with_detail(format!("{ended} of {who}")).write(&transaction).await?;
+            entry
+                .with_detail(format!("{ended} of {who}"))
+                .write(&transaction)
+                .await?;
             all.insert((account.to_string(), who.to_string()), ended.unsigned_abs());
         }
         transaction.commit().await?;

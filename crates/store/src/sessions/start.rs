@@ -48,17 +48,40 @@ pub(crate) async fn start(
 ) -> Result<SessionKey, StoreError> {
     let key = SessionKey::generate();
     let (token, subject) = bearer.who.columns();
-    let (account, role) = (bearer.account.as_str(), bearer.role.as_str());
+    let account = bearer.account.as_str();
+    let role = bearer.role.as_str();
     if let Some(subject) = subject {
-        transaction.execute(END_OTHER_ROLES, &[&account, &subject, &role]).await?;
-        transaction.execute(END_OLDEST_OF_PERSON, &[&account, &subject, &(MOST - 1)]).await?;
+        transaction
+            .execute(END_OTHER_ROLES, &[&account, &subject, &role])
+            .await?;
+        transaction
+            .execute(END_OLDEST_OF_PERSON, &[&account, &subject, &(MOST - 1)])
+            .await?;
     } else {
         transaction.execute(END_OLDEST_OF_TOKEN, &[&token, &(MOST - 1)]).await?;
     }
-    let (account, role) = (subject.map(|_| account), subject.map(|_| role));
-    let (issuer, signed_with) = voucher.map(|voucher| (&voucher.issuer, &voucher.key_fingerprint)).unzip();
+    let account = subject.map(|_| account);
+    let role = subject.map(|_| role);
+    let (issuer, signed_with) = voucher
+        .map(|voucher| (&voucher.issuer, &voucher.key_fingerprint))
+        .unzip();
     let hash = key.hash();
-    transaction.execute(START, &[&hash.as_slice(), &token, &subject, &account, &role, &issuer, &signed_with]).await?;
-    Entry::of_account(&bearer.account, &bearer.who, AuditAction::SignedIn).write(transaction).await?;
+    transaction
+        .execute(
+            START,
+            &[
+                &hash.as_slice(),
+                &token,
+                &subject,
+                &account,
+                &role,
+                &issuer,
+                &signed_with,
+            ],
+        )
+        .await?;
+    Entry::of_account(&bearer.account, &bearer.who, AuditAction::SignedIn)
+        .write(transaction)
+        .await?;
     Ok(key)
 }

@@ -42,7 +42,11 @@ impl Edit {
         let moved = |url: &EndpointUrl| format!("URL ({} to {})", without_path(former_url), without_path(url.as_str()));
         let name = self.name.as_ref().map(|_| "name".to_owned());
         let event_types = self.event_types.map(|_| "events".to_owned());
-        [name, self.url.as_ref().map(moved), event_types].into_iter().flatten().collect::<Vec<_>>().join(", ")
+        [name, self.url.as_ref().map(moved), event_types]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 }
 
@@ -103,10 +107,12 @@ impl Database {
         new: &NewWebhook,
         at_most: i64,
     ) -> Result<Option<Webhook>, StoreError> {
-        Ok(match self.create_webhook_as(by, WebhookId::generate(), new, at_most).await? {
-            Creation::Created(webhook) | Creation::Existed(webhook) => Some(webhook),
-            Creation::LimitReached => None,
-        })
+        Ok(
+            match self.create_webhook_as(by, WebhookId::generate(), new, at_most).await? {
+                Creation::Created(webhook) | Creation::Existed(webhook) => Some(webhook),
+                Creation::LimitReached => None,
+            },
+        )
     }
 
     /// Like [`Database::create_webhook`], with an id chosen beforehand. Idempotent: if the account has that webhook, it
@@ -125,15 +131,28 @@ impl Database {
         if let Some(added_before) = one_webhook(&transaction, account, id).await? {
             return Ok(Creation::Existed(added_before));
         }
-        if transaction.query_one(COUNT, &[&account.as_str()]).await?.get::<_, i64>(0) >= at_most {
+        if transaction
+            .query_one(COUNT, &[&account.as_str()])
+            .await?
+            .get::<_, i64>(0)
+            >= at_most
+        {
             return Ok(Creation::LimitReached);
         }
-        let (url, event_types) = (new.url.as_str(), names(new.event_types));
-        transaction.execute(CREATE, &[&id.0, &account.as_str(), &new.name, &url, &event_types]).await?;
+        let url = new.url.as_str();
+        let event_types = names(new.event_types);
+        transaction
+            .execute(CREATE, &[&id.0, &account.as_str(), &new.name, &url, &event_types])
+            .await?;
         self.add_secret(&transaction, account, id, &new.secret).await?;
         let detail = format!("URL ({})", without_path(url));
-        Entry::new(by, id, AuditAction::Created).with_detail(detail).write(&transaction).await?;
-        let created = one_webhook(&transaction, account, id).await?.expect("its row was just inserted");
+        Entry::new(by, id, AuditAction::Created)
+            .with_detail(detail)
+            .write(&transaction)
+            .await?;
+        let created = one_webhook(&transaction, account, id)
+            .await?
+            .expect("its row was just inserted");
         transaction.commit().await?;
         Ok(Creation::Created(created))
     }
@@ -153,7 +172,9 @@ impl Database {
         let (created_at, id) = after.map_or((None, None), |(created_at, id)| (Some(created_at), Some(id.0)));
         let connection = self.connection().await?;
         let page = connection.prepare_cached(&page).await?;
-        let rows = connection.query(&page, &[&account.as_str(), &created_at, &id, &limit]).await?;
+        let rows = connection
+            .query(&page, &[&account.as_str(), &created_at, &id, &limit])
+            .await?;
         rows.iter().map(webhook).collect()
     }
 
@@ -165,7 +186,12 @@ impl Database {
 
     /// Whether the account has this webhook.
     pub async fn webhook_exists(&self, account: &AccountName, id: WebhookId) -> Result<bool, StoreError> {
-        Ok(self.connection().await?.query_one(EXISTS, &[&account.as_str(), &id.0]).await?.get(0))
+        Ok(self
+            .connection()
+            .await?
+            .query_one(EXISTS, &[&account.as_str(), &id.0])
+            .await?
+            .get(0))
     }
 
     /// Edits a webhook of `by`'s account; with `if_version`, only if it is still at that version.
@@ -179,7 +205,8 @@ impl Database {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
         let account = &by.account;
-        let (url, event_types) = (edit.url.as_ref().map(EndpointUrl::as_str), edit.event_types.map(names));
+        let url = edit.url.as_ref().map(EndpointUrl::as_str);
+        let event_types = edit.event_types.map(names);
         let Some(former) = transaction.query_opt(LOCK, &[&account.as_str(), &id.0]).await? else {
             return Ok(EditOutcome::NotFound);
         };
@@ -189,14 +216,23 @@ impl Database {
         if url.is_some_and(|url| url != former_url) {
             transaction.execute(FORGET_RECEIVER, &[&id.0]).await?;
         }
-        let edited =
-            transaction.execute(EDIT, &[&account.as_str(), &id.0, &edit.name, &url, &event_types, &if_version]).await?;
-        let Some(now) = one_webhook(&transaction, account, id).await? else { return Ok(EditOutcome::NotFound) };
+        let edited = transaction
+            .execute(
+                EDIT,
+                &[&account.as_str(), &id.0, &edit.name, &url, &event_types, &if_version],
+            )
+            .await?;
+        let Some(now) = one_webhook(&transaction, account, id).await? else {
+            return Ok(EditOutcome::NotFound);
+        };
         if edited == 0 {
             return Ok(EditOutcome::Stale);
         }
         let detail = edit.parts(former_url);
-        Entry::new(by, id, AuditAction::Edited).with_detail(detail).write(&transaction).await?;
+        Entry::new(by, id, AuditAction::Edited)
+            .with_detail(detail)
+            .write(&transaction)
+            .await?;
         transaction.commit().await?;
         Ok(EditOutcome::Done(now))
     }
@@ -210,13 +246,24 @@ impl Database {
     ) -> Result<EditOutcome<()>, StoreError> {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
-        if transaction.execute(DELETE, &[&by.account.as_str(), &id.0, &if_version]).await? > 0 {
+        if transaction
+            .execute(DELETE, &[&by.account.as_str(), &id.0, &if_version])
+            .await?
+            > 0
+        {
             Entry::new(by, id, AuditAction::Deleted).write(&transaction).await?;
             transaction.commit().await?;
             return Ok(EditOutcome::Done(()));
         }
-        let exists: bool = transaction.query_one(EXISTS, &[&by.account.as_str(), &id.0]).await?.get(0);
-        Ok(if exists { EditOutcome::Stale } else { EditOutcome::NotFound })
+        let exists: bool = transaction
+            .query_one(EXISTS, &[&by.account.as_str(), &id.0])
+            .await?
+            .get(0);
+        Ok(if exists {
+            EditOutcome::Stale
+        } else {
+            EditOutcome::NotFound
+        })
     }
 }
 
@@ -226,5 +273,10 @@ pub(super) async fn one_webhook(
     id: WebhookId,
 ) -> Result<Option<Webhook>, StoreError> {
     let one = format!("/* webhooks.manage.one */ SELECT {COLUMNS} FROM webhooks w WHERE w.account = $1 AND w.id = $2");
-    client.query_opt(&one, &[&account.as_str(), &id.0]).await?.as_ref().map(webhook).transpose()
+    client
+        .query_opt(&one, &[&account.as_str(), &id.0])
+        .await?
+        .as_ref()
+        .map(webhook)
+        .transpose()
 }

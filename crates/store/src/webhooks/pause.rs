@@ -51,8 +51,11 @@ impl Database {
     ) -> Result<Option<(Webhook, bool)>, StoreError> {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
-        let (full, careful) = (rate.per_second(), ReleaseRate::CAREFUL.per_second());
-        let resumed = transaction.execute(RESUME, &[&by.account.as_str(), &id.0, &full, &careful]).await?;
+        let full = rate.per_second();
+        let careful = ReleaseRate::CAREFUL.per_second();
+        let resumed = transaction
+            .execute(RESUME, &[&by.account.as_str(), &id.0, &full, &careful])
+            .await?;
         if resumed > 0 {
             Entry::new(by, id, AuditAction::Resumed).write(&transaction).await?;
         }

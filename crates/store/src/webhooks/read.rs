@@ -81,13 +81,22 @@ impl Database {
     pub async fn webhook_statuses(&self) -> Result<StatusCounts, StoreError> {
         let error_after = i32::try_from(WebhookHealth::ERROR_AFTER_ATTEMPTS).unwrap_or(i32::MAX);
         let row = self.connection().await?.query_one(STATUSES, &[&error_after]).await?;
-        Ok(StatusCounts { active: row.get("active"), paused: row.get("paused"), error: row.get("error") })
+        Ok(StatusCounts {
+            active: row.get("active"),
+            paused: row.get("paused"),
+            error: row.get("error"),
+        })
     }
 
     /// The subscriptions of one webhook; `None` when it does not exist.
     pub async fn subscription(&self, webhook: WebhookId) -> Result<Option<Subscription>, StoreError> {
         let connection = self.connection().await?;
-        connection.query_opt(SUBSCRIPTION, &[&webhook.0]).await?.as_ref().map(subscription).transpose()
+        connection
+            .query_opt(SUBSCRIPTION, &[&webhook.0])
+            .await?
+            .as_ref()
+            .map(subscription)
+            .transpose()
     }
 
     /// The data to post to one webhook; `None` when it does not exist.
@@ -101,7 +110,11 @@ impl Database {
         let Some(first) = rows.first() else { return Ok(None) };
         let account = account(first)?;
         let open = |row: &Row| {
-            let place = Place::Webhook { row: row.get("secret_id"), webhook, account: &account };
+            let place = Place::Webhook {
+                row: row.get("secret_id"),
+                webhook,
+                account: &account,
+            };
             self.keys.open(place, row.get("key_id"), row.get("ciphertext"))
         };
         Ok(Some(Target {
@@ -122,5 +135,7 @@ fn subscription(row: &Row) -> Result<Subscription, StoreError> {
 }
 
 fn account(row: &Row) -> Result<AccountName, StoreError> {
-    row.get::<_, &str>("account").parse().map_err(|_| StoreError::UnknownValue("account"))
+    row.get::<_, &str>("account")
+        .parse()
+        .map_err(|_| StoreError::UnknownValue("account"))
 }

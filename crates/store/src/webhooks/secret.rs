@@ -62,7 +62,9 @@ impl Database {
     ) -> Result<(), StoreError> {
         let row = Uuid::now_v7();
         let sealed = self.keys.seal(Place::Webhook { row, webhook, account }, secret);
-        transaction.execute(ADD, &[&row, &webhook.0, &sealed.key_id, &sealed.ciphertext]).await?;
+        transaction
+            .execute(ADD, &[&row, &webhook.0, &sealed.key_id, &sealed.ciphertext])
+            .await?;
         Ok(())
     }
 
@@ -75,9 +77,17 @@ impl Database {
         account: &AccountName,
         id: WebhookId,
     ) -> Result<Option<SigningSecret>, StoreError> {
-        let row = self.connection().await?.query_opt(CURRENT, &[&account.as_str(), &id.0]).await?;
+        let row = self
+            .connection()
+            .await?
+            .query_opt(CURRENT, &[&account.as_str(), &id.0])
+            .await?;
         let open = |row: Row| {
-            let place = Place::Webhook { row: row.get("id"), webhook: id, account };
+            let place = Place::Webhook {
+                row: row.get("id"),
+                webhook: id,
+                account,
+            };
             self.keys.open(place, row.get("key_id"), row.get("ciphertext"))
         };
         row.map(open).transpose()
@@ -93,13 +103,19 @@ impl Database {
     ) -> Result<Option<(Webhook, Timestamp)>, StoreError> {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
-        if transaction.execute(COUNT_ROTATION, &[&by.account.as_str(), &id.0]).await? == 0 {
+        if transaction
+            .execute(COUNT_ROTATION, &[&by.account.as_str(), &id.0])
+            .await?
+            == 0
+        {
             return Ok(None);
         }
         let retired_until = transaction.query_one(RETIRE, &[&id.0]).await?.get(0);
         transaction.execute(DROP_OLDEST, &[&id.0]).await?;
         self.add_secret(&transaction, &by.account, id, secret).await?;
-        Entry::new(by, id, AuditAction::SecretRotated).write(&transaction).await?;
+        Entry::new(by, id, AuditAction::SecretRotated)
+            .write(&transaction)
+            .await?;
         let rotated = one_webhook(&transaction, &by.account, id).await?;
         transaction.commit().await?;
         Ok(rotated.map(|webhook| (webhook, retired_until)))

@@ -17,7 +17,11 @@ const BREAK_THE_TRAIL: &str = "ALTER TABLE audit_entries ADD CONSTRAINT broken C
 async fn trail(database: &Database, id: WebhookId) -> Vec<(AuditAction, String)> {
     let entries = database.audit_entries(&account("acme"), id, None, 100).await.unwrap();
     assert!(entries.iter().all(|entry| entry.by == admin("acme").who));
-    entries.into_iter().rev().map(|entry| (entry.action, entry.detail)).collect()
+    entries
+        .into_iter()
+        .rev()
+        .map(|entry| (entry.action, entry.detail))
+        .collect()
 }
 
 /// A delivery that has failed for good.
@@ -25,7 +29,11 @@ async fn failed(database: &Database, id: WebhookId) -> domain::DeliveryId {
     let record = retrying(id, "evt-1", now());
     let record = store::outcomes::DeliveryRecord {
         disposition: store::outcomes::Disposition::Failed { error: None },
-        attempt: Some(attempt(domain::Outcome::Http4xx, Some(400), record.delivery.accepted_at)),
+        attempt: Some(attempt(
+            domain::Outcome::Http4xx,
+            Some(400),
+            record.delivery.accepted_at,
+        )),
         ..record
     };
     let delivery = record.delivery.id;
@@ -41,16 +49,27 @@ async fn every_change_is_written_down_and_nothing_that_changed_nothing() {
     let id = database.create_webhook(&by, &new, 9).await.unwrap().unwrap().id;
     let again = database.create_webhook_as(&by, id, &new, 9).await.unwrap();
     assert!(matches!(again, Creation::Existed(webhook) if webhook.id == id));
-    let edit = Edit { name: Some("Ledger".to_owned()), url: Some(url("https://a.example.com/")), ..Edit::default() };
+    let edit = Edit {
+        name: Some("Ledger".to_owned()),
+        url: Some(url("https://a.example.com/")),
+        ..Edit::default()
+    };
     database.edit_webhook(&by, id, &edit, Some(1)).await.unwrap();
-    assert_eq!(database.edit_webhook(&by, id, &edit, Some(1)).await.unwrap(), EditOutcome::Stale);
+    assert_eq!(
+        database.edit_webhook(&by, id, &edit, Some(1)).await.unwrap(),
+        EditOutcome::Stale
+    );
     for _ in 0..2 {
         database.pause_webhook(&by, id).await.unwrap().unwrap();
     }
     for _ in 0..2 {
         database.resume_webhook(&by, id, rate).await.unwrap().unwrap();
     }
-    database.rotate_secret(&by, id, &SigningSecret::generate()).await.unwrap().unwrap();
+    database
+        .rotate_secret(&by, id, &SigningSecret::generate())
+        .await
+        .unwrap()
+        .unwrap();
     let delivery = failed(&database, id).await;
     let (since, until) = (now() - 1.hour(), now() + 1.hour());
     for _ in 0..2 {
@@ -63,7 +82,10 @@ async fn every_change_is_written_down_and_nothing_that_changed_nothing() {
     database.delete_webhook(&by, id, None).await.unwrap();
     let expected = [
         (AuditAction::Created, "URL (https://erp.example.com/…)".to_owned()),
-        (AuditAction::Edited, "name, URL (https://erp.example.com/… to https://a.example.com/…)".to_owned()),
+        (
+            AuditAction::Edited,
+            "name, URL (https://erp.example.com/… to https://a.example.com/…)".to_owned(),
+        ),
         (AuditAction::Paused, String::new()),
         (AuditAction::Resumed, String::new()),
         (AuditAction::SecretRotated, String::new()),
@@ -85,23 +107,55 @@ async fn what_cannot_be_written_down_is_not_done() {
     let secret = database.current_secret(&by.account, id).await.unwrap().unwrap();
     sql.batch_execute(BREAK_THE_TRAIL).await.unwrap();
 
-    let edit = Edit { name: Some("Taken over".to_owned()), ..Edit::default() };
+    let edit = Edit {
+        name: Some("Taken over".to_owned()),
+        ..Edit::default()
+    };
     assert!(database.create_webhook(&by, &new_webhook("Another"), 9).await.is_err());
     assert!(database.edit_webhook(&by, id, &edit, None).await.is_err());
     assert!(database.pause_webhook(&by, id).await.is_err());
     assert!(database.resume_webhook(&by, paused, rate).await.is_err());
-    assert!(database.rotate_secret(&by, id, &SigningSecret::generate()).await.is_err());
+    assert!(
+        database
+            .rotate_secret(&by, id, &SigningSecret::generate())
+            .await
+            .is_err()
+    );
     assert!(database.retry_delivery(&by, delivery).await.is_err());
-    assert!(database.recover(&by, id, Timestamp::UNIX_EPOCH, now() + 1.hour()).await.is_err());
+    assert!(
+        database
+            .recover(&by, id, Timestamp::UNIX_EPOCH, now() + 1.hour())
+            .await
+            .is_err()
+    );
     assert!(database.delete_webhook(&by, id, None).await.is_err());
 
     let all = database.webhooks(&by.account, None, 10).await.unwrap();
-    let named: Vec<_> = all.iter().map(|webhook| (webhook.name.as_str(), webhook.paused_at.is_some())).collect();
+    let named: Vec<_> = all
+        .iter()
+        .map(|webhook| (webhook.name.as_str(), webhook.paused_at.is_some()))
+        .collect();
     assert_eq!(named, [("ERP Sync", false), ("Ledger", true)]);
-    assert_eq!(database.current_secret(&by.account, id).await.unwrap().unwrap().expose(), secret.expose());
+    assert_eq!(
+        database
+            .current_secret(&by.account, id)
+            .await
+            .unwrap()
+            .unwrap()
+            .expose(),
+        secret.expose()
+    );
     assert!(database.recovery_progress(&by.account, id).await.unwrap().is_none());
-    sql.batch_execute("ALTER TABLE audit_entries DROP CONSTRAINT broken").await.unwrap();
-    assert!(matches!(database.retry_delivery(&by, delivery).await.unwrap(), Retry::Accepted(_)), "it is still failed");
+    sql.batch_execute("ALTER TABLE audit_entries DROP CONSTRAINT broken")
+        .await
+        .unwrap();
+    assert!(
+        matches!(
+            database.retry_delivery(&by, delivery).await.unwrap(),
+            Retry::Accepted(_)
+        ),
+        "it is still failed"
+    );
 }
 
 #[tokio::test]
@@ -115,7 +169,12 @@ async fn the_trail_outlives_the_delivery_log_and_ends_by_a_retention_of_its_own(
     assert!(refused.as_db_error().unwrap().message().contains("only added to"));
 
     database.forget_past(1).await.unwrap().unwrap();
-    let left = async || sql.query_one("SELECT count(*) FROM audit_entries", &[]).await.unwrap().get::<_, i64>(0);
+    let left = async || {
+        sql.query_one("SELECT count(*) FROM audit_entries", &[])
+            .await
+            .unwrap()
+            .get::<_, i64>(0)
+    };
     assert_eq!(left().await, 5, "the log's retention is not the trail's");
     assert_eq!(database.forget_old_audit_entries(365).await.unwrap(), 2);
     assert_eq!(left().await, 3);
@@ -132,16 +191,26 @@ async fn all(sql: &tokio_postgres::Client) -> Vec<(String, String)> {
 async fn tokens_and_sessions_are_in_the_trail() {
     let (database, sql) = migrated().await;
     let (acme, operator) = (account("acme"), Who::Operator);
-    let new = NewToken { account: &acme, role: Role::Viewer, name: "for a test", expires_at: None };
+    let new = NewToken {
+        account: &acme,
+        role: Role::Viewer,
+        name: "for a test",
+        expires_at: None,
+    };
     let text = database.create_token(&operator, &new).await.unwrap();
     let bearer = database.bearer(text.expose()).await.unwrap().unwrap();
-    let (first, second) =
-        (database.start_session(&bearer).await.unwrap(), database.start_session(&bearer).await.unwrap());
+    let (first, second) = (
+        database.start_session(&bearer).await.unwrap(),
+        database.start_session(&bearer).await.unwrap(),
+    );
     for _ in 0..2 {
         database.sign_out(&bearer, &first).await.unwrap();
     }
     drop(second);
-    let filter = SessionFilter { account: Some(acme.clone()), ..SessionFilter::default() };
+    let filter = SessionFilter {
+        account: Some(acme.clone()),
+        ..SessionFilter::default()
+    };
     for _ in 0..2 {
         database.end_sessions(&filter).await.unwrap();
     }
@@ -157,7 +226,14 @@ async fn tokens_and_sessions_are_in_the_trail() {
         ("session_revoked", format!("1 of token {id}")),
         ("token_revoked", format!("{id}, viewer, \"for a test\"")),
     ];
-    assert_eq!(all(&sql).await, expected.map(|(action, detail)| (action.to_owned(), detail)));
+    assert_eq!(
+        all(&sql).await,
+        expected.map(|(action, detail)| (action.to_owned(), detail))
+    );
     let by = "SELECT count(*) FILTER (WHERE token_id IS NULL AND subject IS NULL) FROM audit_entries";
-    assert_eq!(sql.query_one(by, &[]).await.unwrap().get::<_, i64>(0), 3, "what the operator did is nobody else's");
+    assert_eq!(
+        sql.query_one(by, &[]).await.unwrap().get::<_, i64>(0),
+        3,
+        "what the operator did is nobody else's"
+    );
 }

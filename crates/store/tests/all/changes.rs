@@ -32,13 +32,22 @@ impl Listener {
     }
 
     async fn next(&mut self, within: Duration) -> Change {
-        timeout(within, self.0.recv()).await.expect("a change is told in time").unwrap()
+        timeout(within, self.0.recv())
+            .await
+            .expect("a change is told in time")
+            .unwrap()
     }
 
     /// Waits for a notification of this webhook, and of nothing else.
     async fn hears_of(&mut self, id: WebhookId) {
         let change = self.next(PROMISED).await;
-        assert_eq!(change, Change::Webhook { webhook: id, account: account("acme") });
+        assert_eq!(
+            change,
+            Change::Webhook {
+                webhook: id,
+                account: account("acme")
+            }
+        );
     }
 }
 
@@ -48,17 +57,25 @@ async fn every_change_that_matters_is_told_within_a_second() {
     let mut listener = Listener::start(&database).await;
     let id = webhook(&database, "acme", "ERP Sync").await;
     listener.hears_of(id).await;
-    let edit = Edit { name: Some("Ledger".to_owned()), ..Edit::default() };
+    let edit = Edit {
+        name: Some("Ledger".to_owned()),
+        ..Edit::default()
+    };
     database.edit_webhook(&admin("acme"), id, &edit, None).await.unwrap();
     listener.hears_of(id).await;
     let pause = "UPDATE webhooks SET paused_reason = 'user', paused_at = now()";
     sql.execute(pause, &[]).await.unwrap();
     listener.hears_of(id).await;
     // Counters are not notified: the next notification is the deletion.
-    sql.execute("UPDATE webhooks SET failed_attempts = failed_attempts + 1", &[]).await.unwrap();
+    sql.execute("UPDATE webhooks SET failed_attempts = failed_attempts + 1", &[])
+        .await
+        .unwrap();
     database.delete_webhook(&admin("acme"), id, None).await.unwrap();
     listener.hears_of(id).await;
-    assert!(timeout(2 * PROMISED, listener.0.recv()).await.is_err(), "nothing more happened");
+    assert!(
+        timeout(2 * PROMISED, listener.0.recv()).await.is_err(),
+        "nothing more happened"
+    );
 }
 
 #[tokio::test]
@@ -88,13 +105,20 @@ async fn a_change_whose_notification_is_lost_is_found_within_a_second() {
     let (database, sql) = migrated().await;
     webhook(&database, "acme", "ERP Sync").await;
     let mut listener = Listener::start(&database).await;
-    sql.batch_execute("ALTER TABLE webhooks DISABLE TRIGGER webhook_changed").await.unwrap();
+    sql.batch_execute("ALTER TABLE webhooks DISABLE TRIGGER webhook_changed")
+        .await
+        .unwrap();
     for _ in 0..3 {
         let unheard =
             "BEGIN; UPDATE webhooks SET version = version + 1; SELECT nextval('webhook_change_number'); COMMIT";
         sql.batch_execute(unheard).await.unwrap();
         let begun = Instant::now();
-        assert_eq!(listener.next(PROMISED).await, Change::Everything, "after {:?}", begun.elapsed());
+        assert_eq!(
+            listener.next(PROMISED).await,
+            Change::Everything,
+            "after {:?}",
+            begun.elapsed()
+        );
     }
 }
 
@@ -109,7 +133,10 @@ async fn steady_changes_are_each_told_and_never_all_at_once() {
     let change = async || {
         let mut changes = 0;
         while Instant::now() < until {
-            let edit = Edit { name: Some(changes.to_string()), ..Edit::default() };
+            let edit = Edit {
+                name: Some(changes.to_string()),
+                ..Edit::default()
+            };
             database.edit_webhook(&by, id, &edit, None).await.unwrap();
             changes += 1;
         }
@@ -119,7 +146,13 @@ async fn steady_changes_are_each_told_and_never_all_at_once() {
     let hearing = async {
         let mut told = 0;
         while let Ok(Some(change)) = timeout(PROMISED, listener.0.recv()).await {
-            assert_eq!(change, Change::Webhook { webhook: id, account: account("acme") });
+            assert_eq!(
+                change,
+                Change::Webhook {
+                    webhook: id,
+                    account: account("acme")
+                }
+            );
             told += 1;
         }
         told
@@ -133,7 +166,10 @@ async fn listening_ends_with_its_receiver() {
     let (database, _sql) = migrated().await;
     let (sender, mut receiver) = mpsc::channel(16);
     let listening = tokio::spawn(listen(database, sender));
-    assert_eq!(timeout(WITHIN, receiver.recv()).await.unwrap(), Some(Change::Everything));
+    assert_eq!(
+        timeout(WITHIN, receiver.recv()).await.unwrap(),
+        Some(Change::Everything)
+    );
     drop(receiver);
     timeout(WITHIN, listening).await.expect("it ends").unwrap();
 }

@@ -13,10 +13,18 @@ use store::{Database, SecretKey, SecretKeys};
 use uuid::Uuid;
 
 /// As the settings have it.
-pub const AUTO_PAUSE: AutoPause = AutoPause { after: 10, within: std::time::Duration::ZERO, suspended: false };
+pub const AUTO_PAUSE: AutoPause = AutoPause {
+    after: 10,
+    within: std::time::Duration::ZERO,
+    suspended: false,
+};
 
 /// Of a delivery that waits for the relay, and was not released before.
-pub const WAITS: OutboxEntry = OutboxEntry { trigger: Trigger::Resume, returned: false, deferral: None };
+pub const WAITS: OutboxEntry = OutboxEntry {
+    trigger: Trigger::Resume,
+    returned: false,
+    deferral: None,
+};
 
 /// The URL of an empty database.
 pub async fn empty_database() -> String {
@@ -50,7 +58,11 @@ pub fn account(name: &str) -> AccountName {
 
 /// An administrator of an account.
 pub fn admin(name: &str) -> Bearer {
-    Bearer { who: Who::Token(Uuid::from_u128(1)), account: account(name), role: Role::Admin }
+    Bearer {
+        who: Who::Token(Uuid::from_u128(1)),
+        account: account(name),
+        role: Role::Admin,
+    }
 }
 
 /// The current time, in the database's precision.
@@ -74,7 +86,12 @@ pub fn new_webhook(name: &str) -> NewWebhook {
 
 /// Adds a webhook.
 pub async fn webhook(database: &Database, owner: &str, name: &str) -> WebhookId {
-    database.create_webhook(&admin(owner), &new_webhook(name), 1_000).await.unwrap().unwrap().id
+    database
+        .create_webhook(&admin(owner), &new_webhook(name), 1_000)
+        .await
+        .unwrap()
+        .unwrap()
+        .id
 }
 
 /// A delivery for `acme` after its first attempt, which got 503.
@@ -90,7 +107,9 @@ pub fn retrying(webhook: WebhookId, event_id: &str, accepted_at: Timestamp) -> D
             payload: format!(r#"{{"id":"{event_id}"}}"#).into(),
             traceparent: None,
         },
-        disposition: Disposition::Retrying { retry_in: std::time::Duration::from_secs(60) },
+        disposition: Disposition::Retrying {
+            retry_in: std::time::Duration::from_secs(60),
+        },
         attempts: 1,
         step: 1,
         attempt: Some(AttemptRecord {
@@ -121,6 +140,10 @@ pub fn attempt(outcome: Outcome, http_status: Option<u16>, at: Timestamp) -> Att
         response_time_ms: 12,
         error: None,
         response_excerpt: b"busy \xff".to_vec(),
-        next: if outcome.is_success() { Next::Delivered } else { Next::Failed },
+        next: if outcome.is_success() {
+            Next::Delivered
+        } else {
+            Next::Failed
+        },
     }
 }

@@ -25,7 +25,10 @@ async fn a_notification_is_claimed_by_one_at_a_time_until_it_is_mailed() {
     sql.execute(held, &[&webhook.0]).await.unwrap();
 
     let first = database.claim_mail().await.unwrap().unwrap();
-    let shown = first.webhook.as_ref().map(|webhook| (webhook.name.as_str(), webhook.held));
+    let shown = first
+        .webhook
+        .as_ref()
+        .map(|webhook| (webhook.name.as_str(), webhook.held));
     assert_eq!((shown, first.tries), (Some(("ERP Sync", 2)), 1));
     assert!(database.claim_mail().await.unwrap().is_none());
 
@@ -47,7 +50,13 @@ async fn what_is_older_than_a_day_is_not_mailed() {
     notify(&sql, "acme", Uuid::now_v7(), 24 * 60 + 1).await;
     assert!(database.claim_mail().await.unwrap().is_none());
     notify(&sql, "acme", Uuid::now_v7(), 24 * 60 - 1).await;
-    assert!(database.claim_mail().await.unwrap().is_some_and(|mail| mail.webhook.is_none()));
+    assert!(
+        database
+            .claim_mail()
+            .await
+            .unwrap()
+            .is_some_and(|mail| mail.webhook.is_none())
+    );
 }
 
 #[tokio::test]
@@ -55,14 +64,22 @@ async fn a_mail_tells_nothing_of_another_accounts_webhook() {
     let (database, sql) = migrated().await;
     let webhook = webhook(&database, "acme", "ERP Sync").await;
     notify(&sql, "globex", webhook.0, 0).await;
-    assert!(database.claim_mail().await.unwrap().is_some_and(|mail| mail.webhook.is_none()));
+    assert!(
+        database
+            .claim_mail()
+            .await
+            .unwrap()
+            .is_some_and(|mail| mail.webhook.is_none())
+    );
 }
 
 /// Writes down that a webhook failed or recovered, so many minutes ago.
 async fn turn(sql: &Client, account: &str, webhook: Uuid, kind: &str, minutes_ago: i32) {
     let add = "INSERT INTO notifications (id, account, webhook_id, kind, message, created_at)
         VALUES (gen_random_uuid(), $1, $2, 'webhook.' || $3::text, 'm', now() - make_interval(mins => $4))";
-    sql.execute(add, &[&account, &webhook, &kind, &minutes_ago]).await.unwrap();
+    sql.execute(add, &[&account, &webhook, &kind, &minutes_ago])
+        .await
+        .unwrap();
 }
 
 async fn an_hour_passes(sql: &Client) {
@@ -88,7 +105,11 @@ async fn a_webhook_that_flaps_has_one_mail_an_hour_which_counts_the_rest() {
     }
     an_hour_passes(&sql).await;
     let second = mail().await.unwrap();
-    let mut earlier: Vec<_> = second.earlier.iter().map(|(kind, times)| (kind.as_str(), *times)).collect();
+    let mut earlier: Vec<_> = second
+        .earlier
+        .iter()
+        .map(|(kind, times)| (kind.as_str(), *times))
+        .collect();
     earlier.sort_unstable();
     let told = earlier.iter().map(|(_, times)| times).sum::<i64>();
     assert_eq!((earlier.len(), told), (2, 39), "{earlier:?}");
@@ -155,11 +176,27 @@ async fn a_webhook_that_flaps_is_told_a_few_times_an_hour_and_then_how_it_is() {
     };
     let (failing, recovered) = ((true, "webhook.failing"), (true, "webhook.recovered"));
     let told = publish().await;
-    assert_eq!(told, [failing, recovered, failing, recovered, (false, "webhook.failing")]);
+    assert_eq!(
+        told,
+        [failing, recovered, failing, recovered, (false, "webhook.failing")]
+    );
     assert_eq!(publish().await, []);
-    let shown = database.notifications(&crate::fixture::account("acme"), None, None, 100).await.unwrap();
-    assert_eq!(shown.len(), 4 + 1 + 1, "and in the console the newest stands beside them");
-    assert_eq!(database.unread_notifications(&crate::fixture::account("acme")).await.unwrap(), 6);
+    let shown = database
+        .notifications(&crate::fixture::account("acme"), None, None, 100)
+        .await
+        .unwrap();
+    assert_eq!(
+        shown.len(),
+        4 + 1 + 1,
+        "and in the console the newest stands beside them"
+    );
+    assert_eq!(
+        database
+            .unread_notifications(&crate::fixture::account("acme"))
+            .await
+            .unwrap(),
+        6
+    );
     an_hour_passes(&sql).await;
     assert_eq!(publish().await, [recovered], "how it is now is told in the end");
 

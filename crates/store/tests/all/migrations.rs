@@ -10,7 +10,10 @@ use crate::fixture::{connect, empty_database, migrated, open, webhook};
 async fn an_empty_database_is_brought_up_once() {
     let database = open(&empty_database().await, 1);
     assert_eq!(database.schema_state().await.unwrap(), SchemaState::Older { found: 0 });
-    assert!(matches!(database.require_schema().await, Err(SchemaError::Older { found: 0, .. })));
+    assert!(matches!(
+        database.require_schema().await,
+        Err(SchemaError::Older { found: 0, .. })
+    ));
     let applied = database.migrate().await.unwrap();
     assert_eq!(applied.len(), usize::try_from(SchemaState::NEEDED).unwrap());
     assert_eq!(database.schema_state().await.unwrap(), SchemaState::Current);
@@ -34,11 +37,17 @@ async fn several_places_at_once_apply_each_migration_once() {
 async fn a_newer_schema_is_not_touched() {
     let (database, sql) = migrated().await;
     let found = SchemaState::NEEDED + 1;
-    sql.execute("INSERT INTO schema_migrations (version, name) VALUES ($1, 'from the future')", &[&found])
-        .await
-        .unwrap();
+    sql.execute(
+        "INSERT INTO schema_migrations (version, name) VALUES ($1, 'from the future')",
+        &[&found],
+    )
+    .await
+    .unwrap();
     assert_eq!(database.schema_state().await.unwrap(), SchemaState::Newer { found });
-    assert!(matches!(database.wait_until_usable().await, Err(SchemaError::Newer { .. })));
+    assert!(matches!(
+        database.wait_until_usable().await,
+        Err(SchemaError::Newer { .. })
+    ));
 }
 
 #[tokio::test]
@@ -50,7 +59,10 @@ async fn a_migration_that_fails_leaves_nothing_behind() {
     let database = open(&url, 1);
     database.migrate().await.unwrap_err();
     assert_eq!(database.schema_state().await.unwrap(), SchemaState::Older { found: 0 });
-    let row = sql.query_one("SELECT to_regclass('webhooks') IS NULL", &[]).await.unwrap();
+    let row = sql
+        .query_one("SELECT to_regclass('webhooks') IS NULL", &[])
+        .await
+        .unwrap();
     assert!(row.get::<_, bool>(0));
     sql.batch_execute("DROP TABLE deliveries").await.unwrap();
     database.migrate().await.unwrap();
@@ -59,7 +71,10 @@ async fn a_migration_that_fails_leaves_nothing_behind() {
 #[tokio::test]
 async fn partitions_reach_a_week_ahead() {
     let (database, sql) = migrated().await;
-    let row = sql.query_one("SELECT (now() AT TIME ZONE 'UTC')::date + $1::int", &[&store::PARTITIONS_AHEAD]);
+    let row = sql.query_one(
+        "SELECT (now() AT TIME ZONE 'UTC')::date + $1::int",
+        &[&store::PARTITIONS_AHEAD],
+    );
     let last: jiff::civil::Date = row.await.unwrap().get(0);
     assert_eq!(database.newest_partition().await.unwrap(), Some(last));
     let (left, right) = tokio::join!(database.create_partitions_ahead(), database.create_partitions_ahead());
@@ -73,7 +88,10 @@ async fn secrets_of_another_key_stop_the_start() {
     database.migrate().await.unwrap();
     webhook(&database, "acme", "ERP Sync").await;
     database.wait_until_usable().await.unwrap();
-    assert!(matches!(open(&url, 2).wait_until_usable().await, Err(SchemaError::KeyMissing)));
+    assert!(matches!(
+        open(&url, 2).wait_until_usable().await,
+        Err(SchemaError::KeyMissing)
+    ));
 }
 
 #[tokio::test]
@@ -101,15 +119,22 @@ async fn a_migration_that_waits_for_a_backup_stops_nobody_else() {
         ALTER TABLE webhooks DROP COLUMN failing_since; DROP TABLE release_signals";
     other.batch_execute(undo).await.unwrap();
     let dump = backup.transaction().await.unwrap();
-    dump.batch_execute("LOCK TABLE deliveries IN ACCESS SHARE MODE").await.unwrap();
+    dump.batch_execute("LOCK TABLE deliveries IN ACCESS SHARE MODE")
+        .await
+        .unwrap();
     let migrating = tokio::spawn(async move { database.migrate().await });
     let waits = async || {
         let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'deliveries'::regclass";
         other.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) > 0
     };
-    testkit::wait::until(Duration::from_secs(30), "the migration to wait", waits).await.unwrap();
+    testkit::wait::until(Duration::from_secs(30), "the migration to wait", waits)
+        .await
+        .unwrap();
     let reading = other.query("SELECT FROM deliveries", &[]);
-    tokio::time::timeout(Duration::from_secs(15), reading).await.expect("others are served").unwrap();
+    tokio::time::timeout(Duration::from_secs(15), reading)
+        .await
+        .expect("others are served")
+        .unwrap();
     dump.rollback().await.unwrap();
     assert_eq!(migrating.await.unwrap().unwrap(), ["deferred_deliveries"]);
 }

@@ -20,7 +20,13 @@ fn rate() -> ReleaseRate {
 }
 
 fn outbox(webhook: WebhookId, event_id: &str, at: Timestamp, disposition: Disposition) -> DeliveryRecord {
-    DeliveryRecord { disposition, attempts: 0, step: 0, attempt: None, ..retrying(webhook, event_id, at) }
+    DeliveryRecord {
+        disposition,
+        attempts: 0,
+        step: 0,
+        attempt: None,
+        ..retrying(webhook, event_id, at)
+    }
 }
 
 fn failed(webhook: WebhookId, event_id: &str, at: Timestamp) -> DeliveryRecord {
@@ -28,7 +34,10 @@ fn failed(webhook: WebhookId, event_id: &str, at: Timestamp) -> DeliveryRecord {
         disposition: Disposition::Failed { error: None },
         attempts: 4,
         step: 3,
-        attempt: Some(AttemptRecord { next: Next::Failed, ..attempt(Outcome::Http5xx, Some(500), at) }),
+        attempt: Some(AttemptRecord {
+            next: Next::Failed,
+            ..attempt(Outcome::Http5xx, Some(500), at)
+        }),
         ..retrying(webhook, event_id, at)
     }
 }
@@ -37,7 +46,14 @@ fn failed(webhook: WebhookId, event_id: &str, at: Timestamp) -> DeliveryRecord {
 async fn hold(database: &Database, webhook: WebhookId, count: i64) -> Vec<DeliveryId> {
     let begin = now();
     let mut records: Vec<_> = (0..count)
-        .map(|n| outbox(webhook, &format!("e{n}"), begin + n.milliseconds(), Disposition::Held(WAITS)))
+        .map(|n| {
+            outbox(
+                webhook,
+                &format!("e{n}"),
+                begin + n.milliseconds(),
+                Disposition::Held(WAITS),
+            )
+        })
         .collect();
     let in_order = records.iter().map(|record| record.delivery.id).collect();
     records.reverse();
@@ -67,7 +83,9 @@ async fn release_all(database: &Database, sql: &tokio_postgres::Client, webhook:
         database.release(webhook, rate(), publish).await.unwrap();
         sql.query_one(turns, &[&webhook.0]).await.unwrap().get::<_, i64>(0) == 0
     };
-    testkit::wait::until(Duration::from_secs(60), "the end of the release", over).await.unwrap();
+    testkit::wait::until(Duration::from_secs(60), "the end of the release", over)
+        .await
+        .unwrap();
     published.into_inner().unwrap()
 }
 
@@ -80,13 +98,25 @@ async fn what_is_held_is_counted_once_and_released_in_the_order_of_its_creation(
     assert_eq!(held(&database, erp).await, 250);
     assert_eq!(release_all(&database, &sql, erp).await, [], "it is paused");
 
-    database.resume_webhook(&admin("acme"), erp, rate()).await.unwrap().unwrap();
+    database
+        .resume_webhook(&admin("acme"), erp, rate())
+        .await
+        .unwrap()
+        .unwrap();
     let released = release_all(&database, &sql, erp).await;
-    assert_eq!(released.iter().map(|released| released.delivery.id).collect::<Vec<_>>(), in_order);
-    assert!(
-        released.iter().all(|it| it.trigger == Trigger::Resume && it.attempts == 0 && !it.delivery.payload.is_empty())
+    assert_eq!(
+        released.iter().map(|released| released.delivery.id).collect::<Vec<_>>(),
+        in_order
     );
-    assert_eq!((held(&database, erp).await, state(&database, in_order[0]).await), (0, DeliveryState::Queued));
+    assert!(
+        released
+            .iter()
+            .all(|it| it.trigger == Trigger::Resume && it.attempts == 0 && !it.delivery.payload.is_empty())
+    );
+    assert_eq!(
+        (held(&database, erp).await, state(&database, in_order[0]).await),
+        (0, DeliveryState::Queued)
+    );
     database.sum_up_counts().await.unwrap();
     assert_eq!(held(&database, erp).await, 0);
 }
@@ -107,9 +137,16 @@ async fn one_turn_reads_few_large_payloads_and_any_number_of_small_ones() {
             .collect();
         database.record(&records, AUTO_PAUSE).await.unwrap();
         database.release_forgotten().await.unwrap();
-        sql.execute("UPDATE releases SET per_second = 1000, next_at = now() - interval '1 second'", &[]).await.unwrap();
+        sql.execute(
+            "UPDATE releases SET per_second = 1000, next_at = now() - interval '1 second'",
+            &[],
+        )
+        .await
+        .unwrap();
         let turn = database.release(id, rate(), async |_| true).await.unwrap();
-        let Release::Released(count) = turn else { panic!("{turn:?}") };
+        let Release::Released(count) = turn else {
+            panic!("{turn:?}")
+        };
         assert!((least..=most).contains(&count), "{count} of {name}");
         let rest = release_all(&database, &sql, id).await;
         assert_eq!(count + rest.len(), 40, "{name}");
@@ -120,9 +157,13 @@ async fn one_turn_reads_few_large_payloads_and_any_number_of_small_ones() {
 async fn a_delivery_that_ended_while_it_waited_is_not_counted_as_held() {
     let (database, sql) = migrated().await;
     let erp = webhook(&database, "acme", "ERP Sync").await;
-    let records: Vec<_> = (0..3).map(|n| outbox(erp, &format!("e{n}"), now(), Disposition::Spilled(WAITS))).collect();
+    let records: Vec<_> = (0..3)
+        .map(|n| outbox(erp, &format!("e{n}"), now(), Disposition::Spilled(WAITS)))
+        .collect();
     database.record(&records, AUTO_PAUSE).await.unwrap();
-    sql.execute("UPDATE deliveries SET state = 'delivered' WHERE event_id = 'e1'", &[]).await.unwrap();
+    sql.execute("UPDATE deliveries SET state = 'delivered' WHERE event_id = 'e1'", &[])
+        .await
+        .unwrap();
     database.pause_webhook(&admin("acme"), erp).await.unwrap().unwrap();
     // As when a sender spilled them while the webhook's release ended.
     sql.execute("DELETE FROM releases", &[]).await.unwrap();
@@ -141,13 +182,31 @@ async fn another_url_is_not_kept_waiting_for_the_former_receiver() {
     let signal = "INSERT INTO release_signals (webhook_id, kind, wait_until)
         VALUES ($1, 'throttled', now() + interval '1 hour')";
     sql.execute(signal, &[&erp.0]).await.unwrap();
-    sql.execute("UPDATE releases SET next_at = now() + interval '1 hour'", &[]).await.unwrap();
-    let renamed = Edit { name: Some("ERP".to_owned()), ..Edit::default() };
-    database.edit_webhook(&admin("acme"), erp, &renamed, None).await.unwrap();
-    assert_eq!(database.due_releases(10).await.unwrap(), [], "its receiver asked to wait");
-    let moved = Edit { url: Some(url("https://elsewhere.example/hook")), ..Edit::default() };
+    sql.execute("UPDATE releases SET next_at = now() + interval '1 hour'", &[])
+        .await
+        .unwrap();
+    let renamed = Edit {
+        name: Some("ERP".to_owned()),
+        ..Edit::default()
+    };
+    database
+        .edit_webhook(&admin("acme"), erp, &renamed, None)
+        .await
+        .unwrap();
+    assert_eq!(
+        database.due_releases(10).await.unwrap(),
+        [],
+        "its receiver asked to wait"
+    );
+    let moved = Edit {
+        url: Some(url("https://elsewhere.example/hook")),
+        ..Edit::default()
+    };
     database.edit_webhook(&admin("acme"), erp, &moved, None).await.unwrap();
-    assert_eq!(database.release(erp, rate(), async |_| true).await.unwrap(), Release::Released(1));
+    assert_eq!(
+        database.release(erp, rate(), async |_| true).await.unwrap(),
+        Release::Released(1)
+    );
 }
 
 #[tokio::test]
@@ -158,7 +217,10 @@ async fn what_the_broker_does_not_confirm_stays_held() {
     database.release_forgotten().await.unwrap();
     let release = database.release(erp, rate(), async |_| false).await.unwrap();
     assert_eq!(release, Release::NotPublished);
-    assert_eq!((held(&database, erp).await, state(&database, in_order[0]).await), (3, DeliveryState::Held));
+    assert_eq!(
+        (held(&database, erp).await, state(&database, in_order[0]).await),
+        (3, DeliveryState::Held)
+    );
     assert_eq!(release_all(&database, &sql, erp).await.len(), 3);
 }
 
@@ -170,11 +232,17 @@ async fn one_process_at_a_time_is_at_a_webhook() {
     database.release_forgotten().await.unwrap();
     let other = database.clone();
     let publish = async |released: Vec<Released>| {
-        let second = other.release(erp, rate(), async |_| panic!("nothing is left to it")).await.unwrap();
+        let second = other
+            .release(erp, rate(), async |_| panic!("nothing is left to it"))
+            .await
+            .unwrap();
         assert_eq!(second, Release::NotNow);
         !released.is_empty()
     };
-    assert!(matches!(database.release(erp, rate(), publish).await.unwrap(), Release::Released(1..)));
+    assert!(matches!(
+        database.release(erp, rate(), publish).await.unwrap(),
+        Release::Released(1..)
+    ));
 }
 
 #[tokio::test]
@@ -182,9 +250,18 @@ async fn a_delivery_put_aside_again_while_it_is_being_released_waits_again() {
     let (database, sql) = migrated().await;
     let erp = webhook(&database, "acme", "ERP Sync").await;
     let record = outbox(erp, "e", now(), Disposition::Spilled(WAITS));
-    database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
-    let disposition = Disposition::Spilled(OutboxEntry { returned: true, ..WAITS });
-    let again = DeliveryRecord { disposition, ..record.clone() };
+    database
+        .record(std::slice::from_ref(&record), AUTO_PAUSE)
+        .await
+        .unwrap();
+    let disposition = Disposition::Spilled(OutboxEntry {
+        returned: true,
+        ..WAITS
+    });
+    let again = DeliveryRecord {
+        disposition,
+        ..record.clone()
+    };
     let (sender, aside) = (database.clone(), std::sync::Arc::new(Mutex::new(None)));
     let task = std::sync::Arc::clone(&aside);
     let publish = async move |_: Vec<Released>| {
@@ -192,7 +269,10 @@ async fn a_delivery_put_aside_again_while_it_is_being_released_waits_again() {
         *task.lock().unwrap() = Some(tokio::spawn(record));
         true
     };
-    assert_eq!(database.release(erp, rate(), publish).await.unwrap(), Release::Released(1));
+    assert_eq!(
+        database.release(erp, rate(), publish).await.unwrap(),
+        Release::Released(1)
+    );
     let aside = aside.lock().unwrap().take().unwrap();
     aside.await.unwrap().unwrap();
     assert_eq!(state(&database, record.delivery.id).await, DeliveryState::Queued);
@@ -203,15 +283,24 @@ async fn a_delivery_put_aside_again_while_it_is_being_released_waits_again() {
 async fn what_came_back_slows_its_webhook_down_once() {
     let (database, sql) = migrated().await;
     let erp = webhook(&database, "acme", "ERP Sync").await;
-    let returned = Disposition::Spilled(OutboxEntry { returned: true, ..WAITS });
+    let returned = Disposition::Spilled(OutboxEntry {
+        returned: true,
+        ..WAITS
+    });
     let returned = |nth: i64| outbox(erp, &format!("e{nth}"), now(), returned.clone());
     let records: Vec<_> = (0..5).map(returned).collect();
     database.record(&records, AUTO_PAUSE).await.unwrap();
     sql.execute("UPDATE releases SET per_second = 2", &[]).await.unwrap();
     let pace_after_a_turn = async || {
         sql.execute("UPDATE releases SET next_at = now()", &[]).await.unwrap();
-        assert_eq!(database.release(erp, rate(), async |_| true).await.unwrap(), Release::Released(1));
-        sql.query_one("SELECT per_second FROM releases", &[]).await.unwrap().get::<_, f64>(0)
+        assert_eq!(
+            database.release(erp, rate(), async |_| true).await.unwrap(),
+            Release::Released(1)
+        );
+        sql.query_one("SELECT per_second FROM releases", &[])
+            .await
+            .unwrap()
+            .get::<_, f64>(0)
     };
     assert_eq!([pace_after_a_turn().await, pace_after_a_turn().await], [1.0, 2.0]);
 }
@@ -222,7 +311,13 @@ async fn whoever_puts_aside_and_releases_reads_no_list_from_one_end_to_the_other
     let (database, sql) = migrated().await;
     let erp = webhook(&database, "acme", "ERP Sync").await;
     let spill = async |first: i64, count: i64| {
-        let at = |nth: i64| now().saturating_sub(1.hour()).unwrap().saturating_add(nth.milliseconds()).unwrap();
+        let at = |nth: i64| {
+            now()
+                .saturating_sub(1.hour())
+                .unwrap()
+                .saturating_add(nth.milliseconds())
+                .unwrap()
+        };
         let record = |nth: i64| outbox(erp, &format!("e{nth}"), at(nth), Disposition::Spilled(WAITS));
         let records: Vec<_> = (first..first + count).map(record).collect();
         database.record(&records, AUTO_PAUSE).await.unwrap();
@@ -243,9 +338,14 @@ async fn whoever_puts_aside_and_releases_reads_no_list_from_one_end_to_the_other
     let read = "SELECT sum(n_tup_del) FILTER (WHERE relname = 'waiting_deliveries')::int8, sum(seq_tup_read)::int8
         FROM pg_stat_user_tables WHERE relname IN ('waiting_deliveries', 'releases')";
     let told = async || sql.query_one(read, &[]).await.unwrap().get::<_, i64>(0) == 2030;
-    testkit::wait::until(Duration::from_secs(60), "the counts of what was read", told).await.unwrap();
+    testkit::wait::until(Duration::from_secs(60), "the counts of what was read", told)
+        .await
+        .unwrap();
     let read_in_passing: i64 = sql.query_one(read, &[]).await.unwrap().get(1);
-    assert!(read_in_passing < 2000, "{read_in_passing} rows were read without an index");
+    assert!(
+        read_in_passing < 2000,
+        "{read_in_passing} rows were read without an index"
+    );
 }
 
 #[tokio::test]
@@ -253,16 +353,26 @@ async fn what_waits_when_a_webhook_is_paused_or_deleted_is_held_or_fails() {
     let (database, sql) = migrated().await;
     let erp = webhook(&database, "acme", "ERP Sync").await;
     let record = outbox(erp, "e", now(), Disposition::Spilled(WAITS));
-    database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
+    database
+        .record(std::slice::from_ref(&record), AUTO_PAUSE)
+        .await
+        .unwrap();
     assert_eq!(held(&database, erp).await, 0);
     database.pause_webhook(&admin("acme"), erp).await.unwrap();
     assert_eq!(release_all(&database, &sql, erp).await, []);
-    assert_eq!((held(&database, erp).await, state(&database, record.delivery.id).await), (1, DeliveryState::Held));
+    assert_eq!(
+        (held(&database, erp).await, state(&database, record.delivery.id).await),
+        (1, DeliveryState::Held)
+    );
 
     database.delete_webhook(&admin("acme"), erp, None).await.unwrap();
     database.release_forgotten().await.unwrap();
     assert_eq!(release_all(&database, &sql, erp).await, []);
-    let detail = database.delivery(&account("acme"), record.delivery.id).await.unwrap().unwrap();
+    let detail = database
+        .delivery(&account("acme"), record.delivery.id)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(
         (detail.delivery.state, detail.delivery.error.as_deref()),
         (DeliveryState::Failed, Some("webhook deleted"))
@@ -274,12 +384,26 @@ async fn a_failed_delivery_is_retried_by_hand_once() {
     let (database, sql) = migrated().await;
     let (erp, acme) = (webhook(&database, "acme", "ERP Sync").await, admin("acme"));
     let record = failed(erp, "e", now());
-    database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
-    assert_eq!(database.retry_delivery(&admin("globex"), record.delivery.id).await.unwrap(), Retry::NotFound);
-    let clicks =
-        [database.retry_delivery(&acme, record.delivery.id), database.retry_delivery(&acme, record.delivery.id)];
+    database
+        .record(std::slice::from_ref(&record), AUTO_PAUSE)
+        .await
+        .unwrap();
+    assert_eq!(
+        database
+            .retry_delivery(&admin("globex"), record.delivery.id)
+            .await
+            .unwrap(),
+        Retry::NotFound
+    );
+    let clicks = [
+        database.retry_delivery(&acme, record.delivery.id),
+        database.retry_delivery(&acme, record.delivery.id),
+    ];
     let answers = futures_util::future::join_all(clicks).await;
-    let accepted = answers.iter().filter(|answer| matches!(answer, Ok(Retry::Accepted(_)))).count();
+    let accepted = answers
+        .iter()
+        .filter(|answer| matches!(answer, Ok(Retry::Accepted(_))))
+        .count();
     assert_eq!(accepted, 1, "{answers:?}");
     let released = release_all(&database, &sql, erp).await;
     let facts: Vec<_> = released.iter().map(|it| (it.trigger, it.attempts)).collect();
@@ -287,7 +411,10 @@ async fn a_failed_delivery_is_retried_by_hand_once() {
 
     let done = delivered(&record);
     database.record(std::slice::from_ref(&done), AUTO_PAUSE).await.unwrap();
-    assert_eq!(database.retry_delivery(&acme, record.delivery.id).await.unwrap(), Retry::NotFailed);
+    assert_eq!(
+        database.retry_delivery(&acme, record.delivery.id).await.unwrap(),
+        Retry::NotFailed
+    );
 }
 
 #[tokio::test]
@@ -295,10 +422,19 @@ async fn a_retry_by_hand_waits_for_the_resume_of_a_paused_webhook() {
     let (database, sql) = migrated().await;
     let (erp, acme) = (webhook(&database, "acme", "ERP Sync").await, admin("acme"));
     let record = failed(erp, "e", now());
-    database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
+    database
+        .record(std::slice::from_ref(&record), AUTO_PAUSE)
+        .await
+        .unwrap();
     database.pause_webhook(&acme, erp).await.unwrap();
-    assert!(matches!(database.retry_delivery(&acme, record.delivery.id).await.unwrap(), Retry::Accepted(_)));
-    assert_eq!((release_all(&database, &sql, erp).await, held(&database, erp).await), (vec![], 1));
+    assert!(matches!(
+        database.retry_delivery(&acme, record.delivery.id).await.unwrap(),
+        Retry::Accepted(_)
+    ));
+    assert_eq!(
+        (release_all(&database, &sql, erp).await, held(&database, erp).await),
+        (vec![], 1)
+    );
     database.resume_webhook(&acme, erp, rate()).await.unwrap();
     assert_eq!(release_all(&database, &sql, erp).await[0].trigger, Trigger::Manual);
 }
@@ -319,10 +455,19 @@ async fn counting_what_could_be_recovered_ends_at_ten_thousand() {
         FROM deliveries d, generate_series(1, 10000)";
     assert_eq!(sql.execute(more, &[]).await.unwrap(), 10_000);
     let (since, until) = (begin - 1.hour(), begin + 1.hour());
-    let many = Count { count: 10_000, more: true };
-    assert_eq!(database.recoverable(&acme.account, erp, since, until).await.unwrap(), many);
+    let many = Count {
+        count: 10_000,
+        more: true,
+    };
+    assert_eq!(
+        database.recoverable(&acme.account, erp, since, until).await.unwrap(),
+        many
+    );
     assert_eq!(many.to_string(), "more than 10000");
-    assert_eq!(database.recover(&acme, erp, since, until).await.unwrap(), Recovery::Accepted(many));
+    assert_eq!(
+        database.recover(&acme, erp, since, until).await.unwrap(),
+        Recovery::Accepted(many)
+    );
     let mut marked = 0;
     while let Some(step) = database.mark_recovered(rate()).await.unwrap() {
         marked += step;
@@ -334,34 +479,80 @@ async fn counting_what_could_be_recovered_ends_at_ten_thousand() {
 async fn a_recovery_sends_what_failed_within_its_time_with_a_fresh_ladder() {
     let (database, sql) = migrated().await;
     let (erp, acme, begin) = (webhook(&database, "acme", "ERP Sync").await, admin("acme"), now());
-    let records: Vec<_> =
-        (0..2500).map(|n| failed(erp, &format!("e{n}"), begin + i64::from(n).milliseconds())).collect();
+    let records: Vec<_> = (0..2500)
+        .map(|n| failed(erp, &format!("e{n}"), begin + i64::from(n).milliseconds()))
+        .collect();
     for batch in records.chunks(500) {
         database
-            .record(batch, domain::AutoPause { after: 0, within: std::time::Duration::ZERO, suspended: false })
+            .record(
+                batch,
+                domain::AutoPause {
+                    after: 0,
+                    within: std::time::Duration::ZERO,
+                    suspended: false,
+                },
+            )
             .await
             .unwrap();
     }
     let (since, until) = (begin + 100.milliseconds(), begin + 2_400.milliseconds());
-    assert_eq!(database.recoverable(&acme.account, erp, since, until).await.unwrap(), counted(2_300));
-    assert_eq!(database.recoverable(&account("globex"), erp, since, until).await.unwrap(), counted(0));
-    assert_eq!(database.recover(&admin("globex"), erp, since, until).await.unwrap(), Recovery::NotFound);
-    assert_eq!(database.recover(&acme, erp, since, until).await.unwrap(), Recovery::Accepted(counted(2_300)));
-    assert_eq!(database.recover(&acme, erp, since, until).await.unwrap(), Recovery::UnderWay);
+    assert_eq!(
+        database.recoverable(&acme.account, erp, since, until).await.unwrap(),
+        counted(2_300)
+    );
+    assert_eq!(
+        database
+            .recoverable(&account("globex"), erp, since, until)
+            .await
+            .unwrap(),
+        counted(0)
+    );
+    assert_eq!(
+        database.recover(&admin("globex"), erp, since, until).await.unwrap(),
+        Recovery::NotFound
+    );
+    assert_eq!(
+        database.recover(&acme, erp, since, until).await.unwrap(),
+        Recovery::Accepted(counted(2_300))
+    );
+    assert_eq!(
+        database.recover(&acme, erp, since, until).await.unwrap(),
+        Recovery::UnderWay
+    );
     let mut marked = 0;
     while let Some(step) = database.mark_recovered(rate()).await.unwrap() {
         marked += step;
     }
     assert_eq!((marked, database.finish_recoveries().await.unwrap()), (2_300, 0));
-    assert_eq!(database.recovery_progress(&acme.account, erp).await.unwrap().unwrap().waiting, 2_300);
+    assert_eq!(
+        database
+            .recovery_progress(&acme.account, erp)
+            .await
+            .unwrap()
+            .unwrap()
+            .waiting,
+        2_300
+    );
     // The first of them succeeds: only then the release rate grows.
-    sql.execute("UPDATE webhooks SET failed_attempts = 0", &[]).await.unwrap();
+    sql.execute("UPDATE webhooks SET failed_attempts = 0", &[])
+        .await
+        .unwrap();
     let released = release_all(&database, &sql, erp).await;
     assert_eq!(released.len(), 2_300);
-    assert!(released.iter().all(|it| (it.trigger, it.step, it.attempts) == (Trigger::Resume, 0, 4)));
+    assert!(
+        released
+            .iter()
+            .all(|it| (it.trigger, it.step, it.attempts) == (Trigger::Resume, 0, 4))
+    );
     assert_eq!(database.finish_recoveries().await.unwrap(), 1);
     assert_eq!(database.recovery_progress(&acme.account, erp).await.unwrap(), None);
-    assert_eq!(database.recoverable(&acme.account, erp, begin, until + 1.hour()).await.unwrap(), counted(200));
+    assert_eq!(
+        database
+            .recoverable(&acme.account, erp, begin, until + 1.hour())
+            .await
+            .unwrap(),
+        counted(200)
+    );
 }
 
 #[tokio::test]
@@ -373,7 +564,9 @@ async fn a_delivery_lost_on_its_way_to_a_sender_goes_back_to_the_relay() {
     assert_eq!(release_all(&database, &sql, erp).await.len(), 2);
     let ten_minutes = jiff::SignedDuration::from_mins(10);
     assert_eq!(database.requeue_lost(ten_minutes, 10).await.unwrap(), 0);
-    sql.execute("UPDATE deliveries SET updated_at = now() - interval '11 minutes'", &[]).await.unwrap();
+    sql.execute("UPDATE deliveries SET updated_at = now() - interval '11 minutes'", &[])
+        .await
+        .unwrap();
     assert_eq!(database.requeue_lost(ten_minutes, 10).await.unwrap(), 2);
     assert_eq!(release_all(&database, &sql, erp).await.len(), 2);
 }
@@ -383,21 +576,45 @@ async fn a_retry_that_people_asked_for_stays_theirs_when_it_is_lost_on_its_way()
     let (database, sql) = migrated().await;
     let erp = webhook(&database, "acme", "ERP Sync").await;
     let by_hand = failed(erp, "by hand", now());
-    database.record(std::slice::from_ref(&by_hand), AUTO_PAUSE).await.unwrap();
+    database
+        .record(std::slice::from_ref(&by_hand), AUTO_PAUSE)
+        .await
+        .unwrap();
     hold(&database, erp, 1).await;
     database.release_forgotten().await.unwrap();
-    assert!(matches!(database.retry_delivery(&admin("acme"), by_hand.delivery.id).await.unwrap(), Retry::Accepted(_)));
+    assert!(matches!(
+        database
+            .retry_delivery(&admin("acme"), by_hand.delivery.id)
+            .await
+            .unwrap(),
+        Retry::Accepted(_)
+    ));
     let triggers = |released: Vec<Released>| {
-        let mut triggers: Vec<_> = released.iter().map(|it| (it.delivery.event_id.clone(), it.trigger)).collect();
+        let mut triggers: Vec<_> = released
+            .iter()
+            .map(|it| (it.delivery.event_id.clone(), it.trigger))
+            .collect();
         triggers.sort();
         triggers
     };
     let first = triggers(release_all(&database, &sql, erp).await);
-    assert_eq!(first, [("by hand".to_owned(), Trigger::Manual), ("e0".to_owned(), Trigger::Resume)]);
+    assert_eq!(
+        first,
+        [
+            ("by hand".to_owned(), Trigger::Manual),
+            ("e0".to_owned(), Trigger::Resume)
+        ]
+    );
     for _ in 0..2 {
         let long_ago = "UPDATE deliveries SET updated_at = now() - interval '1 day'";
         sql.execute(long_ago, &[]).await.unwrap();
-        assert_eq!(database.requeue_lost(jiff::SignedDuration::from_mins(10), 10).await.unwrap(), 2);
+        assert_eq!(
+            database
+                .requeue_lost(jiff::SignedDuration::from_mins(10), 10)
+                .await
+                .unwrap(),
+            2
+        );
         assert_eq!(triggers(release_all(&database, &sql, erp).await), first);
     }
 }
@@ -405,10 +622,16 @@ async fn a_retry_that_people_asked_for_stays_theirs_when_it_is_lost_on_its_way()
 /// A deferral of the delivery by 429, now; `deferred_for` as its job had it.
 fn deferred(record: &DeliveryRecord, deferred_for: Duration) -> DeliveryRecord {
     let deferral = Deferral::new(DeferralCause::Throttled, Some(Duration::from_secs(1)));
-    let attempt =
-        AttemptRecord { next: Next::Deferred(deferral), deferred_for, ..attempt(Outcome::Http4xx, Some(429), now()) };
+    let attempt = AttemptRecord {
+        next: Next::Deferred(deferral),
+        deferred_for,
+        ..attempt(Outcome::Http4xx, Some(429), now())
+    };
     DeliveryRecord {
-        disposition: Disposition::Spilled(OutboxEntry { deferral: Some(deferral), ..WAITS }),
+        disposition: Disposition::Spilled(OutboxEntry {
+            deferral: Some(deferral),
+            ..WAITS
+        }),
         attempts: record.attempts + 1,
         attempt: Some(attempt),
         ..record.clone()
@@ -438,7 +661,10 @@ async fn time_without_senders_or_relay_is_not_time_in_which_a_delivery_is_deferr
     // Its job lay in the queue for 20 hours without a sender.
     passed(20).await;
     let second = deferred(&first, 5 * HOUR);
-    database.record(std::slice::from_ref(&second), AUTO_PAUSE).await.unwrap();
+    database
+        .record(std::slice::from_ref(&second), AUTO_PAUSE)
+        .await
+        .unwrap();
     assert_eq!(release("1 second").await, 5);
 
     // And in the outbox for 30 hours without a relay.
@@ -456,7 +682,9 @@ async fn an_account_has_as_many_turns_as_another_however_many_webhooks_it_has() 
         let record = outbox(busy, &format!("e{number}"), now(), Disposition::Spilled(WAITS));
         database.record(&[record], AUTO_PAUSE).await.unwrap();
     }
-    sql.execute("UPDATE releases SET next_at = now() - interval '1 minute'", &[]).await.unwrap();
+    sql.execute("UPDATE releases SET next_at = now() - interval '1 minute'", &[])
+        .await
+        .unwrap();
     let other = webhook(&database, "beta", "one").await;
     let mut record = outbox(other, "e", now(), Disposition::Spilled(WAITS));
     record.delivery.account = account("beta");

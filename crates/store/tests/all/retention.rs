@@ -27,33 +27,56 @@ fn day(days_ago: i64) -> Date {
 /// Writes a delivery that was accepted so many days ago.
 async fn logged(database: &Database, webhook: WebhookId, days_ago: i64) -> DeliveryRecord {
     let record = retrying(webhook, &format!("{days_ago} days"), ago(days_ago));
-    database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
+    database
+        .record(std::slice::from_ref(&record), AUTO_PAUSE)
+        .await
+        .unwrap();
     record
 }
 
 async fn is_logged(database: &Database, record: &DeliveryRecord) -> bool {
-    database.known_delivery(record.delivery.id, None).await.unwrap().is_some()
+    database
+        .known_delivery(record.delivery.id, None)
+        .await
+        .unwrap()
+        .is_some()
 }
 
 async fn count(sql: &Client, query: &str) -> i64 {
-    sql.query_one(&format!("SELECT count(*) FROM {query}"), &[]).await.unwrap().get(0)
+    sql.query_one(&format!("SELECT count(*) FROM {query}"), &[])
+        .await
+        .unwrap()
+        .get(0)
 }
 
 /// Tables of a day, part of the log or not.
 async fn tables(sql: &Client, days_ago: i64) -> i64 {
     let suffix = day(days_ago).strftime("%Y%m%d");
-    count(sql, &format!("pg_class WHERE relkind = 'r' AND relname ~ '^(deliveries|attempts)_{suffix}$'")).await
+    count(
+        sql,
+        &format!("pg_class WHERE relkind = 'r' AND relname ~ '^(deliveries|attempts)_{suffix}$'"),
+    )
+    .await
 }
 
 #[tokio::test]
 async fn a_day_older_than_the_retention_goes_and_a_younger_one_stays() {
     let (database, sql) = migrated().await;
     let webhook = webhook(&database, "acme", "ERP Sync").await;
-    let (old, young) = (logged(&database, webhook, 31).await, logged(&database, webhook, 29).await);
+    let (old, young) = (
+        logged(&database, webhook, 31).await,
+        logged(&database, webhook, 29).await,
+    );
 
     let forgotten = database.forget_past(KEPT).await.unwrap();
     // The row is the attempt's count.
-    assert_eq!(forgotten, Some(Forgotten { days: vec![day(31)], rows: 1 }));
+    assert_eq!(
+        forgotten,
+        Some(Forgotten {
+            days: vec![day(31)],
+            rows: 1
+        })
+    );
     assert!(!is_logged(&database, &old).await && is_logged(&database, &young).await);
     assert_eq!((tables(&sql, 31).await, tables(&sql, 29).await), (0, 2));
     assert_eq!(database.partition_range().await.unwrap().unwrap().0, day(29));
@@ -64,7 +87,10 @@ async fn a_day_older_than_the_retention_goes_and_a_younger_one_stays() {
 async fn looking_changes_nothing() {
     let (database, sql) = migrated().await;
     let webhook = webhook(&database, "acme", "ERP Sync").await;
-    let records = [logged(&database, webhook, 40).await, logged(&database, webhook, 31).await];
+    let records = [
+        logged(&database, webhook, 40).await,
+        logged(&database, webhook, 31).await,
+    ];
     logged(&database, webhook, 29).await;
 
     assert_eq!(database.past_days(KEPT).await.unwrap(), [day(40), day(31)]);
@@ -85,12 +111,19 @@ async fn one_place_at_a_time() {
     }
     let places: Vec<_> = (0..4).map(|_| open(&url, 1)).collect();
     let all = futures_util::future::join_all(places.iter().map(|place| place.forget_past(KEPT))).await;
-    let mut days: Vec<Date> = all.into_iter().filter_map(Result::unwrap).flat_map(|forgotten| forgotten.days).collect();
+    let mut days: Vec<Date> = all
+        .into_iter()
+        .filter_map(Result::unwrap)
+        .flat_map(|forgotten| forgotten.days)
+        .collect();
     days.sort();
     assert_eq!(days, [day(35), day(34), day(33), day(32), day(31)]);
 
     let other = connect(&url).await;
-    other.batch_execute("SELECT pg_advisory_lock(hashtext('easycrm webhooks retention'))").await.unwrap();
+    other
+        .batch_execute("SELECT pg_advisory_lock(hashtext('easycrm webhooks retention'))")
+        .await
+        .unwrap();
     assert_eq!(database.forget_past(KEPT).await.unwrap(), None);
 }
 
@@ -100,7 +133,10 @@ async fn write(database: &Database, webhook: WebhookId, stop: &AtomicBool) -> us
     while !stop.load(Ordering::Relaxed) {
         let record = retrying(webhook, &format!("new {written}"), now());
         let writing = database.record(std::slice::from_ref(&record), AUTO_PAUSE);
-        tokio::time::timeout(WRITTEN_WITHIN, writing).await.expect("no write waits for the retention").unwrap();
+        tokio::time::timeout(WRITTEN_WITHIN, writing)
+            .await
+            .expect("no write waits for the retention")
+            .unwrap();
         written += 1;
     }
     written
@@ -126,8 +162,14 @@ async fn writes_go_on_while_somebody_reads_the_log_for_long_and_the_interrupted_
     database.migrate().await.unwrap();
     let (sql, reader) = (connect(&url).await, connect(&url).await);
     let webhook = webhook(&database, "acme", "ERP Sync").await;
-    let old = [logged(&database, webhook, 32).await, logged(&database, webhook, 31).await];
-    reader.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM deliveries").await.unwrap();
+    let old = [
+        logged(&database, webhook, 32).await,
+        logged(&database, webhook, 31).await,
+    ];
+    reader
+        .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM deliveries")
+        .await
+        .unwrap();
 
     for _ in 0..2 {
         let error = forget_while_writing(&database, webhook).await.unwrap_err();
@@ -154,7 +196,10 @@ async fn somebody_who_reads_another_day_for_long_hinders_nobody() {
     let webhook = webhook(&database, "acme", "ERP Sync").await;
     logged(&database, webhook, 31).await;
     let today = day(0).strftime("%Y%m%d");
-    reader.batch_execute(&format!("BEGIN; SELECT count(*) FROM deliveries_{today}")).await.unwrap();
+    reader
+        .batch_execute(&format!("BEGIN; SELECT count(*) FROM deliveries_{today}"))
+        .await
+        .unwrap();
 
     let forgotten = forget_while_writing(&database, webhook).await.unwrap().unwrap();
     assert_eq!(forgotten.days, [day(31)]);
@@ -167,7 +212,9 @@ async fn a_day_that_somebody_detached_to_keep_is_kept() {
     let webhook = webhook(&database, "acme", "ERP Sync").await;
     logged(&database, webhook, 31).await;
     let suffix = day(31).strftime("%Y%m%d");
-    sql.batch_execute(&format!("ALTER TABLE deliveries DETACH PARTITION deliveries_{suffix}")).await.unwrap();
+    sql.batch_execute(&format!("ALTER TABLE deliveries DETACH PARTITION deliveries_{suffix}"))
+        .await
+        .unwrap();
     database.forget_past(KEPT).await.unwrap().unwrap();
     assert_eq!(count(&sql, &format!("deliveries_{suffix}")).await, 1);
 }
@@ -187,8 +234,17 @@ async fn what_is_held_goes_with_its_day() {
         database.record(&[held], AUTO_PAUSE).await.unwrap();
     }
     let forgotten = database.forget_past(KEPT).await.unwrap().unwrap();
-    assert_eq!(forgotten, Forgotten { days: vec![day(31)], rows: 1 });
-    assert_eq!(database.webhook(&account("acme"), webhook).await.unwrap().unwrap().held, 2);
+    assert_eq!(
+        forgotten,
+        Forgotten {
+            days: vec![day(31)],
+            rows: 1
+        }
+    );
+    assert_eq!(
+        database.webhook(&account("acme"), webhook).await.unwrap().unwrap().held,
+        2
+    );
 }
 
 /// Two rows of each small table: one expired, one not.
@@ -225,10 +281,15 @@ async fn counts_are_summed_up_by_one_place_at_a_time() {
     let sql = connect(&url).await;
     let rows = "INSERT INTO held_counts SELECT '00000000-0000-0000-0000-000000000001', 1 FROM generate_series(1, 50)";
     sql.batch_execute(rows).await.unwrap();
-    sql.batch_execute("BEGIN; SELECT pg_advisory_xact_lock(hashtext('easycrm webhooks counts'))").await.unwrap();
+    sql.batch_execute("BEGIN; SELECT pg_advisory_xact_lock(hashtext('easycrm webhooks counts'))")
+        .await
+        .unwrap();
     assert!(!database.sum_up_counts().await.unwrap());
     sql.batch_execute("COMMIT").await.unwrap();
     assert!(database.sum_up_counts().await.unwrap());
-    let row = sql.query_one("SELECT count(*), sum(held)::bigint FROM held_counts", &[]).await.unwrap();
+    let row = sql
+        .query_one("SELECT count(*), sum(held)::bigint FROM held_counts", &[])
+        .await
+        .unwrap();
     assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (1, 50));
 }

@@ -16,14 +16,22 @@ async fn the_database_derives_the_status_as_the_domain_does() {
             let update =
                 "UPDATE webhooks SET paused_reason = $2::text, consecutive_failures = $3, failed_attempts = $4,
                 paused_at = CASE WHEN $2::text IS NOT NULL THEN now() END WHERE id = $1";
-            sql.execute(update, &[&id.0, &reason, &consecutive, &attempts]).await.unwrap();
+            sql.execute(update, &[&id.0, &reason, &consecutive, &attempts])
+                .await
+                .unwrap();
         }
     }
     let mut found = 0;
     for status in WebhookStatus::ALL {
-        let filter = WebhookFilter { status: Some(*status), ..WebhookFilter::default() };
+        let filter = WebhookFilter {
+            status: Some(*status),
+            ..WebhookFilter::default()
+        };
         let webhooks = database.find_webhooks(&account("acme"), &filter, 100).await.unwrap();
-        assert!(!webhooks.is_empty() && webhooks.iter().all(|webhook| webhook.status() == *status), "{status}");
+        assert!(
+            !webhooks.is_empty() && webhooks.iter().all(|webhook| webhook.status() == *status),
+            "{status}"
+        );
         found += webhooks.len();
     }
     assert_eq!(found, number);
@@ -40,20 +48,41 @@ async fn texts_and_types_narrow_the_list_of_one_account() {
         let found = database.find_webhooks(&account("acme"), &filter, 100).await.unwrap();
         found.into_iter().map(|webhook| webhook.name).collect()
     };
-    let text = |text: &str| WebhookFilter { text: Some(text.to_owned()), whole_url: true, ..WebhookFilter::default() };
+    let text = |text: &str| WebhookFilter {
+        text: Some(text.to_owned()),
+        whole_url: true,
+        ..WebhookFilter::default()
+    };
     assert_eq!(names(text("erp s")).await, ["ERP Sync"]);
     assert_eq!(names(text("%")).await, ["50% of _all_"]);
     assert_eq!(names(text("ünï")).await, ["Ünïcode"]);
     assert_eq!(names(text("ERP.example.com/HOOK")).await.len(), 3);
-    let by_viewer = |text: &str| WebhookFilter { text: Some(text.to_owned()), ..WebhookFilter::default() };
+    let by_viewer = |text: &str| WebhookFilter {
+        text: Some(text.to_owned()),
+        ..WebhookFilter::default()
+    };
     assert_eq!(names(by_viewer("ERP.example")).await.len(), 3, "the host is no secret");
     for hidden in ["hook", "/hook", "example.com/h"] {
         assert!(names(by_viewer(hidden)).await.is_empty(), "{hidden}");
     }
-    let of_type = |name| WebhookFilter { event_type: EventType::parse(name), ..WebhookFilter::default() };
+    let of_type = |name| WebhookFilter {
+        event_type: EventType::parse(name),
+        ..WebhookFilter::default()
+    };
     assert_eq!(names(of_type("deal.won")).await.len(), 3);
     assert_eq!(names(of_type("deal.lost")).await, Vec::<String>::new());
-    let first = database.find_webhooks(&account("acme"), &WebhookFilter::default(), 1).await.unwrap().remove(0);
+    let first = database
+        .find_webhooks(&account("acme"), &WebhookFilter::default(), 1)
+        .await
+        .unwrap()
+        .remove(0);
     let after = Some((first.created_at, first.id));
-    assert_eq!(names(WebhookFilter { after, ..WebhookFilter::default() }).await, ["50% of _all_", "Ünïcode"]);
+    assert_eq!(
+        names(WebhookFilter {
+            after,
+            ..WebhookFilter::default()
+        })
+        .await,
+        ["50% of _all_", "Ünïcode"]
+    );
 }

@@ -14,8 +14,16 @@ const EVERY_ROW_AS_TEXT: &str = "SELECT id, encode(ciphertext, 'escape') || enco
 async fn no_column_holds_a_secret_in_the_clear() {
     let (database, sql) = migrated().await;
     let secret = "a secret that scans for text would find";
-    let new = NewWebhook { secret: SigningSecret::parse(secret).unwrap(), ..new_webhook("ERP Sync") };
-    let id = database.create_webhook(&admin("acme"), &new, 1).await.unwrap().unwrap().id;
+    let new = NewWebhook {
+        secret: SigningSecret::parse(secret).unwrap(),
+        ..new_webhook("ERP Sync")
+    };
+    let id = database
+        .create_webhook(&admin("acme"), &new, 1)
+        .await
+        .unwrap()
+        .unwrap()
+        .id;
     let rows = sql.query(EVERY_ROW_AS_TEXT, &[]).await.unwrap();
     let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(rows.len(), 2);
@@ -32,12 +40,22 @@ async fn a_secret_works_in_its_own_row_only() {
     let acme = account("acme");
     let mut ids = Vec::new();
     for name in ["left", "right"] {
-        ids.push(database.create_webhook(&admin("acme"), &new_webhook(name), 2).await.unwrap().unwrap().id);
+        ids.push(
+            database
+                .create_webhook(&admin("acme"), &new_webhook(name), 2)
+                .await
+                .unwrap()
+                .unwrap()
+                .id,
+        );
     }
     let swap = "UPDATE webhook_secrets s SET ciphertext = o.ciphertext FROM webhook_secrets o WHERE o.id <> s.id";
     assert_eq!(sql.execute(swap, &[]).await.unwrap(), 2);
     for id in ids {
-        assert!(matches!(database.current_secret(&acme, id).await, Err(StoreError::Secret)));
+        assert!(matches!(
+            database.current_secret(&acme, id).await,
+            Err(StoreError::Secret)
+        ));
         assert!(matches!(database.target(id).await, Err(StoreError::Secret)));
     }
 }
@@ -46,17 +64,49 @@ async fn a_secret_works_in_its_own_row_only() {
 #[tokio::test]
 async fn a_row_moved_to_another_webhook_or_account_does_not_decrypt() {
     let (database, sql) = migrated().await;
-    let theirs = database.create_webhook(&admin("globex"), &new_webhook("Theirs"), 1).await.unwrap().unwrap().id;
-    let mine = database.create_webhook(&admin("acme"), &new_webhook("Mine"), 1).await.unwrap().unwrap().id;
-    sql.execute("DELETE FROM webhook_secrets WHERE webhook_id = $1", &[&mine.0]).await.unwrap();
-    let moved = sql.execute("UPDATE webhook_secrets SET webhook_id = $1", &[&mine.0]).await.unwrap();
+    let theirs = database
+        .create_webhook(&admin("globex"), &new_webhook("Theirs"), 1)
+        .await
+        .unwrap()
+        .unwrap()
+        .id;
+    let mine = database
+        .create_webhook(&admin("acme"), &new_webhook("Mine"), 1)
+        .await
+        .unwrap()
+        .unwrap()
+        .id;
+    sql.execute("DELETE FROM webhook_secrets WHERE webhook_id = $1", &[&mine.0])
+        .await
+        .unwrap();
+    let moved = sql
+        .execute("UPDATE webhook_secrets SET webhook_id = $1", &[&mine.0])
+        .await
+        .unwrap();
     assert_eq!(moved, 1);
-    assert!(matches!(database.current_secret(&account("acme"), mine).await, Err(StoreError::Secret)));
+    assert!(matches!(
+        database.current_secret(&account("acme"), mine).await,
+        Err(StoreError::Secret)
+    ));
 
-    sql.execute("UPDATE webhook_secrets SET webhook_id = $1", &[&theirs.0]).await.unwrap();
-    assert!(database.current_secret(&account("globex"), theirs).await.unwrap().is_some(), "back where it belongs");
-    sql.execute("UPDATE webhooks SET account = 'acme' WHERE id = $1", &[&theirs.0]).await.unwrap();
-    assert!(matches!(database.current_secret(&account("acme"), theirs).await, Err(StoreError::Secret)));
+    sql.execute("UPDATE webhook_secrets SET webhook_id = $1", &[&theirs.0])
+        .await
+        .unwrap();
+    assert!(
+        database
+            .current_secret(&account("globex"), theirs)
+            .await
+            .unwrap()
+            .is_some(),
+        "back where it belongs"
+    );
+    sql.execute("UPDATE webhooks SET account = 'acme' WHERE id = $1", &[&theirs.0])
+        .await
+        .unwrap();
+    assert!(matches!(
+        database.current_secret(&account("acme"), theirs).await,
+        Err(StoreError::Secret)
+    ));
     assert!(matches!(database.target(theirs).await, Err(StoreError::Secret)));
 }
 
@@ -74,11 +124,20 @@ async fn a_key_is_retired_by_encrypting_its_secrets_again_while_everything_runs(
     before.migrate().await.unwrap();
     let mut ids = Vec::new();
     for number in 0..450 {
-        let id = before.create_webhook(&admin("acme"), &new_webhook("ERP Sync"), 1_000).await.unwrap().unwrap().id;
+        let id = before
+            .create_webhook(&admin("acme"), &new_webhook("ERP Sync"), 1_000)
+            .await
+            .unwrap()
+            .unwrap()
+            .id;
         let expected = before.target(id).await.unwrap().unwrap().secrets[0].expose().to_owned();
         // A few of them sign with a replaced secret, too.
         if number % 100 == 0 {
-            before.rotate_secret(&admin("acme"), id, &SigningSecret::generate()).await.unwrap().unwrap();
+            before
+                .rotate_secret(&admin("acme"), id, &SigningSecret::generate())
+                .await
+                .unwrap()
+                .unwrap();
         }
         ids.push((id, expected));
     }
@@ -92,9 +151,23 @@ async fn a_key_is_retired_by_encrypting_its_secrets_again_while_everything_runs(
             }
         }
     });
-    assert_eq!(after.rekey_secrets().await.unwrap(), Rekeyed { changed: 455, current: 0, unreadable: 0 });
+    assert_eq!(
+        after.rekey_secrets().await.unwrap(),
+        Rekeyed {
+            changed: 455,
+            current: 0,
+            unreadable: 0
+        }
+    );
     running.await.unwrap();
-    assert_eq!(after.rekey_secrets().await.unwrap(), Rekeyed { changed: 0, current: 455, unreadable: 0 });
+    assert_eq!(
+        after.rekey_secrets().await.unwrap(),
+        Rekeyed {
+            changed: 0,
+            current: 455,
+            unreadable: 0
+        }
+    );
 
     let alone = with_keys(&url, &[2]);
     assert!(alone.has_all_keys().await.unwrap(), "it starts without the former key");
@@ -102,9 +175,19 @@ async fn a_key_is_retired_by_encrypting_its_secrets_again_while_everything_runs(
         let target = alone.target(*id).await.unwrap().unwrap();
         assert!(target.secrets.iter().any(|secret| secret.expose() == *expected));
     }
-    assert!(!with_keys(&url, &[1]).has_all_keys().await.unwrap(), "and the former key opens nothing any more");
+    assert!(
+        !with_keys(&url, &[1]).has_all_keys().await.unwrap(),
+        "and the former key opens nothing any more"
+    );
     let without = with_keys(&url, &[3]).rekey_secrets().await.unwrap();
-    assert_eq!(without, Rekeyed { changed: 0, current: 0, unreadable: 455 });
+    assert_eq!(
+        without,
+        Rekeyed {
+            changed: 0,
+            current: 0,
+            unreadable: 455
+        }
+    );
 }
 
 #[tokio::test]
@@ -112,7 +195,12 @@ async fn another_key_reads_nothing() {
     let url = empty_database().await;
     let database = open(&url, 1);
     database.migrate().await.unwrap();
-    let id = database.create_webhook(&admin("acme"), &new_webhook("ERP Sync"), 1).await.unwrap().unwrap().id;
+    let id = database
+        .create_webhook(&admin("acme"), &new_webhook("ERP Sync"), 1)
+        .await
+        .unwrap()
+        .unwrap()
+        .id;
     let other = open(&url, 2);
     assert!(matches!(other.target(id).await, Err(StoreError::Secret)));
     assert!(!other.has_all_keys().await.unwrap());
@@ -123,7 +211,12 @@ async fn another_key_reads_nothing() {
 async fn a_replaced_secret_signs_until_it_expires() {
     let (database, sql) = migrated().await;
     let new = new_webhook("ERP Sync");
-    let id = database.create_webhook(&admin("acme"), &new, 1).await.unwrap().unwrap().id;
+    let id = database
+        .create_webhook(&admin("acme"), &new, 1)
+        .await
+        .unwrap()
+        .unwrap()
+        .id;
     let expire = "UPDATE webhook_secrets SET expires_at = now() + $1::text::interval";
     sql.execute(expire, &[&"1 hour"]).await.unwrap();
     assert_eq!(database.target(id).await.unwrap().unwrap().secrets.len(), 1);
@@ -136,9 +229,23 @@ async fn a_replaced_secret_signs_until_it_expires() {
 async fn at_most_three_replaced_secrets_go_on_signing() {
     let (database, sql) = migrated().await;
     let by = admin("acme");
-    let id = database.create_webhook(&by, &new_webhook("ERP Sync"), 1).await.unwrap().unwrap().id;
-    let other = database.create_webhook(&by, &new_webhook("Ledger"), 2).await.unwrap().unwrap().id;
-    database.rotate_secret(&by, other, &SigningSecret::generate()).await.unwrap().unwrap();
+    let id = database
+        .create_webhook(&by, &new_webhook("ERP Sync"), 1)
+        .await
+        .unwrap()
+        .unwrap()
+        .id;
+    let other = database
+        .create_webhook(&by, &new_webhook("Ledger"), 2)
+        .await
+        .unwrap()
+        .unwrap()
+        .id;
+    database
+        .rotate_secret(&by, other, &SigningSecret::generate())
+        .await
+        .unwrap()
+        .unwrap();
     let mut given = Vec::new();
     for _ in 0..6 {
         let secret = SigningSecret::generate();
@@ -151,7 +258,15 @@ async fn at_most_three_replaced_secrets_go_on_signing() {
     let mut newest = given.split_off(2);
     newest.sort();
     assert_eq!(signing, newest, "the one in use and three others");
-    assert_eq!(database.target(other).await.unwrap().unwrap().secrets.len(), 2, "another webhook keeps its own");
-    let kept: i64 = sql.query_one("SELECT count(*) FROM webhook_secrets", &[]).await.unwrap().get(0);
+    assert_eq!(
+        database.target(other).await.unwrap().unwrap().secrets.len(),
+        2,
+        "another webhook keeps its own"
+    );
+    let kept: i64 = sql
+        .query_one("SELECT count(*) FROM webhook_secrets", &[])
+        .await
+        .unwrap()
+        .get(0);
     assert_eq!(kept, 4 + 2);
 }

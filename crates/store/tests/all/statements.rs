@@ -14,7 +14,11 @@ fn each_opens_with_its_name() {
         for (at, _) in text.match_indices('"') {
             let text = text[at + 1..].trim_start();
             if VERBS.iter().any(|verb| text.starts_with(verb)) {
-                nameless.push(format!("{}: {}", path.display(), text.lines().next().unwrap_or_default()));
+                nameless.push(format!(
+                    "{}: {}",
+                    path.display(),
+                    text.lines().next().unwrap_or_default()
+                ));
             }
             if let Some((name, _)) = text.strip_prefix("/* ").and_then(|text| text.split_once(" */")) {
                 names.push(name.to_owned());
@@ -25,7 +29,11 @@ fn each_opens_with_its_name() {
     let all = names.len();
     names.sort();
     names.dedup();
-    assert!(names.len() == all && all > 100, "{all} names, of which {} differ", names.len());
+    assert!(
+        names.len() == all && all > 100,
+        "{all} names, of which {} differ",
+        names.len()
+    );
 }
 
 /// Not the tests beside the code, which run statements of their own.

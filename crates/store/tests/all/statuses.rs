@@ -17,9 +17,15 @@ async fn every_health_is_counted_as_the_status_that_people_see() {
         for attempts in 0..5_u32 {
             for paused in [None, Some(PausedReason::User)] {
                 let id = webhook(&database, &format!("a{failures}{attempts}"), "ERP Sync").await;
-                let health = WebhookHealth { consecutive_failures: failures, failed_attempts: attempts, paused };
+                let health = WebhookHealth {
+                    consecutive_failures: failures,
+                    failed_attempts: attempts,
+                    paused,
+                };
                 let (failures, attempts) = (failures as i32, attempts as i32);
-                sql.execute(SET, &[&id.0, &failures, &attempts, &paused.map(PausedReason::as_str)]).await.unwrap();
+                sql.execute(SET, &[&id.0, &failures, &attempts, &paused.map(PausedReason::as_str)])
+                    .await
+                    .unwrap();
                 match health.status() {
                     WebhookStatus::Active => expected.active += 1,
                     WebhookStatus::Paused => expected.paused += 1,

@@ -38,9 +38,14 @@ async fn one_subscription_and_one_target() {
     assert_eq!((subscription.account, subscription.webhook), (account("acme"), id));
     assert_eq!(subscription.event_types, new_webhook("").event_types);
     let target = database.target(id).await.unwrap().unwrap();
-    assert_eq!((target.account, target.url.as_str()), (account("acme"), "https://erp.example.com/hook"));
+    assert_eq!(
+        (target.account, target.url.as_str()),
+        (account("acme"), "https://erp.example.com/hook")
+    );
     assert!(!target.paused && target.secrets.len() == 1);
-    sql.execute("UPDATE webhooks SET paused_reason = 'gone', paused_at = now()", &[]).await.unwrap();
+    sql.execute("UPDATE webhooks SET paused_reason = 'gone', paused_at = now()", &[])
+        .await
+        .unwrap();
     assert!(database.target(id).await.unwrap().unwrap().paused);
 }
 
@@ -48,6 +53,8 @@ async fn one_subscription_and_one_target() {
 async fn a_type_of_a_newer_release_is_left_out() {
     let (database, sql) = migrated().await;
     let id = webhook(&database, "acme", "ERP Sync").await;
-    sql.execute("UPDATE webhooks SET event_types = '{deal.won,moon.landed}'", &[]).await.unwrap();
+    sql.execute("UPDATE webhooks SET event_types = '{deal.won,moon.landed}'", &[])
+        .await
+        .unwrap();
     assert_eq!(database.subscription(id).await.unwrap().unwrap().event_types.len(), 1);
 }

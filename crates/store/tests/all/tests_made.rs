@@ -17,24 +17,49 @@ fn event_type() -> EventType {
 }
 
 fn form(secret: &str) -> TestSubject {
-    TestSubject::Form { url: url("https://erp.example.com/new"), secret: SigningSecret::parse(secret).unwrap() }
+    TestSubject::Form {
+        url: url("https://erp.example.com/new"),
+        secret: SigningSecret::parse(secret).unwrap(),
+    }
 }
 
 const SECRET: &str = "a secret that is not saved";
 
 async fn add(database: &Database, subject: &TestSubject) -> Uuid {
-    database.add_test_request(&account("acme"), subject, event_type()).await.unwrap().unwrap()
+    database
+        .add_test_request(&account("acme"), subject, event_type())
+        .await
+        .unwrap()
+        .unwrap()
 }
 
 #[tokio::test]
 async fn a_form_is_taken_once_and_by_its_account() {
     let (database, _) = migrated().await;
     let id = add(&database, &form(SECRET)).await;
-    assert!(database.take_test_request(&account("globex"), id).await.unwrap().is_none());
+    assert!(
+        database
+            .take_test_request(&account("globex"), id)
+            .await
+            .unwrap()
+            .is_none()
+    );
     let taken = database.take_test_request(&account("acme"), id).await.unwrap().unwrap();
-    assert_eq!((taken.webhook, taken.url.as_str()), (None, "https://erp.example.com/new"));
-    assert_eq!((taken.event_type.as_str(), taken.secrets[0].expose()), ("deal.won", SECRET));
-    assert!(database.take_test_request(&account("acme"), id).await.unwrap().is_none());
+    assert_eq!(
+        (taken.webhook, taken.url.as_str()),
+        (None, "https://erp.example.com/new")
+    );
+    assert_eq!(
+        (taken.event_type.as_str(), taken.secrets[0].expose()),
+        ("deal.won", SECRET)
+    );
+    assert!(
+        database
+            .take_test_request(&account("acme"), id)
+            .await
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[tokio::test]
@@ -43,34 +68,64 @@ async fn of_many_senders_one_makes_the_test() {
     let id = add(&database, &form(SECRET)).await;
     let acme = account("acme");
     let taken = futures_util::future::join_all((0..8).map(|_| database.take_test_request(&acme, id))).await;
-    assert_eq!(taken.into_iter().filter(|taken| taken.as_ref().unwrap().is_some()).count(), 1);
+    assert_eq!(
+        taken
+            .into_iter()
+            .filter(|taken| taken.as_ref().unwrap().is_some())
+            .count(),
+        1
+    );
 }
 
 #[tokio::test]
 async fn a_saved_webhook_is_read_when_it_is_tested() {
     let (database, sql) = migrated().await;
     let id = webhook(&database, "acme", "ERP Sync").await;
-    let stranger = database.add_test_request(&account("globex"), &TestSubject::Saved(id), event_type()).await.unwrap();
+    let stranger = database
+        .add_test_request(&account("globex"), &TestSubject::Saved(id), event_type())
+        .await
+        .unwrap();
     assert_eq!(stranger, None);
     let test = add(&database, &TestSubject::Saved(id)).await;
-    sql.execute("UPDATE webhooks SET url = 'https://erp.example.com/edited'", &[]).await.unwrap();
-    let taken = database.take_test_request(&account("acme"), test).await.unwrap().unwrap();
-    assert_eq!((taken.webhook, taken.url.as_str()), (Some(id), "https://erp.example.com/edited"));
+    sql.execute("UPDATE webhooks SET url = 'https://erp.example.com/edited'", &[])
+        .await
+        .unwrap();
+    let taken = database
+        .take_test_request(&account("acme"), test)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (taken.webhook, taken.url.as_str()),
+        (Some(id), "https://erp.example.com/edited")
+    );
     let secret = database.current_secret(&account("acme"), id).await.unwrap().unwrap();
     assert_eq!(taken.secrets[0].expose(), secret.expose());
 
     let test = add(&database, &TestSubject::Saved(id)).await;
     database.delete_webhook(&admin("acme"), id, None).await.unwrap();
-    assert!(database.take_test_request(&account("acme"), test).await.unwrap().is_none());
+    assert!(
+        database
+            .take_test_request(&account("acme"), test)
+            .await
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[tokio::test]
 async fn what_nobody_took_is_forgotten() {
     let (database, sql) = migrated().await;
-    let (taken_back, old, new) =
-        (add(&database, &form(SECRET)).await, add(&database, &form(SECRET)).await, add(&database, &form(SECRET)).await);
+    let (taken_back, old, new) = (
+        add(&database, &form(SECRET)).await,
+        add(&database, &form(SECRET)).await,
+        add(&database, &form(SECRET)).await,
+    );
     database.forget_test_request(&account("globex"), new).await.unwrap();
-    database.forget_test_request(&account("acme"), taken_back).await.unwrap();
+    database
+        .forget_test_request(&account("acme"), taken_back)
+        .await
+        .unwrap();
     let age = "UPDATE test_requests SET created_at = now() - interval '16 minutes' WHERE id = $1";
     assert_eq!(sql.execute(age, &[&old]).await.unwrap(), 1);
     assert_eq!(database.forget_old_test_requests().await.unwrap(), 1);
@@ -83,8 +138,11 @@ async fn a_waiting_secret_is_encrypted_for_its_own_row() {
     let database_url = empty_database().await;
     let database = open(&database_url, 1);
     database.migrate().await.unwrap();
-    let (own, other, third) =
-        (add(&database, &form(SECRET)).await, add(&database, &form("another secret text")).await, form(SECRET));
+    let (own, other, third) = (
+        add(&database, &form(SECRET)).await,
+        add(&database, &form("another secret text")).await,
+        form(SECRET),
+    );
     let sql = connect(&database_url).await;
     let texts = "SELECT encode(ciphertext, 'escape') || t::text FROM test_requests t";
     for row in sql.query(texts, &[]).await.unwrap() {
@@ -93,7 +151,10 @@ async fn a_waiting_secret_is_encrypted_for_its_own_row() {
     let swap = "UPDATE test_requests t SET ciphertext = o.ciphertext FROM test_requests o WHERE o.id <> t.id";
     assert_eq!(sql.execute(swap, &[]).await.unwrap(), 2);
     for id in [own, other] {
-        assert!(matches!(database.take_test_request(&account("acme"), id).await, Err(StoreError::Secret)));
+        assert!(matches!(
+            database.take_test_request(&account("acme"), id).await,
+            Err(StoreError::Secret)
+        ));
     }
     // A form that waits while the key is replaced must not prevent a start.
     add(&database, &third).await;
@@ -134,21 +195,49 @@ async fn tests_are_in_the_log_and_count_for_nothing() {
     }
     assert_eq!(database.webhook(&acme, id).await.unwrap().unwrap(), before);
     for table in ["notifications", "attempt_counts", "waiting_deliveries"] {
-        let rows: i64 = sql.query_one(&format!("SELECT count(*) FROM {table}"), &[]).await.unwrap().get(0);
+        let rows: i64 = sql
+            .query_one(&format!("SELECT count(*) FROM {table}"), &[])
+            .await
+            .unwrap()
+            .get(0);
         assert_eq!(rows, 0, "{table}");
     }
-    let (begin, end) =
-        (Timestamp::UNIX_EPOCH, last.delivery.accepted_at.checked_add(SignedDuration::from_secs(1)).unwrap());
+    let (begin, end) = (
+        Timestamp::UNIX_EPOCH,
+        last.delivery
+            .accepted_at
+            .checked_add(SignedDuration::from_secs(1))
+            .unwrap(),
+    );
     assert_eq!(database.recoverable(&acme, id, begin, end).await.unwrap().count, 0);
-    assert!(matches!(database.retry_delivery(&admin("acme"), last.delivery.id).await.unwrap(), Retry::NotFailed));
-    assert_eq!(database.deliveries(&acme, id, &Filter::default(), 100).await.unwrap().len(), 12);
+    assert!(matches!(
+        database.retry_delivery(&admin("acme"), last.delivery.id).await.unwrap(),
+        Retry::NotFailed
+    ));
+    assert_eq!(
+        database
+            .deliveries(&acme, id, &Filter::default(), 100)
+            .await
+            .unwrap()
+            .len(),
+        12
+    );
     let detail = database.delivery(&acme, last.delivery.id).await.unwrap().unwrap();
     let delivery = &detail.delivery;
-    assert_eq!((delivery.test, delivery.state, delivery.attempts), (true, DeliveryState::Failed, 1));
-    assert_eq!((delivery.http_status, delivery.created_at), (Some(500), last.delivery.accepted_at));
+    assert_eq!(
+        (delivery.test, delivery.state, delivery.attempts),
+        (true, DeliveryState::Failed, 1)
+    );
+    assert_eq!(
+        (delivery.http_status, delivery.created_at),
+        (Some(500), last.delivery.accepted_at)
+    );
     assert_eq!(detail.payload, last.delivery.payload);
     let attempt = &detail.attempts[0];
-    assert_eq!((attempt.number, attempt.trigger, attempt.outcome), (1, Trigger::Test, Outcome::Http5xx));
+    assert_eq!(
+        (attempt.number, attempt.trigger, attempt.outcome),
+        (1, Trigger::Test, Outcome::Http5xx)
+    );
     assert_eq!(
         (attempt.at, attempt.response_excerpt.as_deref()),
         (last.delivery.accepted_at, Some(&b"out of order \xff"[..]))
@@ -160,8 +249,19 @@ async fn a_test_that_succeeded_is_delivered_on_any_day() {
     let (database, _) = migrated().await;
     let id = webhook(&database, "acme", "ERP Sync").await;
     let without_partition = now().checked_add(SignedDuration::from_hours(24 * 20)).unwrap();
-    let test = TestRecord { outcome: Outcome::Success, http_status: Some(200), ..failed_test(id, without_partition) };
+    let test = TestRecord {
+        outcome: Outcome::Success,
+        http_status: Some(200),
+        ..failed_test(id, without_partition)
+    };
     database.record_test(&test).await.unwrap();
-    let detail = database.delivery(&account("acme"), test.delivery.id).await.unwrap().unwrap();
-    assert_eq!((detail.delivery.state, detail.delivery.http_status), (DeliveryState::Delivered, Some(200)));
+    let detail = database
+        .delivery(&account("acme"), test.delivery.id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (detail.delivery.state, detail.delivery.http_status),
+        (DeliveryState::Delivered, Some(200))
+    );
 }

@@ -81,7 +81,11 @@ fn install(browser: bool) -> Result<(), ServerError> {
 
 impl Which {
     fn within(&self, directory: PathBuf) -> PathBuf {
-        if self.tests { stack::tests_directory(&directory) } else { directory }
+        if self.tests {
+            stack::tests_directory(&directory)
+        } else {
+            directory
+        }
     }
 }
 
@@ -89,8 +93,14 @@ async fn up(directory: &Path) -> anyhow::Result<()> {
     stack::install::install_unless_given(|said| println!("{said}"))?;
     let stack = Stack::up(directory, Lifetime::Standing, Durability::PowerLoss).await?;
     println!("RabbitMQ    {}", stack.amqp_url());
-    println!("            {} (management)", stack.management_url().unwrap_or("no address known"));
+    println!(
+        "            {} (management)",
+        stack.management_url().unwrap_or("no address known")
+    );
     println!("PostgreSQL  {}", stack.database_url());
-    println!("Load the addresses into a shell with: set -a; . '{}'; set +a", directory.join("env").display());
+    println!(
+        "Load the addresses into a shell with: set -a; . '{}'; set +a",
+        directory.join("env").display()
+    );
     Ok(())
 }

@@ -23,7 +23,12 @@ pub(super) enum Reply {
     /// These bytes, whatever they are.
     Raw(Bytes),
     /// A well-formed response.
-    Response { status: u16, headers: String, body: Bytes, pace: Pace },
+    Response {
+        status: u16,
+        headers: String,
+        body: Bytes,
+        pace: Pace,
+    },
     /// A well-formed head, then zeros for ever.
     Endless,
 }
@@ -101,7 +106,9 @@ impl Answer {
 
     /// 200 with `content-encoding: gzip` and a body that would unpack to about `unpacked_bytes` zeros.
     pub fn gzip_bomb(unpacked_bytes: usize) -> Self {
-        Self::ok().header("content-encoding", "gzip").body(gzip_bomb(unpacked_bytes))
+        Self::ok()
+            .header("content-encoding", "gzip")
+            .body(gzip_bomb(unpacked_bytes))
     }
 
     /// Adds a header. Only answers that start from a status have any.
@@ -158,10 +165,23 @@ impl Answer {
     }
 
     fn response(status: u16, body: Bytes, pace: Pace) -> Self {
-        Self::of(Reply::Response { status, headers: String::new(), body, pace }, Ending::KeepAlive)
+        Self::of(
+            Reply::Response {
+                status,
+                headers: String::new(),
+                body,
+                pace,
+            },
+            Ending::KeepAlive,
+        )
     }
 
     fn of(reply: Reply, ending: Ending) -> Self {
-        Self { reply, delay: Duration::ZERO, reads_body: true, ending }
+        Self {
+            reply,
+            delay: Duration::ZERO,
+            reads_body: true,
+            ending,
+        }
     }
 }

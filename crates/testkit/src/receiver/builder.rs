@@ -73,10 +73,12 @@ impl ReceiverBuilder {
 
     /// The socket, its address, and what the connections will share.
     pub(super) async fn prepare(self) -> anyhow::Result<(TcpListener, SocketAddr, Shared)> {
-        let listener =
-            TcpListener::bind(self.address).await.with_context(|| format!("cannot listen on {}", self.address))?;
+        let listener = TcpListener::bind(self.address)
+            .await
+            .with_context(|| format!("cannot listen on {}", self.address))?;
         let address = listener.local_addr()?;
-        let (keep_alive, recording) = (self.keep_alive, self.recording);
+        let keep_alive = self.keep_alive;
+        let recording = self.recording;
         Ok((listener, address, Shared::new(self.acceptor()?, keep_alive, recording)))
     }
 

@@ -3,7 +3,10 @@
 /// A gzip stream (RFC 1952) of about `unpacked_bytes` zeros, 159 times smaller. Its checksum is wrong: a program that
 /// unpacks it that far has failed the test already.
 pub(super) fn gzip_bomb(unpacked_bytes: usize) -> Vec<u8> {
-    let mut bits = Bits { bytes: vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255], used: 0 };
+    let mut bits = Bits {
+        bytes: vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255],
+        used: 0,
+    };
     // One last block with fixed codes (RFC 1951 §3.2.6): the literal 0, then "258 bytes from 1 byte ago", then the end.
     bits.push(0b1, 1);
     bits.push(0b10, 2);

@@ -64,25 +64,51 @@ impl From<&Answer> for PreparedAnswer {
             Reply::Silence => (Bytes::new(), Then::Nothing),
             Reply::Raw(bytes) => (bytes.clone(), Then::Nothing),
             Reply::Endless => (Bytes::from_static(b"HTTP/1.1 200 OK\r\n\r\n"), Then::ZerosForEver),
-            Reply::Response { status, headers, body, pace } => {
+            Reply::Response {
+                status,
+                headers,
+                body,
+                pace,
+            } => {
                 let mut bytes = head(*status, headers, body.len()).into_bytes();
                 match *pace {
                     Pace::Full => {
                         bytes.extend_from_slice(body);
                         (bytes.into(), Then::Nothing)
                     }
-                    Pace::SlowBody(pause) => (bytes.into(), Then::Slowly { bytes: body.clone(), pause }),
-                    Pace::SlowHead(pause) => (Bytes::new(), Then::Slowly { bytes: bytes.into(), pause }),
+                    Pace::SlowBody(pause) => (
+                        bytes.into(),
+                        Then::Slowly {
+                            bytes: body.clone(),
+                            pause,
+                        },
+                    ),
+                    Pace::SlowHead(pause) => (
+                        Bytes::new(),
+                        Then::Slowly {
+                            bytes: bytes.into(),
+                            pause,
+                        },
+                    ),
                 }
             }
         };
-        Self { delay: answer.delay, reads_body: answer.reads_body, ending: answer.ending, at_once, then }
+        Self {
+            delay: answer.delay,
+            reads_body: answer.reads_body,
+            ending: answer.ending,
+            at_once,
+            then,
+        }
     }
 }
 
 /// Statuses that have no body by definition get no `content-length` (RFC 9110 §8.6).
 fn head(status: u16, headers: &str, body_length: usize) -> String {
-    let reason = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Test");
+    let reason = http::StatusCode::from_u16(status)
+        .ok()
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or("Test");
     let length = match status {
         100..=199 | 204 | 304 => String::new(),
         _ => format!("content-length: {body_length}\r\n"),

@@ -27,7 +27,10 @@ pub(super) struct RequestReader {
 
 impl RequestReader {
     pub(super) fn new(wants_headers: bool) -> Self {
-        Self { buffer: BytesMut::with_capacity(4096), wants_headers }
+        Self {
+            buffer: BytesMut::with_capacity(4096),
+            wants_headers,
+        }
     }
 
     /// The next request's head, or `None` when the client closed the connection between two requests.
@@ -36,14 +39,20 @@ impl RequestReader {
         loop {
             if let Some(end) = find_end(&self.buffer[searched..]) {
                 let text = self.buffer.split_to(searched + end);
-                return parse(&text, self.wants_headers).map(Some).ok_or_else(|| io::ErrorKind::InvalidData.into());
+                return parse(&text, self.wants_headers)
+                    .map(Some)
+                    .ok_or_else(|| io::ErrorKind::InvalidData.into());
             }
             if self.buffer.len() > MAX_HEAD_BYTES {
                 return Err(io::ErrorKind::InvalidData.into());
             }
             searched = self.buffer.len().saturating_sub(3);
             if stream.read_buf(&mut self.buffer).await? == 0 {
-                return if self.buffer.is_empty() { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+                return if self.buffer.is_empty() {
+                    Ok(None)
+                } else {
+                    Err(io::ErrorKind::UnexpectedEof.into())
+                };
             }
         }
     }
@@ -57,12 +66,19 @@ impl RequestReader {
             }
         }
         let body = self.buffer.split_to(length);
-        Ok(if self.wants_headers { body.freeze() } else { Bytes::new() })
+        Ok(if self.wants_headers {
+            body.freeze()
+        } else {
+            Bytes::new()
+        })
     }
 }
 
 fn find_end(bytes: &[u8]) -> Option<usize> {
-    bytes.windows(4).position(|window| window == b"\r\n\r\n").map(|start| start + 4)
+    bytes
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .map(|start| start + 4)
 }
 
 fn parse(head: &[u8], wants_headers: bool) -> Option<Head> {
@@ -70,7 +86,12 @@ fn parse(head: &[u8], wants_headers: bool) -> Option<Head> {
     let mut request_line = lines.next()?.split(' ');
     let method = request_line.next()?.parse().ok()?;
     let path = request_line.next()?.to_owned();
-    let mut parsed = Head { method, path, headers: HeaderMap::new(), body_length: 0 };
+    let mut parsed = Head {
+        method,
+        path,
+        headers: HeaderMap::new(),
+        body_length: 0,
+    };
     for line in lines.take_while(|line| !line.is_empty()) {
         let (name, value) = line.split_once(':')?;
         if name.eq_ignore_ascii_case("content-length") {

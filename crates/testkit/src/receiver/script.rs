@@ -15,7 +15,10 @@ pub struct Script {
 }
 
 enum Plot {
-    Listed { first: VecDeque<Arc<PreparedAnswer>>, last: Arc<PreparedAnswer> },
+    Listed {
+        first: VecDeque<Arc<PreparedAnswer>>,
+        last: Arc<PreparedAnswer>,
+    },
     Decided(Box<Decide>),
 }
 
@@ -30,8 +33,17 @@ impl Script {
 
     /// These answers in turn, then `last` for ever.
     pub fn sequence(first: impl IntoIterator<Item = Answer>, last: Answer) -> Self {
-        let first = first.into_iter().map(|answer| Arc::new(PreparedAnswer::from(&answer))).collect();
-        Self { answered: 0, plot: Plot::Listed { first, last: Arc::new(PreparedAnswer::from(&last)) } }
+        let first = first
+            .into_iter()
+            .map(|answer| Arc::new(PreparedAnswer::from(&answer)))
+            .collect();
+        Self {
+            answered: 0,
+            plot: Plot::Listed {
+                first,
+                last: Arc::new(PreparedAnswer::from(&last)),
+            },
+        }
     }
 
     /// `status` for the first `n` requests, then 200.
@@ -41,7 +53,10 @@ impl Script {
 
     /// Decided by code: `decide` sees the request's head and how many requests this script has answered before.
     pub fn decided_by(decide: impl FnMut(&ReceivedRequest, usize) -> Answer + Send + 'static) -> Self {
-        Self { answered: 0, plot: Plot::Decided(Box::new(decide)) }
+        Self {
+            answered: 0,
+            plot: Plot::Decided(Box::new(decide)),
+        }
     }
 
     fn next(&mut self, request: &ReceivedRequest) -> Arc<PreparedAnswer> {
@@ -62,7 +77,9 @@ impl From<Answer> for Script {
 
 impl fmt::Debug for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Script").field("answered", &self.answered).finish_non_exhaustive()
+        f.debug_struct("Script")
+            .field("answered", &self.answered)
+            .finish_non_exhaustive()
     }
 }
 
@@ -90,6 +107,9 @@ impl Scripts {
 
 impl Default for Scripts {
     fn default() -> Self {
-        Self { by_path: HashMap::new(), other: Answer::ok().into() }
+        Self {
+            by_path: HashMap::new(),
+            other: Answer::ok().into(),
+        }
     }
 }

@@ -36,7 +36,11 @@ impl SilentPort {
                 bail!("the queue of {address} does not fill");
             }
         }
-        Ok(Self { address, _listener: listener, _waiting: waiting })
+        Ok(Self {
+            address,
+            _listener: listener,
+            _waiting: waiting,
+        })
     }
 
     /// A port without a responding server.

@@ -34,10 +34,13 @@ impl Account {
         }
         let passwd = root.join("etc/passwd");
         let entries = fs::read_to_string(&passwd).at(&passwd)?;
-        ["postgres", "nobody"].iter().find_map(|name| find_user(&entries, name)).ok_or(ServerError::Program {
-            program: "PostgreSQL".into(),
-            detail: "it does not run as root, and there is neither a user postgres nor nobody".into(),
-        })
+        ["postgres", "nobody"]
+            .iter()
+            .find_map(|name| find_user(&entries, name))
+            .ok_or(ServerError::Program {
+                program: "PostgreSQL".into(),
+                detail: "it does not run as root, and there is neither a user postgres nor nobody".into(),
+            })
     }
 
     /// A command run as this user, with an environment of its own: nothing of the caller's leaks into a server.
@@ -46,12 +49,19 @@ impl Account {
             Self::Caller => Command::new(program),
             Self::Other { uid, gid } => {
                 let mut setpriv = Command::new("setpriv");
-                setpriv.args([format!("--reuid={uid}"), format!("--regid={gid}"), "--clear-groups".into()]);
+                setpriv.args([
+                    format!("--reuid={uid}"),
+                    format!("--regid={gid}"),
+                    "--clear-groups".into(),
+                ]);
                 setpriv.arg("--").arg(program);
                 setpriv
             }
         };
-        command.env_clear().env("PATH", super::system::SYSTEM_PATH).env("LC_ALL", "C.UTF-8");
+        command
+            .env_clear()
+            .env("PATH", super::system::SYSTEM_PATH)
+            .env("LC_ALL", "C.UTF-8");
         command
     }
 
@@ -75,7 +85,10 @@ fn find_user(passwd: &str, name: &str) -> Option<Account> {
         let mut fields = line.split(':');
         (fields.next()? == name).then_some(())?;
         let uid = fields.nth(1)?.parse().ok()?;
-        Some(Account::Other { uid, gid: fields.next()?.parse().ok()? })
+        Some(Account::Other {
+            uid,
+            gid: fields.next()?.parse().ok()?,
+        })
     })
 }
 
@@ -86,7 +99,10 @@ mod tests {
     #[test]
     fn a_user_is_found_by_its_whole_name() {
         let passwd = "postgres-old:x:1:1::/:/bin/sh\npostgres:x:104:112:PostgreSQL:/var/lib/postgresql:/bin/bash\n";
-        assert_eq!(find_user(passwd, "postgres"), Some(Account::Other { uid: 104, gid: 112 }));
+        assert_eq!(
+            find_user(passwd, "postgres"),
+            Some(Account::Other { uid: 104, gid: 112 })
+        );
         assert_eq!(find_user(passwd, "nobody"), None);
     }
 }

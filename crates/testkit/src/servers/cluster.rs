@@ -36,13 +36,18 @@ impl PrivateCluster {
     pub async fn temporary(nodes: usize) -> Result<Self, ServerError> {
         let (port_mapper, port) = start_port_mapper().await?;
         let record = Record::create_member(port, &Record::create().password, &[]);
-        let (first, password) = (record.node.clone(), record.password.clone());
+        let first = record.node.clone();
+        let password = record.password.clone();
         let mut started = vec![PrivateRabbit::temporary_of(record).await?];
         let joining =
             || PrivateRabbit::temporary_of(Record::create_member(port, &password, std::slice::from_ref(&first)));
         started.extend(try_join_all((1..nodes).map(|_| joining())).await?);
         let management = Management::of_cluster(started.iter().map(|node| node.management().clone()));
-        let cluster = Self { nodes: started, management, _port_mapper: port_mapper };
+        let cluster = Self {
+            nodes: started,
+            management,
+            _port_mapper: port_mapper,
+        };
         cluster.wait_whole().await?;
         Ok(cluster)
     }
@@ -69,7 +74,11 @@ impl PrivateCluster {
         let path = format!("/api/vhosts/{}", vhost.name());
         self.wait("a virtual host on all nodes", async || {
             let state = self.management.get(&path).await?["cluster_state"].clone();
-            let down = self.nodes.iter().map(PrivateRabbit::name).find(|node| state[*node] != "running");
+            let down = self
+                .nodes
+                .iter()
+                .map(PrivateRabbit::name)
+                .find(|node| state[*node] != "running");
             if let Some(node) = down {
                 // A node that had only just joined may have missed it.
                 self.management.post(&format!("{path}/start/{node}")).await?;
@@ -85,7 +94,10 @@ impl PrivateCluster {
     /// # Errors
     /// No node runs, or there is no such queue.
     pub async fn leader(&self, vhost: &Vhost, queue: &str) -> Result<Option<usize>, ServerError> {
-        let queue = self.management.get(&format!("/api/queues/{}/{}", vhost.name(), encode(queue))).await?;
+        let queue = self
+            .management
+            .get(&format!("/api/queues/{}/{}", vhost.name(), encode(queue)))
+            .await?;
         Ok(self.nodes.iter().position(|node| queue["leader"] == node.name()))
     }
 
@@ -131,12 +143,21 @@ impl PrivateCluster {
     /// No node runs.
     pub async fn fewest_members(&self) -> Result<usize, ServerError> {
         let members = |queue: &Value| items(&queue["members"]).count();
-        Ok(self.quorum_queues().await?.iter().map(members).min().unwrap_or_default())
+        Ok(self
+            .quorum_queues()
+            .await?
+            .iter()
+            .map(members)
+            .min()
+            .unwrap_or_default())
     }
 
     async fn quorum_queues(&self) -> Result<Vec<Value>, ServerError> {
         let queues = self.management.get("/api/queues").await?;
-        Ok(items(&queues).filter(|queue| queue["type"] == "quorum").cloned().collect())
+        Ok(items(&queues)
+            .filter(|queue| queue["type"] == "quorum")
+            .cloned()
+            .collect())
     }
 }
 
@@ -146,7 +167,12 @@ async fn start_port_mapper() -> Result<(Instance, u16), ServerError> {
     command.args(["-port", &port.to_string(), "-address", "127.0.0.1"]);
     let mut instance = Instance::temporary("port-mapper")?;
     instance.launch(&mut command)?;
-    let answers = async || TcpStream::connect(("127.0.0.1", port)).await.map(drop).map_err(|error| error.to_string());
+    let answers = async || {
+        TcpStream::connect(("127.0.0.1", port))
+            .await
+            .map(drop)
+            .map_err(|error| error.to_string())
+    };
     instance.wait_ready(START_DEADLINE, answers).await?;
     Ok((instance, port))
 }

@@ -28,11 +28,17 @@ pub(crate) async fn create_database(url: &str) -> Result<String, ServerError> {
 /// Creates the database `name` (lower-case letters, digits and underscores) where missing and returns its URL.
 pub(super) async fn ensure_database(url: &str, name: &str) -> Result<String, ServerError> {
     let server = connect(url).await?;
-    if server.query_opt("SELECT FROM pg_database WHERE datname = $1", &[&name]).await?.is_none() {
+    if server
+        .query_opt("SELECT FROM pg_database WHERE datname = $1", &[&name])
+        .await?
+        .is_none()
+    {
         server.batch_execute(&format!("CREATE DATABASE {name}")).await?;
     }
-    let reason =
-        |error: url::ParseError| ServerError::Address { variable: "the database URL", reason: error.to_string() };
+    let reason = |error: url::ParseError| ServerError::Address {
+        variable: "the database URL",
+        reason: error.to_string(),
+    };
     let mut url = Url::parse(url).map_err(reason)?;
     url.set_path(name);
     Ok(url.into())

@@ -129,6 +129,9 @@ pub(crate) trait AtPath<T> {
 
 impl<T> AtPath<T> for std::io::Result<T> {
     fn at(self, path: &Path) -> Result<T, ServerError> {
-        self.map_err(|source| ServerError::File { path: path.to_owned(), source })
+        self.map_err(|source| ServerError::File {
+            path: path.to_owned(),
+            source,
+        })
     }
 }

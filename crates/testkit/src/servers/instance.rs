@@ -41,13 +41,25 @@ impl Instance {
         let directory = storage::create_directory(directory)?;
         let lease = lifetime.hold(&directory)?;
         let family = Family::of(&directory);
-        Ok(Self { name, directory, lifetime, family, children: Vec::new(), lease, was_launched: false })
+        Ok(Self {
+            name,
+            directory,
+            lifetime,
+            family,
+            children: Vec::new(),
+            lease,
+            was_launched: false,
+        })
     }
 
     /// A directory of its own below `.dev/temporary/`, which goes with the instance.
     pub(crate) fn temporary(name: &'static str) -> Result<Self, ServerError> {
         let parent = storage::create_directory(&crate::checkout::dev_directory().join("temporary"))?;
-        let directory = tempfile::Builder::new().prefix(&format!("{name}-")).tempdir_in(&parent).at(&parent)?.keep();
+        let directory = tempfile::Builder::new()
+            .prefix(&format!("{name}-"))
+            .tempdir_in(&parent)
+            .at(&parent)?
+            .keep();
         open_to_traversal(&directory)?;
         Self::at(name, &directory, Lifetime::Temporary)
     }
@@ -74,7 +86,8 @@ impl Instance {
         self.kill_nine()?;
         let log = self.open_log()?;
         self.was_launched = true;
-        self.children.extend(self.lifetime.guard(&self.directory, &self.family, &log)?);
+        self.children
+            .extend(self.lifetime.guard(&self.directory, &self.family, &log)?);
         let server = self.family.spawn(command, &log).map_err(|error| ServerError::Program {
             program: command.get_program().to_string_lossy().into_owned(),
             detail: error.to_string(),
@@ -124,14 +137,24 @@ impl Instance {
     fn start_error(&self, reason: String) -> ServerError {
         let log = fs::read(self.log()).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
-        let lines: Vec<String> = log.lines().map(|line| line.chars().take(LOG_LINE_CHARS).collect()).collect();
+        let lines: Vec<String> = log
+            .lines()
+            .map(|line| line.chars().take(LOG_LINE_CHARS).collect())
+            .collect();
         let end = lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n");
-        ServerError::Start { name: self.name, reason, log: self.log(), end }
+        ServerError::Start {
+            name: self.name,
+            reason,
+            log: self.log(),
+            end,
+        }
     }
 
     /// How the program ended, if this process started it and it has ended.
     pub(crate) fn exit_status(&mut self) -> Option<ExitStatus> {
-        self.children.last_mut().and_then(|child| child.try_wait().ok().flatten())
+        self.children
+            .last_mut()
+            .and_then(|child| child.try_wait().ok().flatten())
     }
 
     /// The process number of the program, if this process started it.
@@ -173,7 +196,9 @@ impl Instance {
     /// Asks it to end in order, waits for that, and removes whatever does not obey.
     pub(crate) async fn stop(&mut self) -> Result<(), ServerError> {
         let family = self.family.clone();
-        spawn_blocking(move || family.end()).await.expect("ending processes does not panic")?;
+        spawn_blocking(move || family.end())
+            .await
+            .expect("ending processes does not panic")?;
         self.kill_nine()
     }
 }

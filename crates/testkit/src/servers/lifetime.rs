@@ -52,14 +52,21 @@ impl Lifetime {
 
     /// Starts the guard that ends the server when its lease is free.
     pub(super) fn guard(&self, directory: &Path, family: &Family, log: &File) -> Result<Option<Child>, ServerError> {
-        let Some(lease) = self.lease(directory) else { return Ok(None) };
+        let Some(lease) = self.lease(directory) else {
+            return Ok(None);
+        };
         let grace = match self {
             Self::WhileUsed { grace, .. } => grace.as_secs(),
             _ => 0,
         };
         let then = if *self == Self::Temporary { "remove" } else { "keep" };
         let mut guard = Command::new("sh");
-        guard.args(["-c", GUARD, "guard"]).arg(lease).arg(grace.to_string()).arg(directory).arg(then);
+        guard
+            .args(["-c", GUARD, "guard"])
+            .arg(lease)
+            .arg(grace.to_string())
+            .arg(directory)
+            .arg(then);
         family.spawn(&mut guard, log).map(Some).at(Path::new("sh"))
     }
 }
@@ -86,7 +93,13 @@ pub(crate) fn open_lock(path: &Path) -> Result<File, ServerError> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).at(parent)?;
     }
-    OpenOptions::new().write(true).read(true).create(true).truncate(false).open(path).at(path)
+    OpenOptions::new()
+        .write(true)
+        .read(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .at(path)
 }
 
 #[cfg(test)]
@@ -99,7 +112,10 @@ mod tests {
     async fn a_server_in_use_outlives_its_starter_and_ends_when_the_last_user_has_left() {
         let root = tempfile::tempdir().unwrap();
         let lease = root.path().join("lease");
-        let while_used = Lifetime::WhileUsed { lease: lease.clone(), grace: Duration::from_secs(1) };
+        let while_used = Lifetime::WhileUsed {
+            lease: lease.clone(),
+            grace: Duration::from_secs(1),
+        };
         let mut starter = Instance::at("sleep", &root.path().join("server"), while_used).unwrap();
         let family = Family::of(starter.directory());
         starter.launch(Command::new("sleep").arg("1000")).unwrap();
@@ -112,6 +128,8 @@ mod tests {
 
         drop(user);
         let ended = async || !family.is_alive();
-        wait::until(Duration::from_secs(30), "the guard to end the server", ended).await.unwrap();
+        wait::until(Duration::from_secs(30), "the guard to end the server", ended)
+            .await
+            .unwrap();
     }
 }

@@ -27,26 +27,38 @@ pub(crate) struct Management {
 
 impl std::fmt::Debug for Management {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_list().entries(self.clients.iter().map(Client::base)).finish()
+        formatter
+            .debug_list()
+            .entries(self.clients.iter().map(Client::base))
+            .finish()
     }
 }
 
 impl Management {
     /// The interface at `management` (`http://host:port`, credentials there are left out), with the credentials of the broker's AMQP URL.
     pub(crate) fn new(amqp: &str, management: &str) -> Result<Self, ServerError> {
-        let invalid = |reason: String| ServerError::Address { variable: "the broker's URL", reason };
+        let invalid = |reason: String| ServerError::Address {
+            variable: "the broker's URL",
+            reason,
+        };
         let userinfo = amqp.parse::<AMQPUri>().map_err(invalid)?.authority.userinfo;
         let amqp = Url::parse(amqp).map_err(|error| invalid(error.to_string()))?;
         let mut management = Url::parse(management).map_err(|error| invalid(error.to_string()))?;
         // They are those of the AMQP URL; the client takes none in its address.
         let _ = (management.set_username(""), management.set_password(None));
         let client = Client::new(management).with_basic(&userinfo.username, &userinfo.password);
-        Ok(Self { clients: vec![client], user: userinfo.username, amqp: vec![amqp] })
+        Ok(Self {
+            clients: vec![client],
+            user: userinfo.username,
+            amqp: vec![amqp],
+        })
     }
 
     /// The interfaces of the nodes of one cluster, as one that works while any node does.
     pub(super) fn of_cluster(nodes: impl IntoIterator<Item = Self>) -> Self {
-        let (mut clients, mut amqp, mut user) = (Vec::new(), Vec::new(), String::new());
+        let mut clients = Vec::new();
+        let mut amqp = Vec::new();
+        let mut user = String::new();
         for node in nodes {
             clients.extend(node.clients);
             amqp.extend(node.amqp);
@@ -79,9 +91,14 @@ impl Management {
         password: &str,
         [configure, write, read]: [&str; 3],
     ) -> Result<(), ServerError> {
-        self.put(&format!("/api/users/{user}"), &json!({"password": password, "tags": ""})).await?;
+        self.put(
+            &format!("/api/users/{user}"),
+            &json!({"password": password, "tags": ""}),
+        )
+        .await?;
         let permissions = json!({"configure": configure, "write": write, "read": read});
-        self.put(&format!("/api/permissions/{vhost}/{user}"), &permissions).await
+        self.put(&format!("/api/permissions/{vhost}/{user}"), &permissions)
+            .await
     }
 
     pub(super) async fn get(&self, path: &str) -> Result<Value, ServerError> {
@@ -115,11 +132,19 @@ impl Management {
 }
 
 fn succeeded(request: &str, answer: Response) -> Result<Response, ServerError> {
-    if answer.status.is_success() { Ok(answer) } else { Err(refused(request, &answer)) }
+    if answer.status.is_success() {
+        Ok(answer)
+    } else {
+        Err(refused(request, &answer))
+    }
 }
 
 fn refused(request: &str, answer: &Response) -> ServerError {
-    ServerError::Management { request: request.to_owned(), status: answer.status.as_u16(), body: answer.text() }
+    ServerError::Management {
+        request: request.to_owned(),
+        status: answer.status.as_u16(),
+        body: answer.text(),
+    }
 }
 
 /// Percent-encodes a name as one segment of a path (RFC 3986, section 2.3).

@@ -52,7 +52,9 @@ impl Programs {
 
     /// Erlang's port mapper, `epmd`, of the same place.
     pub(super) fn port_mapper() -> Result<Self, ServerError> {
-        Self::find("RabbitMQ", |root| Some(root.join("usr/bin")).filter(|at| at.join("epmd").exists()))
+        Self::find("RabbitMQ", |root| {
+            Some(root.join("usr/bin")).filter(|at| at.join("epmd").exists())
+        })
     }
 
     /// The system's PgBouncer, or failing that the unpacked one.
@@ -64,7 +66,9 @@ impl Programs {
     /// The system's browser, or failing that the unpacked one; and the program's name.
     pub(crate) fn browser() -> Result<(Self, &'static str), ServerError> {
         let unpacked = unpacked_browser_directory();
-        let has_fonts = FONTS.iter().all(|font| font_directories().iter().any(|fonts| fonts.join(font).exists()));
+        let has_fonts = FONTS
+            .iter()
+            .all(|font| font_directories().iter().any(|fonts| fonts.join(font).exists()));
         let found = BROWSERS.into_iter().find_map(|(directory, program)| {
             let below = |root: &Path| Some(root.join(directory)).filter(|directory| directory.join(program).exists());
             Some((Self::find_in(&unpacked, below)?, program))
@@ -76,13 +80,26 @@ impl Programs {
         let Some(tree) = Tree::named()? else {
             return Self::find_in(&unpacked_directory(), directory_below).ok_or(ServerError::NotInstalled { what });
         };
-        let lacking = || ServerError::NotInTree { what, directory: tree.directory().to_owned() };
+        let lacking = || ServerError::NotInTree {
+            what,
+            directory: tree.directory().to_owned(),
+        };
         let directory = directory_below(tree.directory()).ok_or_else(lacking)?;
-        Ok(Self { root: tree.directory().to_owned(), directory, tree: Some(tree) })
+        Ok(Self {
+            root: tree.directory().to_owned(),
+            directory,
+            tree: Some(tree),
+        })
     }
 
     fn find_in(unpacked: &Path, directory_below: impl Fn(&Path) -> Option<PathBuf>) -> Option<Self> {
-        roots(unpacked).find_map(|root| Some(Self { directory: directory_below(&root)?, root, tree: None }))
+        roots(unpacked).find_map(|root| {
+            Some(Self {
+                directory: directory_below(&root)?,
+                root,
+                tree: None,
+            })
+        })
     }
 
     /// Who runs those that do not run as root.
@@ -93,7 +110,10 @@ impl Programs {
     /// A program, to be run as `account` in an environment of its own.
     pub(super) fn command(&self, account: Account, program: &str) -> Command {
         if let Some(tree) = &self.tree {
-            let within = self.directory.strip_prefix(&self.root).expect("the programs lie in their tree");
+            let within = self
+                .directory
+                .strip_prefix(&self.root)
+                .expect("the programs lie in their tree");
             return tree.command(account, &Path::new("/").join(within).join(program));
         }
         let mut command = account.command(self.directory.join(program));
@@ -127,12 +147,16 @@ impl Programs {
 
 /// The system, and the tree that packages were unpacked to.
 fn roots(unpacked: &Path) -> impl Iterator<Item = PathBuf> {
-    [Some("/".into()), unpacked.join("data/root").canonicalize().ok()].into_iter().flatten()
+    [Some("/".into()), unpacked.join("data/root").canonicalize().ok()]
+        .into_iter()
+        .flatten()
 }
 
 /// Where fonts for the browser are; one of them may be the system's and another unpacked.
 pub(crate) fn font_directories() -> Vec<PathBuf> {
-    roots(&unpacked_browser_directory()).map(|root| root.join("usr/share/fonts")).collect()
+    roots(&unpacked_browser_directory())
+        .map(|root| root.join("usr/share/fonts"))
+        .collect()
 }
 
 /// Where packages are unpacked for a user who may not install them.
@@ -156,7 +180,9 @@ pub(crate) fn unpacked_tools_directory() -> PathBuf {
 /// It is not installed.
 pub fn faketime_library() -> Result<PathBuf, ServerError> {
     let library = format!("usr/lib/{}-linux-gnu/{FAKETIME}", std::env::consts::ARCH);
-    let found = roots(&unpacked_tools_directory()).map(|root| root.join(&library)).find(|path| path.exists());
+    let found = roots(&unpacked_tools_directory())
+        .map(|root| root.join(&library))
+        .find(|path| path.exists());
     found.ok_or(ServerError::NotInstalled { what: "libfaketime" })
 }
 
@@ -171,5 +197,9 @@ fn newest_postgres(root: &Path) -> Option<PathBuf> {
 
 /// A search path: these directories, in this order.
 fn joined(directories: &[PathBuf]) -> OsString {
-    directories.iter().map(|directory| directory.as_os_str()).collect::<Vec<_>>().join(OsStr::new(":"))
+    directories
+        .iter()
+        .map(|directory| directory.as_os_str())
+        .collect::<Vec<_>>()
+        .join(OsStr::new(":"))
 }

@@ -43,9 +43,17 @@ impl PrivatePgbouncer {
         let mut url = Url::parse(database_url).expect("a database's URL is one");
         url.set_port(Some(port)).expect("it has a host");
         let url = String::from(url);
-        let answers = async || database::connect(&url).await.map(drop).map_err(|error| format!("{error:?}"));
+        let answers = async || {
+            database::connect(&url)
+                .await
+                .map(drop)
+                .map_err(|error| format!("{error:?}"))
+        };
         instance.wait_ready(START_DEADLINE, answers).await?;
-        Ok(Self { _instance: instance, url })
+        Ok(Self {
+            _instance: instance,
+            url,
+        })
     }
 
     /// The database's URL by way of it.
@@ -56,8 +64,10 @@ impl PrivatePgbouncer {
 
 fn configuration(database_url: &str, mode: PoolMode, port: u16) -> String {
     let server = Url::parse(database_url).expect("a database's URL is one");
-    let (host, server_port) = (server.host_str().unwrap_or_default(), server.port().unwrap_or(5432));
-    let (user, password) = (server.username(), server.password().unwrap_or_default());
+    let host = server.host_str().unwrap_or_default();
+    let server_port = server.port().unwrap_or(5432);
+    let user = server.username();
+    let password = server.password().unwrap_or_default();
     let mode = match mode {
         PoolMode::Session => "session",
         PoolMode::Transaction => "transaction",

@@ -76,7 +76,15 @@ impl PrivatePostgres {
             None => initialise(&programs, account, instance.directory(), &data)?,
         };
         let url = url_of(&record);
-        let mut server = Self { instance, programs, account, data, durability, record, url };
+        let mut server = Self {
+            instance,
+            programs,
+            account,
+            data,
+            durability,
+            record,
+            url,
+        };
         if server.instance.is_running() && answers(&server.url, &server.data).await.is_ok() {
             server.instance.adopt();
         } else {
@@ -92,8 +100,13 @@ impl PrivatePostgres {
             self.settle_port(may_move).await?;
             self.remove_stale_lock()?;
             self.instance.launch(&mut self.command())?;
-            let (url, data) = (self.url.clone(), self.data.clone());
-            match self.instance.wait_ready(START_DEADLINE, async || answers(&url, &data).await).await {
+            let url = self.url.clone();
+            let data = self.data.clone();
+            match self
+                .instance
+                .wait_ready(START_DEADLINE, async || answers(&url, &data).await)
+                .await
+            {
                 Err(ServerError::Start { .. }) if !ports::is_free(self.record.port) && !self.instance.is_running() => {}
                 outcome => return outcome,
             }
@@ -127,7 +140,11 @@ impl PrivatePostgres {
     }
 
     fn command(&self) -> Command {
-        let fsync = if self.durability == Durability::PowerLoss { "on" } else { "off" };
+        let fsync = if self.durability == Durability::PowerLoss {
+            "on"
+        } else {
+            "off"
+        };
         let mut command = self.programs.command(self.account, "postgres");
         command.arg("-D").arg(self.data.join("cluster"));
         let port = self.record.port.to_string();
@@ -219,14 +236,19 @@ impl PrivatePostgres {
 }
 
 fn url_of(record: &Record) -> String {
-    format!("postgres://{USER}:{}@127.0.0.1:{}/postgres", record.password, record.port)
+    format!(
+        "postgres://{USER}:{}@127.0.0.1:{}/postgres",
+        record.password, record.port
+    )
 }
 
 /// Whether the server at `url` takes the password and works on `data`: on a port lost to another server neither is so.
 async fn answers(url: &str, data: &Path) -> Result<(), String> {
     let ask = async {
         let server = database::connect(url).await?;
-        let row = server.query_one("SELECT current_setting('data_directory')", &[]).await?;
+        let row = server
+            .query_one("SELECT current_setting('data_directory')", &[])
+            .await?;
         Ok::<String, ServerError>(row.get(0))
     };
     match ask.await {
@@ -242,8 +264,12 @@ async fn answers(url: &str, data: &Path) -> Result<(), String> {
 fn initialise(programs: &Programs, account: Account, directory: &Path, data: &Path) -> Result<Record, ServerError> {
     let [port] = ports::free_ports();
     let password = u128::from_ne_bytes(ports::random_bytes());
-    let created = Record { port, password: format!("{password:032x}") };
-    let (draft, password_file) = (data.join("cluster.new"), data.join("password"));
+    let created = Record {
+        port,
+        password: format!("{password:032x}"),
+    };
+    let draft = data.join("cluster.new");
+    let password_file = data.join("password");
     if draft.exists() {
         fs::remove_dir_all(&draft).at(&draft)?;
     }
@@ -271,7 +297,17 @@ fn run_initdb(programs: &Programs, account: Account, cluster: &Path, password: &
         "--no-instructions",
     ]);
     initdb.arg("--pgdata").arg(cluster).arg("--pwfile").arg(password);
-    let failed = |detail: String| ServerError::Program { program: "initdb".into(), detail };
-    let output = initdb.current_dir("/").output().map_err(|error| failed(error.to_string()))?;
-    if output.status.success() { Ok(()) } else { Err(failed(String::from_utf8_lossy(&output.stderr).into_owned())) }
+    let failed = |detail: String| ServerError::Program {
+        program: "initdb".into(),
+        detail,
+    };
+    let output = initdb
+        .current_dir("/")
+        .output()
+        .map_err(|error| failed(error.to_string()))?;
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()))
+    }
 }

@@ -49,7 +49,12 @@ impl Process {
         if matches!(*fields.first()?, "Z" | "X") {
             return None;
         }
-        Some(Self { pid, parent: fields.get(1)?.parse().ok()?, name, started: fields.get(19)?.parse().ok()? })
+        Some(Self {
+            pid,
+            parent: fields.get(1)?.parse().ok()?,
+            name,
+            started: fields.get(19)?.parse().ok()?,
+        })
     }
 
     fn is_alive(&self) -> bool {
@@ -76,7 +81,9 @@ pub(crate) struct Family {
 impl Family {
     /// The family of `directory`, which must be an absolute path without symbolic links.
     pub(crate) fn of(directory: &Path) -> Self {
-        Self { directory: directory.to_owned() }
+        Self {
+            directory: directory.to_owned(),
+        }
     }
 
     /// Starts a member in a process group of its own (a terminal's Ctrl-C must not reach it), writing to `log`.
@@ -143,8 +150,11 @@ impl Family {
     fn ask_to_end(&self, signal_of: impl Fn(&str) -> Option<Signal>) {
         let members = self.members();
         // Of PostgreSQL only the first process gets the signal: for its children it has another meaning.
-        let is_child =
-            |process: &Process| members.iter().any(|other| other.pid == process.parent && other.name == process.name);
+        let is_child = |process: &Process| {
+            members
+                .iter()
+                .any(|other| other.pid == process.parent && other.name == process.name)
+        };
         for process in members.iter().filter(|process| !is_child(process)) {
             if let Some(signal) = signal_of(&process.name) {
                 process.signal(signal);
@@ -158,7 +168,10 @@ impl Family {
 
     /// Stops every member but the guard, which must be able to end the others.
     pub(super) fn freeze(&self) {
-        self.members().iter().filter(|process| process.name != "sh").for_each(|process| process.signal(Signal::STOP));
+        self.members()
+            .iter()
+            .filter(|process| process.name != "sh")
+            .for_each(|process| process.signal(Signal::STOP));
     }
 
     /// Resumes every member.
@@ -175,12 +188,18 @@ impl Family {
         while !doomed.is_empty() {
             doomed.iter().for_each(|process| process.signal(Signal::KILL));
             if Instant::now() > deadline {
-                return Err(ServerError::Survived { directory: self.directory.clone() });
+                return Err(ServerError::Survived {
+                    directory: self.directory.clone(),
+                });
             }
             thread::sleep(Duration::from_millis(5));
             doomed.retain(Process::is_alive);
             let known: Vec<i32> = doomed.iter().map(|process| process.pid).collect();
-            doomed.extend(self.members().into_iter().filter(|process| !known.contains(&process.pid)));
+            doomed.extend(
+                self.members()
+                    .into_iter()
+                    .filter(|process| !known.contains(&process.pid)),
+            );
         }
         Ok(())
     }

@@ -80,7 +80,14 @@ impl PrivateRabbit {
     fn of(instance: Instance, record: Record) -> Result<Self, ServerError> {
         let data = storage::open(instance.directory(), Account::Caller)?;
         let (url, management) = addresses(&record)?;
-        Ok(Self { instance, programs: Programs::rabbit()?, data, record, url, management })
+        Ok(Self {
+            instance,
+            programs: Programs::rabbit()?,
+            data,
+            record,
+            url,
+            management,
+        })
     }
 
     /// Starts the processes; `may_move` allows other ports when the recorded ones have been lost.
@@ -92,8 +99,14 @@ impl PrivateRabbit {
             record::save(self.instance.directory(), &self.record)?;
             let mut command = rabbit_files::command(&self.programs, "rabbitmq-server", &self.data, &self.record);
             self.instance.launch(&mut command)?;
-            let (management, node, url) = (&self.management, &self.record.node, &self.url);
-            match self.instance.wait_ready(START_DEADLINE, async || answers(management, node, url).await).await {
+            let management = &self.management;
+            let node = &self.record.node;
+            let url = &self.url;
+            match self
+                .instance
+                .wait_ready(START_DEADLINE, async || answers(management, node, url).await)
+                .await
+            {
                 Err(ServerError::Start { .. }) if self.lost_a_port()? => {}
                 outcome => return outcome,
             }
@@ -109,14 +122,19 @@ impl PrivateRabbit {
 
     /// Makes sure that the ports are free: by waiting a little, or by moving to others.
     async fn settle_ports(&mut self, may_move: bool) -> Result<(), ServerError> {
-        let Some(port) = self.record.taken_port() else { return Ok(()) };
+        let Some(port) = self.record.taken_port() else {
+            return Ok(());
+        };
         if may_move {
             self.record.ports = Ports::choose();
             (self.url, self.management) = addresses(&self.record)?;
             return Ok(());
         }
         let record = &self.record;
-        let freed = wait::until(Duration::from_secs(10), "the ports", async || record.taken_port().is_none()).await;
+        let freed = wait::until(Duration::from_secs(10), "the ports", async || {
+            record.taken_port().is_none()
+        })
+        .await;
         freed.map_err(|_| ServerError::PortTaken(port))
     }
 
@@ -182,7 +200,12 @@ impl PrivateRabbit {
     }
 
     async fn wait_alarm(&self, in_force: bool) -> Result<(), ServerError> {
-        let reported = async || self.management.has_alarm().await.is_ok_and(|reported| reported == in_force);
+        let reported = async || {
+            self.management
+                .has_alarm()
+                .await
+                .is_ok_and(|reported| reported == in_force)
+        };
         Ok(wait::until(ALARM_DEADLINE, format!("the alarm to be {in_force}"), reported).await?)
     }
 
@@ -211,10 +234,19 @@ impl PrivateRabbit {
     async fn run(&self, program: &str, arguments: &[&str]) -> Result<(), ServerError> {
         let mut command = rabbit_files::command(&self.programs, program, &self.data, &self.record);
         command.arg("--quiet").args(arguments);
-        let failed = |detail: String| ServerError::Program { program: program.to_owned(), detail };
-        let ran = spawn_blocking(move || command.output()).await.expect("running a program does not panic");
+        let failed = |detail: String| ServerError::Program {
+            program: program.to_owned(),
+            detail,
+        };
+        let ran = spawn_blocking(move || command.output())
+            .await
+            .expect("running a program does not panic");
         let output = ran.map_err(|error| failed(error.to_string()))?;
-        if output.status.success() { Ok(()) } else { Err(failed(String::from_utf8_lossy(&output.stderr).into_owned())) }
+        if output.status.success() {
+            Ok(())
+        } else {
+            Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()))
+        }
     }
 
     /// Ends it in order.

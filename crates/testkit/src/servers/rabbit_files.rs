@@ -47,7 +47,13 @@ pub(super) struct Ports {
 impl Ports {
     pub(super) fn choose() -> Self {
         let [amqp, management, prometheus, distribution, port_mapper] = ports::free_ports();
-        Self { amqp, management, prometheus, distribution, port_mapper }
+        Self {
+            amqp,
+            management,
+            prometheus,
+            distribution,
+            port_mapper,
+        }
     }
 }
 
@@ -64,25 +70,52 @@ impl Record {
 
     /// A node that is to join `others`, or is the first of a cluster.
     pub(super) fn create_member(port_mapper: u16, password: &str, others: &[String]) -> Self {
-        let cluster = Some(Membership { port_mapper, joins: others.to_vec() });
-        Self { password: password.to_owned(), cluster, ..Self::create() }
+        let cluster = Some(Membership {
+            port_mapper,
+            joins: others.to_vec(),
+        });
+        Self {
+            password: password.to_owned(),
+            cluster,
+            ..Self::create()
+        }
     }
 
     /// The first of its own ports that somebody listens on.
     pub(super) fn taken_port(&self) -> Option<u16> {
-        let Ports { amqp, management, prometheus, distribution, port_mapper } = self.ports;
+        let Ports {
+            amqp,
+            management,
+            prometheus,
+            distribution,
+            port_mapper,
+        } = self.ports;
         let port_mapper = self.cluster.is_none().then_some(port_mapper);
-        [amqp, management, prometheus, distribution].into_iter().chain(port_mapper).find(|port| !ports::is_free(*port))
+        [amqp, management, prometheus, distribution]
+            .into_iter()
+            .chain(port_mapper)
+            .find(|port| !ports::is_free(*port))
     }
 
     fn port_mapper(&self) -> u16 {
-        self.cluster.as_ref().map_or(self.ports.port_mapper, |cluster| cluster.port_mapper)
+        self.cluster
+            .as_ref()
+            .map_or(self.ports.port_mapper, |cluster| cluster.port_mapper)
     }
 }
 
 /// Writes the node's configuration for its present ports.
 pub(super) fn write(data: &Path, record: &Record) -> Result<(), ServerError> {
-    let Record { password, ports: Ports { amqp, management, prometheus, .. }, .. } = record;
+    let Record {
+        password,
+        ports: Ports {
+            amqp,
+            management,
+            prometheus,
+            ..
+        },
+        ..
+    } = record;
     let mut configuration = format!(
         "listeners.tcp.1 = 127.0.0.1:{amqp}\n\
          management.tcp.ip = 127.0.0.1\n\
@@ -103,8 +136,14 @@ pub(super) fn write(data: &Path, record: &Record) -> Result<(), ServerError> {
     }
     record::write_private(&data.join("rabbitmq.conf"), configuration.as_bytes())?;
     // Queue totals every second instead of every five, in milliseconds; rabbitmq.conf has no key for it.
-    record::write_private(&data.join("advanced.config"), b"[{rabbit, [{quorum_tick_interval, 1000}]}].\n")?;
-    record::write_private(&data.join("enabled_plugins"), b"[rabbitmq_management,rabbitmq_prometheus].\n")?;
+    record::write_private(
+        &data.join("advanced.config"),
+        b"[{rabbit, [{quorum_tick_interval, 1000}]}].\n",
+    )?;
+    record::write_private(
+        &data.join("enabled_plugins"),
+        b"[rabbitmq_management,rabbitmq_prometheus].\n",
+    )?;
     record::write_private(&data.join("rabbitmq-env.conf"), b"")?;
     let additional = data.join("conf.d");
     fs::create_dir_all(&additional).at(&additional)
@@ -113,7 +152,11 @@ pub(super) fn write(data: &Path, record: &Record) -> Result<(), ServerError> {
 /// The settings of a node of a cluster: whom it joins when it starts for the first time.
 fn membership(cluster: &Membership, node: &str) -> String {
     // Without others it is to begin alone, and at once.
-    let listed = cluster.joins.iter().map(String::as_str).chain((!cluster.joins.is_empty()).then_some(node));
+    let listed = cluster
+        .joins
+        .iter()
+        .map(String::as_str)
+        .chain((!cluster.joins.is_empty()).then_some(node));
     let lines = listed
         .enumerate()
         .map(|(number, node)| format!("cluster_formation.classic_config.nodes.{} = {node}\n", number + 1));
@@ -140,6 +183,9 @@ pub(super) fn command(programs: &Programs, program: &str, data: &Path, record: &
         .env("ERL_EPMD_PORT", record.port_mapper().to_string())
         .env("ERL_EPMD_ADDRESS", "127.0.0.1")
         .env("ERL_CRASH_DUMP", data.join("erl_crash.dump"))
-        .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}");
+        .env(
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
+            "-kernel inet_dist_use_interface {127,0,0,1}",
+        );
     command
 }

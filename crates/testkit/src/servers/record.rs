@@ -30,7 +30,12 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<(), ServerErr
     draft.push(".new");
     let draft = Path::new(&draft);
     let write = || {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(draft)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(draft)?;
         file.write_all(content)?;
         fs::rename(draft, path)
     };

@@ -40,7 +40,11 @@ pub(super) fn open(directory: &Path, account: Account) -> Result<PathBuf, Server
         return Ok(place);
     }
     fs::remove_dir(&place).at(&place)?;
-    let elsewhere = tempfile::Builder::new().prefix("webhooks-").tempdir_in(ELSEWHERE).at(Path::new(ELSEWHERE))?.keep();
+    let elsewhere = tempfile::Builder::new()
+        .prefix("webhooks-")
+        .tempdir_in(ELSEWHERE)
+        .at(Path::new(ELSEWHERE))?
+        .keep();
     account.own(&elsewhere)?;
     symlink(&elsewhere, &place).at(&place)?;
     Ok(elsewhere)
@@ -59,12 +63,18 @@ pub(super) fn remove(directory: &Path) -> Result<(), ServerError> {
 
 /// RabbitMQ's guide "File and Directory Locations" excludes some characters; leaving out all unusual ones costs nothing.
 fn is_plain(path: &Path) -> bool {
-    path.to_str().is_some_and(|path| path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+@".contains(c)))
+    path.to_str()
+        .is_some_and(|path| path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+@".contains(c)))
 }
 
 fn can_work_in(account: Account, directory: &Path) -> bool {
     let probe = r#"cd "$1" && : >probe && rm probe"#;
-    account.command("sh").args(["-c", probe, "sh"]).arg(directory).output().is_ok_and(|output| output.status.success())
+    account
+        .command("sh")
+        .args(["-c", probe, "sh"])
+        .arg(directory)
+        .output()
+        .is_ok_and(|output| output.status.success())
 }
 
 #[cfg(test)]

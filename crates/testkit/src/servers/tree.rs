@@ -35,13 +35,23 @@ pub(super) struct Tree {
 impl Tree {
     /// The tree of the environment, when that names one.
     pub(super) fn named() -> Result<Option<Self>, ServerError> {
-        env::var_os(VARIABLE).filter(|name| !name.is_empty()).map(|name| Self::at(Path::new(&name))).transpose()
+        env::var_os(VARIABLE)
+            .filter(|name| !name.is_empty())
+            .map(|name| Self::at(Path::new(&name)))
+            .transpose()
     }
 
     fn at(directory: &Path) -> Result<Self, ServerError> {
-        let unusable = |reason| ServerError::Tree { directory: directory.to_owned(), reason };
+        let unusable = |reason| ServerError::Tree {
+            directory: directory.to_owned(),
+            reason,
+        };
         let real = directory.canonicalize().map_err(|_| unusable("it does not exist"))?;
-        if is_root() { Ok(Self { directory: real }) } else { Err(unusable("only root can run programs in it")) }
+        if is_root() {
+            Ok(Self { directory: real })
+        } else {
+            Err(unusable("only root can run programs in it"))
+        }
     }
 
     pub(super) fn directory(&self) -> &Path {
@@ -55,8 +65,13 @@ impl Tree {
             Account::Other { uid, gid } => format!("{uid}:{gid}"),
         };
         let mut command = Command::new("unshare");
-        command.args(["--mount", "--", "sh", "-c", ENTER, "enter"]).arg(&self.directory).arg(user);
-        command.arg(storage::create_directory(&dev_directory()).unwrap_or_else(|_| dev_directory())).arg(program);
+        command
+            .args(["--mount", "--", "sh", "-c", ENTER, "enter"])
+            .arg(&self.directory)
+            .arg(user);
+        command
+            .arg(storage::create_directory(&dev_directory()).unwrap_or_else(|_| dev_directory()))
+            .arg(program);
         command.env_clear().env("PATH", SYSTEM_PATH).env("LC_ALL", "C.UTF-8");
         command
     }
@@ -67,7 +82,11 @@ impl Tree {
 pub(crate) fn name_of_tree() -> Option<String> {
     let path = PathBuf::from(env::var_os(VARIABLE)?);
     let name = path.file_name()?.to_string_lossy();
-    Some(name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect())
+    Some(
+        name.chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect(),
+    )
 }
 
 #[cfg(test)]

@@ -33,14 +33,19 @@ impl Management {
         let name = format!("test-{}", Uuid::now_v7().simple());
         self.put(&format!("/api/vhosts/{name}"), &json!({})).await?;
         let everything = json!({"configure": ".*", "write": ".*", "read": ".*"});
-        self.put(&format!("/api/permissions/{name}/{}", encode(&self.user)), &everything).await?;
+        self.put(&format!("/api/permissions/{name}/{}", encode(&self.user)), &everything)
+            .await?;
         let in_vhost = |node: &Url| {
             let mut url = node.clone();
             url.set_path(&name);
             url.into()
         };
         let urls = self.amqp.iter().map(in_vhost).collect();
-        Ok(Vhost { management: self.clone(), name, urls })
+        Ok(Vhost {
+            management: self.clone(),
+            name,
+            urls,
+        })
     }
 }
 
@@ -82,7 +87,11 @@ impl Vhost {
     /// # Errors
     /// The broker is down.
     pub async fn unacknowledged(&self, queue: &str) -> Result<Option<u64>, ServerError> {
-        match self.management.get(&format!("/api/queues/{}/{}", self.name, encode(queue))).await {
+        match self
+            .management
+            .get(&format!("/api/queues/{}/{}", self.name, encode(queue)))
+            .await
+        {
             Ok(queue) => Ok(queue["messages_unacknowledged"].as_u64()),
             Err(ServerError::Management { status: 404, .. }) => Ok(None),
             Err(error) => Err(error),
@@ -97,7 +106,9 @@ impl Vhost {
         let (connection, channel) = self.connect().await?;
         let mut bodies = Vec::new();
         while bodies.len() < limit {
-            let taken = channel.basic_get(queue.into(), BasicGetOptions { no_ack: true }).await?;
+            let taken = channel
+                .basic_get(queue.into(), BasicGetOptions { no_ack: true })
+                .await?;
             let Some(message) = taken else { break };
             bodies.push(message.delivery.data);
         }
@@ -119,7 +130,11 @@ impl Vhost {
         });
         let names = listed.await?;
         for name in &names {
-            match self.management.delete(&format!("/api/connections/{}", encode(name))).await {
+            match self
+                .management
+                .delete(&format!("/api/connections/{}", encode(name)))
+                .await
+            {
                 // It has gone by itself.
                 Err(ServerError::Management { status: 404, .. }) => {}
                 closed => closed?,
@@ -139,7 +154,11 @@ impl Vhost {
             let listed = self.management.get(&path).await.ok()?;
             listed.as_array()?.iter().find(is_it).and_then(connection_name)
         });
-        match self.management.delete(&format!("/api/connections/{}", encode(&listed.await?))).await {
+        match self
+            .management
+            .delete(&format!("/api/connections/{}", encode(&listed.await?)))
+            .await
+        {
             // It has gone by itself.
             Err(ServerError::Management { status: 404, .. }) => Ok(()),
             closed => closed,
@@ -166,9 +185,13 @@ impl Vhost {
         write: &str,
         read: &str,
     ) -> Result<String, ServerError> {
-        self.management.permit(&self.name, &self.name, password, [configure, write, read]).await?;
+        self.management
+            .permit(&self.name, &self.name, password, [configure, write, read])
+            .await?;
         let mut url = Url::parse(self.url()).expect("it was made from parts");
-        url.set_username(&self.name).and_then(|()| url.set_password(Some(password))).expect("the URL has a host");
+        url.set_username(&self.name)
+            .and_then(|()| url.set_password(Some(password)))
+            .expect("the URL has a host");
         Ok(url.into())
     }
 
@@ -177,7 +200,9 @@ impl Vhost {
     /// # Errors
     /// The broker is down or has no such exchange.
     pub async fn delete_exchange(&self, name: &str) -> Result<(), ServerError> {
-        self.management.delete(&format!("/api/exchanges/{}/{}", self.name, encode(name))).await
+        self.management
+            .delete(&format!("/api/exchanges/{}/{}", self.name, encode(name)))
+            .await
     }
 
     /// Deletes a queue in which nothing waits.
@@ -185,7 +210,9 @@ impl Vhost {
     /// # Errors
     /// The broker is down, or has no such queue, or something waits in it.
     pub async fn delete_empty_queue(&self, name: &str) -> Result<(), ServerError> {
-        self.management.delete(&format!("/api/queues/{}/{}?if-empty=true", self.name, encode(name))).await
+        self.management
+            .delete(&format!("/api/queues/{}/{}?if-empty=true", self.name, encode(name)))
+            .await
     }
 
     /// Deletes it with everything in it; its connections are closed.
@@ -209,8 +236,14 @@ impl Vhost {
     /// Asks for a queue without creating it (passive declare).
     async fn look(&self, queue: &str) -> Result<Option<Queue>, ServerError> {
         let (connection, channel) = self.connect().await?;
-        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        let found = match channel.queue_declare(queue.into(), passive, FieldTable::default()).await {
+        let passive = QueueDeclareOptions {
+            passive: true,
+            ..QueueDeclareOptions::default()
+        };
+        let found = match channel
+            .queue_declare(queue.into(), passive, FieldTable::default())
+            .await
+        {
             Ok(found) => Some(found),
             Err(error) if is_not_found(&error) => None,
             Err(error) => return Err(error.into()),

@@ -41,7 +41,10 @@ impl Given {
 
 /// The management interface of the broker at `amqp_url`: at `given`, or on RabbitMQ's usual port of the same host.
 pub(super) fn management(amqp_url: &str, given: Option<&str>) -> Result<Management, ServerError> {
-    let invalid = |reason: String| ServerError::Address { variable: AMQP_URL, reason };
+    let invalid = |reason: String| ServerError::Address {
+        variable: AMQP_URL,
+        reason,
+    };
     if let Some(given) = given {
         return Management::new(amqp_url, given);
     }
@@ -54,9 +57,13 @@ pub(super) fn management(amqp_url: &str, given: Option<&str>) -> Result<Manageme
 pub(super) fn secrets_key(directory: &Path, given: Option<String>) -> String {
     let kept = || {
         let written = fs::read_to_string(directory.join("env")).ok()?;
-        written.lines().find_map(|line| Some(line.strip_prefix(SECRETS_KEY)?.strip_prefix('=')?.to_owned()))
+        written
+            .lines()
+            .find_map(|line| Some(line.strip_prefix(SECRETS_KEY)?.strip_prefix('=')?.to_owned()))
     };
-    given.or_else(kept).unwrap_or_else(|| STANDARD.encode(random_bytes::<32>()))
+    given
+        .or_else(kept)
+        .unwrap_or_else(|| STANDARD.encode(random_bytes::<32>()))
 }
 
 /// Writes `<directory>/env`, readable by its owner only, for a shell to source.
@@ -79,7 +86,11 @@ pub(super) fn write(directory: &Path, servers: &Given) -> Result<(), ServerError
 /// A word for the shell: bare where that is safe, so that other readers of such files understand it too.
 fn quoted(value: &str) -> String {
     let is_safe = |c: char| c.is_ascii_alphanumeric() || "/:@%+=._~-".contains(c);
-    if value.chars().all(is_safe) { value.to_owned() } else { format!("'{}'", value.replace('\'', r"'\''")) }
+    if value.chars().all(is_safe) {
+        value.to_owned()
+    } else {
+        format!("'{}'", value.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]

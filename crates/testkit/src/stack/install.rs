@@ -39,7 +39,12 @@ pub fn install_browser(tell: impl FnMut(&str)) -> Result<(), ServerError> {
     if Programs::browser().is_ok() {
         return Ok(());
     }
-    get("Chromium for tests", &BROWSER_PACKAGES, &unpacked_browser_directory(), tell)?;
+    get(
+        "Chromium for tests",
+        &BROWSER_PACKAGES,
+        &unpacked_browser_directory(),
+        tell,
+    )?;
     Programs::browser().map(drop)
 }
 
@@ -48,11 +53,20 @@ pub fn install_browser(tell: impl FnMut(&str)) -> Result<(), ServerError> {
 /// # Errors
 /// See [`install`].
 pub fn install_tools(tell: impl FnMut(&str)) -> Result<(), ServerError> {
-    let missing = || Programs::pgbouncer().map(drop).and_then(|()| faketime_library().map(drop));
+    let missing = || {
+        Programs::pgbouncer()
+            .map(drop)
+            .and_then(|()| faketime_library().map(drop))
+    };
     if missing().is_ok() {
         return Ok(());
     }
-    get("PgBouncer and libfaketime for tests", &TOOL_PACKAGES, &unpacked_tools_directory(), tell)?;
+    get(
+        "PgBouncer and libfaketime for tests",
+        &TOOL_PACKAGES,
+        &unpacked_tools_directory(),
+        tell,
+    )?;
     missing()
 }
 
@@ -75,7 +89,9 @@ fn get(what: &str, packages: &[&str], directory: &Path, mut tell: impl FnMut(&st
         tell("Installed. No system service was started or enabled.");
     } else {
         let directory_name = directory.file_name().unwrap_or_default().display();
-        tell(&format!("Downloading {what} into .dev/{directory_name}; this takes a minute or two."));
+        tell(&format!(
+            "Downloading {what} into .dev/{directory_name}; this takes a minute or two."
+        ));
         unpacked::install(packages, directory)?;
     }
     Ok(())

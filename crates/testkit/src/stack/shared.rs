@@ -19,7 +19,10 @@ const IDLE: Duration = Duration::from_secs(600);
 /// When there are none: no test that asks for them can go on.
 pub async fn shared_stack() -> &'static Stack {
     static STACK: OnceCell<Stack> = OnceCell::const_new();
-    match STACK.get_or_try_init(async || start_for_tests(&dev_directory()).await).await {
+    match STACK
+        .get_or_try_init(async || start_for_tests(&dev_directory()).await)
+        .await
+    {
         Ok(stack) => stack,
         Err(error) => panic!("no servers for tests: {:#}", anyhow::Error::from(error)),
     }
@@ -36,6 +39,9 @@ pub fn tests_directory(dev_directory: &Path) -> PathBuf {
 /// See [`Stack::up`].
 pub async fn start_for_tests(dev_directory: &Path) -> Result<Stack, ServerError> {
     let directory = tests_directory(dev_directory);
-    let lifetime = Lifetime::WhileUsed { lease: directory.join("lease"), grace: IDLE };
+    let lifetime = Lifetime::WhileUsed {
+        lease: directory.join("lease"),
+        grace: IDLE,
+    };
     Stack::up(&directory, lifetime, Durability::ProcessDeath).await
 }

@@ -19,10 +19,18 @@ async fn publish(url: &str) {
     channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
     let mut arguments = FieldTable::default();
     arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
-    channel.queue_declare(QUEUE.into(), QueueDeclareOptions::durable(), arguments).await.unwrap();
+    channel
+        .queue_declare(QUEUE.into(), QueueDeclareOptions::durable(), arguments)
+        .await
+        .unwrap();
     let confirmed = async || {
-        let (options, persistent) = (BasicPublishOptions::default(), BasicProperties::default().with_delivery_mode(2));
-        let sent = channel.basic_publish("".into(), QUEUE.into(), options, b"kept", persistent).await;
+        let (options, persistent) = (
+            BasicPublishOptions::default(),
+            BasicProperties::default().with_delivery_mode(2),
+        );
+        let sent = channel
+            .basic_publish("".into(), QUEUE.into(), options, b"kept", persistent)
+            .await;
         sent.unwrap().await.unwrap().is_ack()
     };
     wait::until(CONFIRMED_WITHIN, "a confirm", confirmed).await.unwrap();
@@ -47,5 +55,8 @@ async fn a_queue_of_three_nodes_outlasts_any_of_them() {
 
     cluster.node(leader).start_again().await.unwrap();
     cluster.wait_whole().await.unwrap();
-    assert_eq!(vhost.drain(QUEUE, 1000).await.unwrap(), vec![b"kept"; messages as usize]);
+    assert_eq!(
+        vhost.drain(QUEUE, 1000).await.unwrap(),
+        vec![b"kept"; messages as usize]
+    );
 }

@@ -77,7 +77,9 @@ async fn a_killed_owner_takes_everything_along() {
         let text = fs::read_to_string(log.path()).unwrap();
         Some(text.split_once("directory: ")?.1.split_once('\n')?.0.to_owned())
     };
-    let directory = wait::until_some(DEADLINE, "the owner to start its service", printed).await.unwrap();
+    let directory = wait::until_some(DEADLINE, "the owner to start its service", printed)
+        .await
+        .unwrap();
     let directory = Path::new(&directory);
     // The shell, its two sleeping children, the guard and the lock it waits for.
     assert!(marked_processes(directory) >= 4);
@@ -91,7 +93,10 @@ async fn a_killed_owner_takes_everything_along() {
 /// How many living processes carry the directory in their environment.
 fn marked_processes(directory: &Path) -> usize {
     let mark = format!("TESTKIT_PRIVATE_SERVER={}\0", directory.display());
-    let processes =
-        fs::read_dir("/proc").unwrap().filter_map(|entry| fs::read(entry.ok()?.path().join("environ")).ok());
-    processes.filter(|environment| String::from_utf8_lossy(environment).contains(&mark)).count()
+    let processes = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| fs::read(entry.ok()?.path().join("environ")).ok());
+    processes
+        .filter(|environment| String::from_utf8_lossy(environment).contains(&mark))
+        .count()
 }

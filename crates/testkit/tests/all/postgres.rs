@@ -14,7 +14,10 @@ async fn committed_data_and_the_address_survive_kill_nine() {
     let mut server = PrivatePostgres::temporary().await.unwrap();
     let url = server.create_database().await.unwrap();
     let client = connect(&url).await.unwrap();
-    client.batch_execute("CREATE TABLE kept AS SELECT 42 AS answer").await.unwrap();
+    client
+        .batch_execute("CREATE TABLE kept AS SELECT 42 AS answer")
+        .await
+        .unwrap();
 
     server.kill_nine().await.unwrap();
     assert!(!server.instance().is_running());
@@ -22,7 +25,12 @@ async fn committed_data_and_the_address_survive_kill_nine() {
     assert!(connect(&url).await.is_err());
 
     server.start_again().await.unwrap();
-    let row = connect(&url).await.unwrap().query_one("SELECT answer FROM kept", &[]).await.unwrap();
+    let row = connect(&url)
+        .await
+        .unwrap()
+        .query_one("SELECT answer FROM kept", &[])
+        .await
+        .unwrap();
     assert_eq!(row.get::<_, i32>(0), 42);
 }
 
@@ -47,7 +55,22 @@ async fn strangers_are_turned_away() {
 #[tokio::test]
 async fn databases_are_separate() {
     let server = PrivatePostgres::temporary().await.unwrap();
-    let (one, other) = (server.create_database().await.unwrap(), server.create_database().await.unwrap());
-    connect(&one).await.unwrap().batch_execute("CREATE TABLE here ()").await.unwrap();
-    assert!(connect(&other).await.unwrap().batch_execute("TABLE here").await.is_err());
+    let (one, other) = (
+        server.create_database().await.unwrap(),
+        server.create_database().await.unwrap(),
+    );
+    connect(&one)
+        .await
+        .unwrap()
+        .batch_execute("CREATE TABLE here ()")
+        .await
+        .unwrap();
+    assert!(
+        connect(&other)
+            .await
+            .unwrap()
+            .batch_execute("TABLE here")
+            .await
+            .is_err()
+    );
 }

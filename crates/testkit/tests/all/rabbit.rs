@@ -21,12 +21,23 @@ async fn open(url: &str) -> (Connection, Channel) {
 async fn declare_quorum(channel: &Channel) {
     let mut arguments = FieldTable::default();
     arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
-    channel.queue_declare(QUEUE.into(), QueueDeclareOptions::durable(), arguments).await.unwrap();
+    channel
+        .queue_declare(QUEUE.into(), QueueDeclareOptions::durable(), arguments)
+        .await
+        .unwrap();
 }
 
 async fn publish(channel: &Channel, body: &[u8]) {
     let persistent = BasicProperties::default().with_delivery_mode(2);
-    let sent = channel.basic_publish("".into(), QUEUE.into(), BasicPublishOptions::default(), body, persistent).await;
+    let sent = channel
+        .basic_publish(
+            "".into(),
+            QUEUE.into(),
+            BasicPublishOptions::default(),
+            body,
+            persistent,
+        )
+        .await;
     assert!(sent.unwrap().await.unwrap().is_ack());
 }
 
@@ -67,7 +78,11 @@ async fn an_alarm_blocks_publishers_until_it_is_cleared() {
     tokio::time::timeout(DEADLINE, publishing).await.unwrap().unwrap();
     assert!(other.status().connected());
     node.close_all_connections().await.unwrap();
-    wait::until(DEADLINE, "the connection to notice", async || !other.status().connected()).await.unwrap();
+    wait::until(DEADLINE, "the connection to notice", async || {
+        !other.status().connected()
+    })
+    .await
+    .unwrap();
 }
 
 #[tokio::test]
@@ -83,7 +98,12 @@ async fn a_vhost_counts_its_messages_and_consumers() {
     assert_eq!(vhost.consumers(QUEUE).await.unwrap(), Some(0));
 
     let mut consumer = channel
-        .basic_consume(QUEUE.into(), "test".into(), BasicConsumeOptions::default(), FieldTable::default())
+        .basic_consume(
+            QUEUE.into(),
+            "test".into(),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        )
         .await
         .unwrap();
     for _ in 0..3 {

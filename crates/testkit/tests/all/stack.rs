@@ -8,13 +8,19 @@ use testkit::servers::{Durability, Lifetime};
 use testkit::stack::{self, Stack};
 
 async fn up(directory: &Path) -> Stack {
-    Stack::up_private(directory, Lifetime::Owner, Durability::ProcessDeath).await.unwrap()
+    Stack::up_private(directory, Lifetime::Owner, Durability::ProcessDeath)
+        .await
+        .unwrap()
 }
 
 /// The variables of a shell after sourcing `<directory>/env`.
 fn sourced(directory: &Path, variable: &str) -> String {
     let script = format!(". \"$1\"; printf %s \"${variable}\"");
-    let output = Command::new("sh").args(["-euc", &script, "sh"]).arg(directory.join("env")).output().unwrap();
+    let output = Command::new("sh")
+        .args(["-euc", &script, "sh"])
+        .arg(directory.join("env"))
+        .output()
+        .unwrap();
     assert!(output.status.success());
     String::from_utf8(output.stdout).unwrap()
 }
@@ -22,7 +28,10 @@ fn sourced(directory: &Path, variable: &str) -> String {
 #[tokio::test]
 async fn a_stack_comes_up_once_and_goes_down_for_good() {
     let root = tempfile::tempdir().unwrap();
-    let (here, there) = (root.path().join("a checkout/.dev"), root.path().join("b [checkout]/.dev"));
+    let (here, there) = (
+        root.path().join("a checkout/.dev"),
+        root.path().join("b [checkout]/.dev"),
+    );
     let (first, other) = tokio::join!(up(&here), up(&there));
     assert_ne!(first.amqp_url(), other.amqp_url());
     assert_eq!(stack::status(&here).map(|(_, running)| running), [true, true]);
@@ -31,7 +40,10 @@ async fn a_stack_comes_up_once_and_goes_down_for_good() {
     assert_eq!(sourced(&here, "WEBHOOKS_SECRETS__KEY"), first.secrets_key());
 
     let second = up(&here).await;
-    assert_eq!((second.amqp_url(), second.database_url()), (first.amqp_url(), first.database_url()));
+    assert_eq!(
+        (second.amqp_url(), second.database_url()),
+        (first.amqp_url(), first.database_url())
+    );
     // It found the servers running, so it does not take them along.
     drop(second);
     first.create_database().await.unwrap();

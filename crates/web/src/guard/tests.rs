@@ -17,7 +17,8 @@ struct Recorder(Mutex<Vec<(String, String, u16)>>);
 
 impl RequestObserver for Recorder {
     fn served(&self, request: &ServedRequest<'_>) {
-        let (method, route) = (request.method.to_string(), request.route.to_owned());
+        let method = request.method.to_string();
+        let route = request.route.to_owned();
         self.0.lock().unwrap().push((method, route, request.status.as_u16()));
     }
 
@@ -51,18 +52,35 @@ async fn guarded() -> Guarded {
         ..Guard::new(
             Arc::new(Plain),
             SafeHeaders::of_api(&"http://127.0.0.1:8080".parse().unwrap()),
-            RouteLabel::Template { base_path: "/base".into() },
+            RouteLabel::Template {
+                base_path: "/base".into(),
+            },
             Arc::clone(&observer),
             Arc::new(Refusals::new(observer)),
         )
     };
     let waiting = Router::new()
-        .route("/base/slow", get(async || tokio::time::sleep(Duration::from_millis(600)).await))
-        .layer(from_fn_with_state(ordinary.waiting_for_sender(Duration::from_secs(60)), guard));
+        .route(
+            "/base/slow",
+            get(async || tokio::time::sleep(Duration::from_millis(600)).await),
+        )
+        .layer(from_fn_with_state(
+            ordinary.waiting_for_sender(Duration::from_secs(60)),
+            guard,
+        ));
     let router = Router::new()
-        .route("/base/panic", get(async || -> &'static str { panic!("a secret detail") }))
-        .route("/base/broken", get(async || (StatusCode::INTERNAL_SERVER_ERROR, "a secret detail")))
-        .route("/base/stuck", get(async || std::future::pending::<&'static str>().await))
+        .route(
+            "/base/panic",
+            get(async || -> &'static str { panic!("a secret detail") }),
+        )
+        .route(
+            "/base/broken",
+            get(async || (StatusCode::INTERNAL_SERVER_ERROR, "a secret detail")),
+        )
+        .route(
+            "/base/stuck",
+            get(async || std::future::pending::<&'static str>().await),
+        )
         .route("/base/things/{id}", get(async || "fine"))
         .fallback(async || Failure::NotFound)
         .layer(from_fn_with_state(ordinary, guard))
@@ -71,7 +89,11 @@ async fn guarded() -> Guarded {
     let client = Client::new(format!("http://{}", listener.local_addr().unwrap()));
     let stop = CancellationToken::new();
     tokio::spawn(crate::serve(listener, router, stop.clone()));
-    Guarded { client, recorder, _stop: stop.drop_guard() }
+    Guarded {
+        client,
+        recorder,
+        _stop: stop.drop_guard(),
+    }
 }
 
 fn id(answer: &Answer) -> String {
@@ -93,17 +115,28 @@ async fn a_failure_tells_nothing_but_an_id() {
 #[tokio::test]
 async fn every_answer_is_observed_by_its_template_and_made_safe() {
     let guarded = guarded().await;
-    let answers = [guarded.client.get("/base/things/77").await, guarded.client.get("/base/others").await];
+    let answers = [
+        guarded.client.get("/base/things/77").await,
+        guarded.client.get("/base/others").await,
+    ];
     for answer in answers.iter().map(|answer| answer.as_ref().unwrap()) {
         assert_eq!(answer.headers["x-content-type-options"], "nosniff");
         assert_eq!(answer.headers["cache-control"], "no-store");
         assert_eq!(answer.headers["referrer-policy"], "no-referrer");
-        assert!(answer.headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"));
+        assert!(
+            answer.headers["content-security-policy"]
+                .to_str()
+                .unwrap()
+                .starts_with("default-src 'none'")
+        );
         assert_eq!(id(answer).len(), 36);
     }
     let served = guarded.recorder.0.lock().unwrap();
     let expected = [("/things/{id}", 200), ("unmatched", 404)];
-    assert_eq!(*served, expected.map(|(route, status)| ("GET".to_owned(), route.to_owned(), status)));
+    assert_eq!(
+        *served,
+        expected.map(|(route, status)| ("GET".to_owned(), route.to_owned(), status))
+    );
 }
 
 #[tokio::test]

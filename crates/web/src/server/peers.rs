@@ -29,7 +29,10 @@ impl Peers {
             return None;
         }
         *count += 1;
-        Some(Share { peers: self.clone(), address })
+        Some(Share {
+            peers: self.clone(),
+            address,
+        })
     }
 }
 

@@ -22,17 +22,27 @@ struct Served {
 async fn served(patience: Patience) -> Served {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let (entered, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (entering, waiting) = (Arc::clone(&entered), Arc::clone(&go_on));
+    let entered = Arc::new(Notify::new());
+    let go_on = Arc::new(Notify::new());
+    let entering = Arc::clone(&entered);
+    let waiting = Arc::clone(&go_on);
     let slow = async move || {
         entering.notify_one();
         waiting.notified().await;
         "done"
     };
-    let router = Router::new().route("/fast", get(async || "done")).route("/slow", get(slow));
+    let router = Router::new()
+        .route("/fast", get(async || "done"))
+        .route("/slow", get(slow));
     let shutdown = CancellationToken::new();
     let task = tokio::spawn(serve_with(patience, listener, router, shutdown.clone()));
-    Served { address, entered, go_on, shutdown, task }
+    Served {
+        address,
+        entered,
+        go_on,
+        shutdown,
+        task,
+    }
 }
 
 impl Served {
@@ -46,19 +56,32 @@ impl Served {
 /// Everything until the server closes the connection.
 async fn rest(mut stream: TcpStream) -> String {
     let mut text = String::new();
-    timeout(WITHIN, stream.read_to_string(&mut text)).await.expect("the server closes in time").unwrap();
+    timeout(WITHIN, stream.read_to_string(&mut text))
+        .await
+        .expect("the server closes in time")
+        .unwrap();
     text
 }
 
 #[tokio::test]
 async fn what_is_being_answered_at_the_end_is_answered() {
-    let served = served(Patience { first_head: LONG, head: LONG, age: LONG, drain: LONG }).await;
+    let served = served(Patience {
+        first_head: LONG,
+        head: LONG,
+        age: LONG,
+        drain: LONG,
+    })
+    .await;
     let idle = served.send("").await;
     let busy = served.send("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
     served.entered.notified().await;
     served.shutdown.cancel();
     assert_eq!(rest(idle).await, "");
-    until(WITHIN, "the port to close", async || TcpStream::connect(served.address).await.is_err()).await.unwrap();
+    until(WITHIN, "the port to close", async || {
+        TcpStream::connect(served.address).await.is_err()
+    })
+    .await
+    .unwrap();
     assert!(!served.task.is_finished());
     served.go_on.notify_one();
     assert!(rest(busy).await.ends_with("done"));
@@ -67,7 +90,13 @@ async fn what_is_being_answered_at_the_end_is_answered() {
 
 #[tokio::test]
 async fn what_never_ends_is_cut_off() {
-    let served = served(Patience { first_head: LONG, head: LONG, age: LONG, drain: SHORT }).await;
+    let served = served(Patience {
+        first_head: LONG,
+        head: LONG,
+        age: LONG,
+        drain: SHORT,
+    })
+    .await;
     let busy = served.send("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
     served.entered.notified().await;
     served.shutdown.cancel();
@@ -77,7 +106,13 @@ async fn what_never_ends_is_cut_off() {
 
 #[tokio::test]
 async fn a_head_that_does_not_come_ends_the_connection() {
-    let served = served(Patience { first_head: LONG, head: SHORT, age: LONG, drain: LONG }).await;
+    let served = served(Patience {
+        first_head: LONG,
+        head: SHORT,
+        age: LONG,
+        drain: LONG,
+    })
+    .await;
     for beginning in ["", "GET /fast HTTP/1.1\r\nhost:"] {
         assert!(!rest(served.send(beginning).await).await.contains("200"));
     }
@@ -87,7 +122,13 @@ async fn a_head_that_does_not_come_ends_the_connection() {
 
 #[tokio::test]
 async fn a_first_request_has_less_time_than_the_next() {
-    let served = served(Patience { first_head: SHORT, head: LONG, age: LONG, drain: LONG }).await;
+    let served = served(Patience {
+        first_head: SHORT,
+        head: LONG,
+        age: LONG,
+        drain: LONG,
+    })
+    .await;
     for beginning in ["", "GET /fast HTTP/1.1\r\nhost:"] {
         assert_eq!(rest(served.send(beginning).await).await, "");
     }
@@ -95,23 +136,44 @@ async fn a_first_request_has_less_time_than_the_next() {
     let mut answer = [0; 17];
     timeout(WITHIN, asked.read_exact(&mut answer)).await.unwrap().unwrap();
     tokio::time::sleep(3 * SHORT).await;
-    asked.write_all(b"GET /fast HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
+    asked
+        .write_all(b"GET /fast HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
     assert!(rest(asked).await.ends_with("done"), "an idle connection is kept");
 }
 
 #[tokio::test]
 async fn a_slow_answer_is_no_missing_request() {
-    let served = served(Patience { first_head: SHORT, head: LONG, age: LONG, drain: LONG }).await;
-    let busy = served.send("GET /slow HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+    let served = served(Patience {
+        first_head: SHORT,
+        head: LONG,
+        age: LONG,
+        drain: LONG,
+    })
+    .await;
+    let busy = served
+        .send("GET /slow HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        .await;
     served.entered.notified().await;
-    assert_eq!(rest(served.send("").await).await, "", "another connection has ended for it meanwhile");
+    assert_eq!(
+        rest(served.send("").await).await,
+        "",
+        "another connection has ended for it meanwhile"
+    );
     served.go_on.notify_one();
     assert!(rest(busy).await.ends_with("done"));
 }
 
 #[tokio::test]
 async fn one_address_does_not_keep_the_others_out() {
-    let served = served(Patience { first_head: LONG, head: LONG, age: LONG, drain: LONG }).await;
+    let served = served(Patience {
+        first_head: LONG,
+        head: LONG,
+        age: LONG,
+        drain: LONG,
+    })
+    .await;
     let mut idle = Vec::new();
     for _ in 0..600 {
         let mut stream = TcpStream::connect(served.address).await.unwrap();
@@ -123,18 +185,30 @@ async fn one_address_does_not_keep_the_others_out() {
     let from = tokio::net::TcpSocket::new_v4().unwrap();
     from.bind("127.0.0.2:0".parse().unwrap()).unwrap();
     let mut other = from.connect(served.address).await.unwrap();
-    other.write_all(b"GET /fast HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
+    other
+        .write_all(b"GET /fast HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
     assert!(rest(other).await.ends_with("done"));
     drop(idle);
 }
 
 #[tokio::test]
 async fn an_old_connection_takes_no_more_requests() {
-    let served = served(Patience { first_head: LONG, head: LONG, age: SHORT, drain: LONG }).await;
+    let served = served(Patience {
+        first_head: LONG,
+        head: LONG,
+        age: SHORT,
+        drain: LONG,
+    })
+    .await;
     let busy = served.send("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
     served.entered.notified().await;
     assert_eq!(rest(served.send("").await).await, "");
     served.go_on.notify_one();
     let answer = rest(busy).await;
-    assert!(answer.contains("connection: close") && answer.ends_with("done"), "{answer}");
+    assert!(
+        answer.contains("connection: close") && answer.ends_with("done"),
+        "{answer}"
+    );
 }

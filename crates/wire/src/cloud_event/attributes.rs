@@ -83,7 +83,10 @@ fn required<'a>(name: &str, value: Option<Cow<'a, str>>) -> Result<Cow<'a, str>,
 
 fn short_text<'a>(name: &str, value: Cow<'a, str>) -> Result<Cow<'a, str>, Rejection> {
     if value.is_empty() || value.len() > MAX_ATTRIBUTE_BYTES || value.chars().any(char::is_control) {
-        return Err(Rejection::attribute(name, "must be 1 to 2048 bytes without control characters"));
+        return Err(Rejection::attribute(
+            name,
+            "must be 1 to 2048 bytes without control characters",
+        ));
     }
     Ok(value)
 }

@@ -36,8 +36,12 @@ struct Envelope<'a> {
 }
 
 pub(super) fn decode(body: &[u8]) -> Result<CrmEvent<'_>, Rejection> {
-    let text = std::str::from_utf8(body)
-        .map_err(|e| Rejection::new(RejectionReason::NotUtf8, format!("not UTF-8 at byte {}", e.valid_up_to())))?;
+    let text = std::str::from_utf8(body).map_err(|e| {
+        Rejection::new(
+            RejectionReason::NotUtf8,
+            format!("not UTF-8 at byte {}", e.valid_up_to()),
+        )
+    })?;
     let text = without_mark(text);
     let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|e| rejection(&e))?;
     if nesting::depth(text) > MAX_DEPTH {
@@ -45,7 +49,10 @@ pub(super) fn decode(body: &[u8]) -> Result<CrmEvent<'_>, Rejection> {
         return Err(Rejection::new(RejectionReason::TooDeep, detail));
     }
     if envelope.data_base64.is_some() {
-        return Err(Rejection::attribute("data_base64", "is not supported: send JSON in `data`"));
+        return Err(Rejection::attribute(
+            "data_base64",
+            "is not supported: send JSON in `data`",
+        ));
     }
     let data = envelope.data.map_or("null", RawValue::get);
     Attributes {
@@ -75,5 +82,8 @@ fn rejection(error: &serde_json::Error) -> Rejection {
         ),
         _ => (RejectionReason::Malformed, "not one JSON document"),
     };
-    Rejection::new(reason, format!("{what} (line {}, column {})", error.line(), error.column()))
+    Rejection::new(
+        reason,
+        format!("{what} (line {}, column {})", error.line(), error.column()),
+    )
 }

@@ -62,7 +62,10 @@ fn text(attributes: &mut ByName, name: &str) -> Result<Option<Cow<'static, str>>
 }
 
 fn time(attributes: &mut ByName) -> Result<Option<Cow<'static, str>>, Rejection> {
-    let Some(CloudEventAttributeValue { attr: Some(Attr::CeTimestamp(timestamp)) }) = attributes.get("time") else {
+    let Some(CloudEventAttributeValue {
+        attr: Some(Attr::CeTimestamp(timestamp)),
+    }) = attributes.get("time")
+    else {
         return text(attributes, "time");
     };
     let instant = jiff::Timestamp::new(timestamp.seconds, timestamp.nanos)

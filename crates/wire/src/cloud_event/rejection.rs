@@ -61,10 +61,16 @@ pub struct Rejection {
 impl Rejection {
     /// A rejection with its sentence.
     pub fn new(reason: RejectionReason, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into() }
+        Self {
+            reason,
+            detail: detail.into(),
+        }
     }
 
     pub(super) fn attribute(name: &str, problem: &str) -> Self {
-        Self::new(RejectionReason::InvalidAttribute, format!("attribute `{name}` {problem}"))
+        Self::new(
+            RejectionReason::InvalidAttribute,
+            format!("attribute `{name}` {problem}"),
+        )
     }
 }

@@ -21,7 +21,9 @@ fn with_data(data: &str) -> String {
 }
 
 fn reason(body: &[u8]) -> Option<RejectionReason> {
-    decode(Some("application/json"), None, body).err().map(|rejection| rejection.reason)
+    decode(Some("application/json"), None, body)
+        .err()
+        .map(|rejection| rejection.reason)
 }
 
 #[test]
@@ -48,7 +50,11 @@ fn what_is_no_json_is_malformed() {
 
 #[test]
 fn other_encodings_are_not_utf8() {
-    let utf16: Vec<u8> = event(str::to_owned).encode_utf16().flat_map(u16::to_le_bytes).chain([0xff]).collect();
+    let utf16: Vec<u8> = event(str::to_owned)
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .chain([0xff])
+        .collect();
     for case in [&b"\xff\xfe{"[..], b"{\"id\":\"caf\xe9\"}", &utf16] {
         assert_eq!(reason(case), Some(RejectionReason::NotUtf8));
     }
@@ -75,12 +81,20 @@ fn a_wrong_envelope_names_its_attribute() {
         let body = event(|text| text.replace(from, to));
         let rejection = decode(None, None, body.as_bytes()).unwrap_err();
         assert_eq!(rejection.reason, RejectionReason::InvalidAttribute, "{body}");
-        assert!(rejection.detail.contains(&format!("`{attribute}`")), "{}", rejection.detail);
+        assert!(
+            rejection.detail.contains(&format!("`{attribute}`")),
+            "{}",
+            rejection.detail
+        );
     }
     let long = event(|text| text.replace(r#""id":"1""#, &format!(r#""id":"{}""#, "é".repeat(256))));
     assert_eq!(reason(long.as_bytes()), Some(RejectionReason::InvalidAttribute));
     for body in [r#"{"id":1}"#, r#"{"id":"1","id":"2"}"#, "[]", "1", "null"] {
-        assert_eq!(reason(body.as_bytes()), Some(RejectionReason::InvalidAttribute), "{body}");
+        assert_eq!(
+            reason(body.as_bytes()),
+            Some(RejectionReason::InvalidAttribute),
+            "{body}"
+        );
     }
 }
 
@@ -96,15 +110,30 @@ fn depth_is_counted_with_the_envelope() {
 fn content_types_and_encodings() {
     let body = event(str::to_owned);
     let accepts = |content_type, encoding| decode(content_type, encoding, body.as_bytes()).map_err(|r| r.reason);
-    for content_type in
-        [None, Some(""), Some("application/json"), Some("Application/CloudEvents+JSON; charset=\"UTF-8\"")]
-    {
+    for content_type in [
+        None,
+        Some(""),
+        Some("application/json"),
+        Some("Application/CloudEvents+JSON; charset=\"UTF-8\""),
+    ] {
         assert!(accepts(content_type, None).is_ok(), "{content_type:?}");
     }
-    for content_type in ["text/plain", "application/xml", "application/json; charset=latin1", "json"] {
-        assert_eq!(accepts(Some(content_type), None), Err(RejectionReason::UnsupportedContentType), "{content_type}");
+    for content_type in [
+        "text/plain",
+        "application/xml",
+        "application/json; charset=latin1",
+        "json",
+    ] {
+        assert_eq!(
+            accepts(Some(content_type), None),
+            Err(RejectionReason::UnsupportedContentType),
+            "{content_type}"
+        );
     }
-    assert_eq!(accepts(None, Some("gzip")), Err(RejectionReason::UnsupportedContentEncoding));
+    assert_eq!(
+        accepts(None, Some("gzip")),
+        Err(RejectionReason::UnsupportedContentEncoding)
+    );
     assert!(accepts(None, Some("identity")).is_ok());
 }
 
@@ -130,9 +159,20 @@ fn data_passes_untouched() {
 #[test]
 fn a_byte_order_mark_in_front_is_ignored() {
     let body = format!("\u{feff}{}", with_data("{ \"a\" : \"\u{feff}\" }"));
-    assert_eq!(decode(None, None, body.as_bytes()).unwrap().data, "{ \"a\" : \"\u{feff}\" }");
-    let event = CloudEvent { data: Some(Data::TextData("\u{feff}[1 ]".into())), ..protobuf_event() };
-    assert_eq!(decode(Some("application/cloudevents+protobuf"), None, &event.encode_to_vec()).unwrap().data, "[1 ]");
+    assert_eq!(
+        decode(None, None, body.as_bytes()).unwrap().data,
+        "{ \"a\" : \"\u{feff}\" }"
+    );
+    let event = CloudEvent {
+        data: Some(Data::TextData("\u{feff}[1 ]".into())),
+        ..protobuf_event()
+    };
+    assert_eq!(
+        decode(Some("application/cloudevents+protobuf"), None, &event.encode_to_vec())
+            .unwrap()
+            .data,
+        "[1 ]"
+    );
 }
 
 fn time_of(time: &str) -> Result<String, RejectionReason> {
@@ -201,13 +241,18 @@ fn defaults_and_extensions() {
 }
 
 fn protobuf_event() -> CloudEvent {
-    let string = |text: &str| CloudEventAttributeValue { attr: Some(Attr::CeString(text.into())) };
+    let string = |text: &str| CloudEventAttributeValue {
+        attr: Some(Attr::CeString(text.into())),
+    };
     CloudEvent {
         id: "1".into(),
         source: "/crm".into(),
         spec_version: "1.0".into(),
         r#type: "deal.won".into(),
-        attributes: HashMap::from([("account".into(), string("acme")), ("subject".into(), string("deals/1"))]),
+        attributes: HashMap::from([
+            ("account".into(), string("acme")),
+            ("subject".into(), string("deals/1")),
+        ]),
         data: Some(Data::TextData(r#"{"b":1.10}"#.into())),
     }
 }
@@ -219,7 +264,10 @@ fn decode_protobuf(event: &CloudEvent) -> Result<CrmEvent<'static>, Rejection> {
 #[test]
 fn the_protobuf_format_says_the_same() {
     let decoded = decode_protobuf(&protobuf_event()).unwrap();
-    assert_eq!((decoded.account.as_str(), decoded.subject.as_deref()), ("acme", Some("deals/1")));
+    assert_eq!(
+        (decoded.account.as_str(), decoded.subject.as_deref()),
+        ("acme", Some("deals/1"))
+    );
     assert_eq!(decoded.data, r#"{"b":1.10}"#);
     let body = protobuf_event().encode_to_vec();
     assert!(decode(Some("application/cloudevents+protobuf"), None, &body).is_ok());
@@ -228,12 +276,27 @@ fn the_protobuf_format_says_the_same() {
 #[test]
 fn a_wrong_protobuf_event_is_refused() {
     let reason = |event: CloudEvent| decode_protobuf(&event).map_err(|rejection| rejection.reason);
-    let text = |text: String| CloudEvent { data: Some(Data::TextData(text)), ..protobuf_event() };
+    let text = |text: String| CloudEvent {
+        data: Some(Data::TextData(text)),
+        ..protobuf_event()
+    };
     assert_eq!(reason(text("<x/>".into())), Err(RejectionReason::Malformed));
-    assert_eq!(reason(text(format!("{}1{}", "[".repeat(64), "]".repeat(64)))), Err(RejectionReason::TooDeep));
-    let binary = CloudEvent { data: Some(Data::BinaryData(vec![1])), ..protobuf_event() };
+    assert_eq!(
+        reason(text(format!("{}1{}", "[".repeat(64), "]".repeat(64)))),
+        Err(RejectionReason::TooDeep)
+    );
+    let binary = CloudEvent {
+        data: Some(Data::BinaryData(vec![1])),
+        ..protobuf_event()
+    };
     assert_eq!(reason(binary), Err(RejectionReason::InvalidAttribute));
-    let nameless = CloudEvent { id: String::new(), ..protobuf_event() };
+    let nameless = CloudEvent {
+        id: String::new(),
+        ..protobuf_event()
+    };
     assert_eq!(reason(nameless), Err(RejectionReason::InvalidAttribute));
-    assert_eq!(protobuf::decode(b"{}").map_err(|r| r.reason), Err(RejectionReason::Malformed));
+    assert_eq!(
+        protobuf::decode(b"{}").map_err(|r| r.reason),
+        Err(RejectionReason::Malformed)
+    );
 }

@@ -19,9 +19,12 @@ pub(super) fn rfc3339(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
 
 /// Whether a valid time follows RFC 3339, section 5.6. Lower-case `t` and `z` are allowed there.
 fn is_rfc3339(text: &str) -> bool {
-    let Some((date_and_time, rest)) = text.split_at_checked("2026-11-23T06:00:00".len()) else { return false };
-    let rest =
-        rest.strip_prefix('.').map_or(rest, |fraction| fraction.trim_start_matches(|c: char| c.is_ascii_digit()));
+    let Some((date_and_time, rest)) = text.split_at_checked("2026-11-23T06:00:00".len()) else {
+        return false;
+    };
+    let rest = rest.strip_prefix('.').map_or(rest, |fraction| {
+        fraction.trim_start_matches(|c: char| c.is_ascii_digit())
+    });
     has_shape(date_and_time, "dddd-dd-ddTdd:dd:dd") && (has_shape(rest, "Z") || has_shape(rest, "+dd:dd"))
 }
 

@@ -16,15 +16,27 @@ fn current() -> BTreeSet<String> {
     for file in &set.file {
         for message in &file.message_type {
             for field in &message.field {
-                let (label, kind) = (field.label().as_str_name(), field.r#type().as_str_name());
+                let label = field.label().as_str_name();
+                let kind = field.r#type().as_str_name();
                 let type_name = field.type_name.as_deref().unwrap_or(kind);
-                let (number, name) = (field.number(), field.name());
-                lines.insert(format!("{}.{} {number} {name} {label} {type_name}", file.package(), message.name()));
+                let number = field.number();
+                let name = field.name();
+                lines.insert(format!(
+                    "{}.{} {number} {name} {label} {type_name}",
+                    file.package(),
+                    message.name()
+                ));
             }
         }
         for enumeration in &file.enum_type {
             for value in &enumeration.value {
-                lines.insert(format!("{}.{} {} {}", file.package(), enumeration.name(), value.number(), value.name()));
+                lines.insert(format!(
+                    "{}.{} {} {}",
+                    file.package(),
+                    enumeration.name(),
+                    value.number(),
+                    value.name()
+                ));
             }
         }
     }
@@ -34,11 +46,17 @@ fn current() -> BTreeSet<String> {
 #[test]
 fn shipped_fields_stay_as_they_are() {
     let text = std::fs::read_to_string(root().join("shipped.txt")).unwrap();
-    let shipped: BTreeSet<String> =
-        text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).map(str::to_owned).collect();
+    let shipped: BTreeSet<String> = text
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+        .map(str::to_owned)
+        .collect();
     let current = current();
     let broken: Vec<_> = shipped.difference(&current).collect();
     assert!(broken.is_empty(), "these shipped fields changed or went: {broken:#?}");
     let unrecorded: Vec<_> = current.difference(&shipped).collect();
-    assert!(unrecorded.is_empty(), "add these new fields to proto-schemas/shipped.txt: {unrecorded:#?}");
+    assert!(
+        unrecorded.is_empty(),
+        "add these new fields to proto-schemas/shipped.txt: {unrecorded:#?}"
+    );
 }

@@ -15,7 +15,11 @@ pub(super) async fn happen(fault: BrokerFault, installation: &Installation, unti
     match fault {
         BrokerFault::Node(number, fault) => go(&mut broker, number, fault, until).await?,
         BrokerFault::MemoryAlarm | BrokerFault::DiskAlarm => {
-            let alarm = if fault == BrokerFault::MemoryAlarm { Alarm::Memory } else { Alarm::Disk };
+            let alarm = if fault == BrokerFault::MemoryAlarm {
+                Alarm::Memory
+            } else {
+                Alarm::Disk
+            };
             // Of one node it blocks the publishers of all.
             let node = broker.node(0);
             node.raise_alarm(alarm).await?;

@@ -50,7 +50,9 @@ pub(super) async fn happen(fault: DatabaseFault, installation: &Installation, un
             return Ok(again_and_again(until, async || execute(installation, &[END_SESSIONS]).await).await);
         }
         DatabaseFault::FullDisk => {
-            let Some(disk) = &installation.disk else { return Ok(Done::NotPossibleHere) };
+            let Some(disk) = &installation.disk else {
+                return Ok(Done::NotPossibleHere);
+            };
             disk.fill()?;
             sleep_until(until.into()).await;
             disk.free()?;

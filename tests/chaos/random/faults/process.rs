@@ -20,7 +20,11 @@ pub(super) async fn terminate(node: &Node, until: Instant) -> anyhow::Result<Don
     let mut program = node.program.lock().await;
     node.note_peak(&program).await;
     let status = program.stop().await?;
-    anyhow::ensure!(status == 0, "{} ended with {status} when it was told to end", node.process);
+    anyhow::ensure!(
+        status == 0,
+        "{} ended with {status} when it was told to end",
+        node.process
+    );
     sleep_until(until.into()).await;
     program.launch_again()?;
     Ok(Done::Yes)

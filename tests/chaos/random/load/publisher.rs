@@ -38,7 +38,13 @@ impl Publisher {
             }
             let at = begun.elapsed();
             let calm = repeats == 0 && self.load.is_calm(published_at) && self.load.is_calm(at);
-            self.load.accept(Accepted { event: event.id, account, event_type, at, calm });
+            self.load.accept(Accepted {
+                event: event.id,
+                account,
+                event_type,
+                at,
+                calm,
+            });
             count += 1;
             next = (next + pause).max(Instant::now());
             sleep_until(next.into()).await;

@@ -17,17 +17,31 @@ async fn paths(api: &Api, browser: &mut Browser) -> Paths {
     let webhook = browser.add_webhook("ERP Sync").await;
     let id = webhook.rsplit('/').next().unwrap();
     let record = delivered(ACCOUNT, id, "evt-1", now());
-    api.database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
+    api.database
+        .record(std::slice::from_ref(&record), AUTO_PAUSE)
+        .await
+        .unwrap();
     let statement = "INSERT INTO notifications (id, account, webhook_id, kind, message)
         VALUES ('01890a5d-ac96-774b-bcce-b302099a8057', $1, $2, 'webhook.failing', 'It fails')";
     let webhook_id: uuid::Uuid = id.parse().unwrap();
-    api.sql().await.execute(statement, &[&ACCOUNT, &webhook_id]).await.unwrap();
+    api.sql()
+        .await
+        .execute(statement, &[&ACCOUNT, &webhook_id])
+        .await
+        .unwrap();
     let with_ids = |template: &str| {
-        let path = template.replace("{id}", id).replace("{delivery}", &record.delivery.id.to_string());
+        let path = template
+            .replace("{id}", id)
+            .replace("{delivery}", &record.delivery.id.to_string());
         path.replace("{notification}", "01890a5d-ac96-774b-bcce-b302099a8057")
     };
-    let named = ::pages::templates().into_iter().filter(|path| path.contains('{') && !path.contains("{file}"));
-    Paths { all: named.map(with_ids).collect(), webhook }
+    let named = ::pages::templates()
+        .into_iter()
+        .filter(|path| path.contains('{') && !path.contains("{file}"));
+    Paths {
+        all: named.map(with_ids).collect(),
+        webhook,
+    }
 }
 
 #[tokio::test]
@@ -40,7 +54,10 @@ async fn every_page_but_the_first_needs_a_session() {
         if ["/sign-in", "/sso"].contains(&path.as_str()) {
             continue;
         }
-        for answer in [nobody.get(&path).await, nobody.post_fields(&path, &[("form_token", "x")]).await] {
+        for answer in [
+            nobody.get(&path).await,
+            nobody.post_fields(&path, &[("form_token", "x")]).await,
+        ] {
             if answer.status != StatusCode::METHOD_NOT_ALLOWED {
                 assert!(location(&answer).starts_with("/sign-in"), "{path}");
             }
@@ -55,9 +72,16 @@ async fn what_belongs_to_another_account_is_not_found() {
     assert_eq!(paths.all.len(), 14);
     let mut stranger = Browser::signed_in(&api, OTHER_ACCOUNT, Role::Admin).await;
     for path in &paths.all {
-        let fields =
-            [("since", "2026-11-01"), ("name", "x"), ("url", "https://a.example.com"), ("event_types", "deal.won")];
-        let answers = [stranger.get(&format!("{path}?since=2026-11-01")).await, stranger.post(path, &fields).await];
+        let fields = [
+            ("since", "2026-11-01"),
+            ("name", "x"),
+            ("url", "https://a.example.com"),
+            ("event_types", "deal.won"),
+        ];
+        let answers = [
+            stranger.get(&format!("{path}?since=2026-11-01")).await,
+            stranger.post(path, &fields).await,
+        ];
         for answer in &answers {
             let status = answer.status.as_u16();
             assert!(matches!(status, 404 | 405), "{path}: {status}");
@@ -89,7 +113,13 @@ async fn a_viewer_reads_and_changes_nothing() {
         assert!(matches!(sent.status.as_u16(), 403 | 405), "{path}: {}", sent.status);
     }
     assert_eq!(read, 6);
-    assert!(Browser::admin(&api).await.page(&paths.webhook).await.contains("ERP Sync"));
+    assert!(
+        Browser::admin(&api)
+            .await
+            .page(&paths.webhook)
+            .await
+            .contains("ERP Sync")
+    );
 }
 
 #[tokio::test]
@@ -107,10 +137,22 @@ async fn a_form_from_elsewhere_changes_nothing() {
         assert!(answer.text().contains("no longer valid"));
     }
     assert_eq!(browser.post_fields(&pause, &[]).await.status, 403);
-    for foreign in [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example"), ("origin", "null")] {
+    for foreign in [
+        ("sec-fetch-site", "cross-site"),
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+    ] {
         browser.headers = vec![foreign];
-        assert_eq!(browser.post_fields(&pause, &[("form_token", &own)]).await.status, 403, "{foreign:?}");
-        assert_eq!(browser.post_fields("/sign-in", &[("token", "x")]).await.status, 403, "{foreign:?}");
+        assert_eq!(
+            browser.post_fields(&pause, &[("form_token", &own)]).await.status,
+            403,
+            "{foreign:?}"
+        );
+        assert_eq!(
+            browser.post_fields("/sign-in", &[("token", "x")]).await.status,
+            403,
+            "{foreign:?}"
+        );
     }
     browser.headers.clear();
     assert!(browser.page(&webhook).await.contains("Active"));
@@ -122,16 +164,30 @@ async fn a_form_from_elsewhere_changes_nothing() {
 async fn paths_that_lead_nowhere() {
     let api = Api::start().await;
     let browser = Browser::admin(&api).await;
-    for path in ["/", "/settings", "/settings/integrations", "/settings/integrations/webhooks/"] {
+    for path in [
+        "/",
+        "/settings",
+        "/settings/integrations",
+        "/settings/integrations/webhooks/",
+    ] {
         assert_eq!(location(&browser.get(path).await), LIST);
     }
-    for path in ["/nothing", "/x/y", "/assets/console.css", "/no-such-id", "/assets/../../x"] {
+    for path in [
+        "/nothing",
+        "/x/y",
+        "/assets/console.css",
+        "/no-such-id",
+        "/assets/../../x",
+    ] {
         let answer = browser.get(&format!("{LIST}{path}")).await;
         assert_eq!(answer.status, 404, "{path}");
         assert!(answer.text().contains("<h1>Not found</h1>"), "{path}");
     }
     let mut person = Browser::new(&api);
-    assert_eq!(person.get("/elsewhere").await.headers["content-type"], "application/problem+json");
+    assert_eq!(
+        person.get("/elsewhere").await.headers["content-type"],
+        "application/problem+json"
+    );
     person.headers = vec![("accept", "text/html,*/*")];
     assert!(person.get("/elsewhere").await.text().contains("<h1>Not found</h1>"));
     let unknown = browser.get(&format!("{LIST}?status=broken")).await;

@@ -22,7 +22,11 @@ pub struct Browser {
 impl Browser {
     /// Nobody has signed in.
     pub fn new(api: &Api) -> Self {
-        Self { client: api.anonymous(), cookie: None, headers: Vec::new() }
+        Self {
+            client: api.anonymous(),
+            cookie: None,
+            headers: Vec::new(),
+        }
     }
 
     /// Somebody who has signed in to an account.
@@ -45,7 +49,10 @@ impl Browser {
 
     /// Opens a page.
     pub async fn get(&self, path: &str) -> Response {
-        self.client.send(self.request(Method::GET, path).body(Bytes::new()).unwrap()).await.unwrap()
+        self.client
+            .send(self.request(Method::GET, path).body(Bytes::new()).unwrap())
+            .await
+            .unwrap()
     }
 
     /// Opens a page that is there.
@@ -59,13 +66,18 @@ impl Browser {
     /// Sends a form with the session's token in it, as it stands in every page.
     pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Response {
         let token = value(&self.page(LIST).await, "form_token").expect("a form is in the list");
-        self.post_fields(path, &[fields, &[("form_token", &token)]].concat()).await
+        self.post_fields(path, &[fields, &[("form_token", &token)]].concat())
+            .await
     }
 
     /// Sends exactly these fields.
     pub async fn post_fields(&mut self, path: &str, fields: &[(&str, &str)]) -> Response {
-        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let request = self.request(Method::POST, path).header("content-type", "application/x-www-form-urlencoded");
+        let body = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        let request = self
+            .request(Method::POST, path)
+            .header("content-type", "application/x-www-form-urlencoded");
         let answer = self.client.send(request.body(body.into()).unwrap()).await.unwrap();
         if let Some(cookie) = answer.headers.get("set-cookie") {
             let cookie = cookie.to_str().unwrap().split(';').next().unwrap();
@@ -92,7 +104,10 @@ impl Browser {
 
     /// Somebody else with the same cookie.
     pub fn with_cookie(api: &Api, cookie: &str) -> Self {
-        Self { cookie: Some(cookie.to_owned()), ..Self::new(api) }
+        Self {
+            cookie: Some(cookie.to_owned()),
+            ..Self::new(api)
+        }
     }
 
     /// Adds a webhook by the form, and returns the path of its page.

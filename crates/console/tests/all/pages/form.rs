@@ -17,7 +17,12 @@ struct Answers(u16);
 impl TestSender for Answers {
     fn send_test(&self, _: TestRequest) -> BoxFuture<'_, Result<TestAttempt, NoTestResult>> {
         let outcome = Outcome::from_status(self.0);
-        let attempt = TestAttempt { outcome, http_status: Some(self.0), response_time_ms: 182, error: None };
+        let attempt = TestAttempt {
+            outcome,
+            http_status: Some(self.0),
+            response_time_ms: 182,
+            error: None,
+        };
         Box::pin(async move { Ok(attempt) })
     }
 
@@ -32,7 +37,10 @@ async fn a_webhook_is_added_as_it_was_filled_in() {
     let mut browser = Browser::admin(&api).await;
     let form = browser.page(&format!("{LIST}/new")).await;
     for event_type in EventType::all() {
-        assert!(form.contains(&format!("name=\"event_types\" value=\"{event_type}\"")), "{event_type}");
+        assert!(
+            form.contains(&format!("name=\"event_types\" value=\"{event_type}\"")),
+            "{event_type}"
+        );
     }
     let secret = value(&form, "secret").unwrap();
     assert!(secret.starts_with("whsec_"));
@@ -49,14 +57,22 @@ async fn a_webhook_is_added_as_it_was_filled_in() {
     let (path, done) = saved.split_once('?').unwrap();
     assert_eq!(done, "done=created");
     let page = browser.page(&saved).await;
-    for text in
-        ["The webhook has been added.", "<h1><bdi>ERP Sync</bdi></h1>", "Active", "https://erp.example.com/hook"]
-    {
+    for text in [
+        "The webhook has been added.",
+        "<h1><bdi>ERP Sync</bdi></h1>",
+        "Active",
+        "https://erp.example.com/hook",
+    ] {
         assert!(page.contains(text), "{text}");
     }
     assert!(!page.contains(&secret), "nobody has asked for it");
     let id = path.rsplit('/').next().unwrap().parse().unwrap();
-    let kept = api.database.current_secret(&account(ACCOUNT), id).await.unwrap().unwrap();
+    let kept = api
+        .database
+        .current_secret(&account(ACCOUNT), id)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(kept.expose(), secret);
     let list = browser.page(LIST).await;
     assert!(list.contains("2 of 20") && list.contains("erp.example.com/…"));
@@ -77,7 +93,11 @@ async fn a_form_with_mistakes_comes_back_as_it_was_typed() {
     assert_eq!(answer.status, 422);
     let page = answer.text();
     assert!(page.contains("<title>Error: Add Webhook - Webhooks - EasyCRM</title>"));
-    assert_eq!(page.matches("Webhook URL must use HTTPS").count(), 2, "in the summary and at the field");
+    assert_eq!(
+        page.matches("Webhook URL must use HTTPS").count(),
+        2,
+        "in the summary and at the field"
+    );
     assert!(page.contains("<a href=\"#url\">Webhook URL must use HTTPS</a>"));
     assert!(page.contains("A custom secret must have 16 to 128 characters"));
     for (name, typed) in &fields[..3] {
@@ -117,7 +137,12 @@ async fn an_edit_is_saved_unless_somebody_was_faster() {
     let version = value(&form, "version").unwrap();
     let fields = |name| {
         let url = ("url", "https://erp.example.com/hook");
-        [("name", name), url, ("event_types", "deal.lost"), ("version", version.as_str())]
+        [
+            ("name", name),
+            url,
+            ("event_types", "deal.lost"),
+            ("version", version.as_str()),
+        ]
     };
     let saved = browser.post(&edit, &fields("Data lake")).await;
     assert_eq!(location(&saved), format!("{webhook}?done=saved"));
@@ -131,9 +156,17 @@ async fn an_edit_is_saved_unless_somebody_was_faster() {
     let late = browser.post(&edit, &fields("Mine")).await;
     assert_eq!(late.status, 409);
     assert_eq!(value(&late.text(), "name").as_deref(), Some("Mine"));
-    assert!(late.text().contains("Somebody else has changed this webhook meanwhile."));
+    assert!(
+        late.text()
+            .contains("Somebody else has changed this webhook meanwhile.")
+    );
     let version = value(&late.text(), "version").unwrap();
-    let again = [("name", "Mine"), ("url", "http://x"), ("event_types", "deal.lost"), ("version", &version)];
+    let again = [
+        ("name", "Mine"),
+        ("url", "http://x"),
+        ("event_types", "deal.lost"),
+        ("version", &version),
+    ];
     assert_eq!(browser.post(&edit, &again).await.status, 422);
     assert!(browser.page(&webhook).await.contains("<h1><bdi>Data lake</bdi></h1>"));
 }
@@ -142,8 +175,12 @@ async fn an_edit_is_saved_unless_somebody_was_faster() {
 async fn a_test_shows_its_result_and_keeps_the_form() {
     let api = Api::start_testing(Arc::new(Answers(404))).await;
     let mut browser = Browser::admin(&api).await;
-    let fields =
-        [("name", "ERP Sync"), ("url", "https://erp.example.com/hook"), ("event_types", "deal.won"), ("do", "test")];
+    let fields = [
+        ("name", "ERP Sync"),
+        ("url", "https://erp.example.com/hook"),
+        ("event_types", "deal.won"),
+        ("do", "test"),
+    ];
     let test = format!("{LIST}/test");
     let answer = browser.post(&test, &fields).await;
     assert_eq!(answer.status, 200);
@@ -151,7 +188,10 @@ async fn a_test_shows_its_result_and_keeps_the_form() {
     assert!(page.contains("HTTP 404 Not Found = Failed: 404") && page.contains("in 182 ms"));
     assert_eq!(value(&page, "name").as_deref(), Some("ERP Sync"));
     assert!(page.contains("value=\"deal.won\" checked"));
-    assert!(browser.page(LIST).await.contains("No webhooks yet."), "nothing is saved");
+    assert!(
+        browser.page(LIST).await.contains("No webhooks yet."),
+        "nothing is saved"
+    );
 
     browser.headers = vec![("x-fragment", "test-result")];
     let again = browser.post(&test, &fields).await;
@@ -167,12 +207,24 @@ async fn a_test_shows_its_result_and_keeps_the_form() {
 async fn a_saved_webhook_is_tested_from_its_page_and_from_its_form() {
     let api = Api::start_testing(Arc::new(Answers(200))).await;
     let mut browser = Browser::admin(&api).await;
-    let (webhook, other) = (browser.add_webhook("ERP Sync").await, browser.add_webhook("Data lake").await);
-    let answer = browser.post(&format!("{webhook}/test"), &[("event_type", "invoice.paid")]).await;
+    let (webhook, other) = (
+        browser.add_webhook("ERP Sync").await,
+        browser.add_webhook("Data lake").await,
+    );
+    let answer = browser
+        .post(&format!("{webhook}/test"), &[("event_type", "invoice.paid")])
+        .await;
     assert!(answer.text().contains("HTTP 200 OK = Success") && answer.text().contains("Latest deliveries"));
-    let fields = [("name", "Renamed"), ("url", "https://new.example.com/"), ("event_types", "deal.won")];
+    let fields = [
+        ("name", "Renamed"),
+        ("url", "https://new.example.com/"),
+        ("event_types", "deal.won"),
+    ];
     let answer = browser.post(&format!("{other}/test"), &fields).await;
     assert!(answer.text().contains("HTTP 200 OK = Success"));
-    assert_eq!(value(&answer.text(), "url").as_deref(), Some("https://new.example.com/"));
+    assert_eq!(
+        value(&answer.text(), "url").as_deref(),
+        Some("https://new.example.com/")
+    );
     assert_eq!(browser.post(&format!("{other}/test"), &[]).await.status, 429);
 }

@@ -25,12 +25,26 @@ async fn pages(browser: &mut Browser, api: &Api) -> Vec<(String, String)> {
         response_excerpt: ATTACK.as_bytes().to_vec(),
         ..attempt
     });
-    api.database.record(std::slice::from_ref(&record), AUTO_PAUSE).await.unwrap();
+    api.database
+        .record(std::slice::from_ref(&record), AUTO_PAUSE)
+        .await
+        .unwrap();
     let tell = "INSERT INTO notifications (id, account, webhook_id, kind, message)
         VALUES (gen_random_uuid(), $1, $2, 'webhook.failing', $3)";
     let webhook_id: uuid::Uuid = id.parse().unwrap();
-    api.sql().await.execute(tell, &[&ACCOUNT, &webhook_id, &ATTACK]).await.unwrap();
-    let below = ["", "/edit", "/delete", "/verify", "/recover?since=2026-11-01", "/deliveries"];
+    api.sql()
+        .await
+        .execute(tell, &[&ACCOUNT, &webhook_id, &ATTACK])
+        .await
+        .unwrap();
+    let below = [
+        "",
+        "/edit",
+        "/delete",
+        "/verify",
+        "/recover?since=2026-11-01",
+        "/deliveries",
+    ];
     let mut paths: Vec<_> = below.iter().map(|path| format!("{webhook}{path}")).collect();
     paths.push(format!("{webhook}/deliveries/{}", record.delivery.id));
     paths.extend(["", "/new", "/notifications"].map(|path| format!("{LIST}{path}")));
@@ -67,12 +81,24 @@ async fn pages_are_small_self_contained_and_accessible() {
     let mut browser = Browser::new(&api);
     let root = format!("/apps/crm{LIST}");
     browser.post_fields("/apps/crm/sign-in", &[("token", &token)]).await;
-    for path in [root.clone(), format!("{root}/new"), format!("{root}/notifications"), "/apps/crm/sign-in".to_owned()] {
+    for path in [
+        root.clone(),
+        format!("{root}/new"),
+        format!("{root}/notifications"),
+        "/apps/crm/sign-in".to_owned(),
+    ] {
         let answer = browser.get(&path).await;
         let page = answer.text();
-        assert!(answer.status == 200 && page.len() < 60_000, "{path}: {} bytes", page.len());
+        assert!(
+            answer.status == 200 && page.len() < 60_000,
+            "{path}: {} bytes",
+            page.len()
+        );
         let policy = answer.headers["content-security-policy"].to_str().unwrap();
-        assert!(policy.starts_with("default-src 'none'; style-src 'self'; script-src 'self';"), "{policy}");
+        assert!(
+            policy.starts_with("default-src 'none'; style-src 'self'; script-src 'self';"),
+            "{policy}"
+        );
         assert_eq!(answer.headers["cache-control"], "no-store");
         assert_eq!(answer.headers["referrer-policy"], "same-origin");
         for attribute in ["href=\"", "src=\"", "action=\"", "formaction=\""] {
@@ -84,14 +110,19 @@ async fn pages_are_small_self_contained_and_accessible() {
         }
         for (at, _) in page.match_indices("<input") {
             let field = page[at..].split('>').next().unwrap();
-            let id = field.split_once(" id=\"").map(|(_, rest)| rest.split('"').next().unwrap());
+            let id = field
+                .split_once(" id=\"")
+                .map(|(_, rest)| rest.split('"').next().unwrap());
             let labelled = field.contains("type=\"hidden\"")
                 || field.contains("type=\"checkbox\"")
                 || id.is_some_and(|id| page.contains(&format!("for=\"{id}\"")));
             assert!(labelled, "{path}: {field}");
         }
         assert_eq!(page.matches("<h1").count(), 1, "{path}");
-        assert!(page.starts_with("<!doctype html>\n<html lang=\"en\">") && !page.contains(" style=\""), "{path}");
+        assert!(
+            page.starts_with("<!doctype html>\n<html lang=\"en\">") && !page.contains(" style=\""),
+            "{path}"
+        );
         assert!(!page.contains(" onclick") && !page.contains("<script>"), "{path}");
     }
 }
@@ -102,12 +133,19 @@ async fn stylesheet_and_script_may_be_kept_for_ever() {
     let browser = Browser::new(&api);
     let page = browser.page("/sign-in").await;
     let mut found = 0;
-    for (attribute, kind) in [("href=\"", "text/css; charset=utf-8"), ("src=\"", "text/javascript; charset=utf-8")] {
-        let targets =
-            page.match_indices(attribute).map(|(at, _)| page[at + attribute.len()..].split('"').next().unwrap());
+    for (attribute, kind) in [
+        ("href=\"", "text/css; charset=utf-8"),
+        ("src=\"", "text/javascript; charset=utf-8"),
+    ] {
+        let targets = page
+            .match_indices(attribute)
+            .map(|(at, _)| page[at + attribute.len()..].split('"').next().unwrap());
         for path in targets.filter(|target| target.contains("/assets/")) {
             let answer = browser.get(path).await;
-            assert_eq!((answer.status.as_u16(), &answer.headers["content-type"]), (200, &kind.parse().unwrap()));
+            assert_eq!(
+                (answer.status.as_u16(), &answer.headers["content-type"]),
+                (200, &kind.parse().unwrap())
+            );
             assert_eq!(answer.headers["cache-control"], "public, max-age=31536000, immutable");
             assert!(!answer.text().contains("http://") && !answer.text().contains("https://"));
             found += 1;

@@ -21,7 +21,12 @@ impl Log {
         let mut browser = Browser::admin(&api).await;
         let page = browser.add_webhook("ERP Sync").await;
         let webhook = page.rsplit('/').next().unwrap().to_owned();
-        Self { api, browser, path: format!("{page}/deliveries"), webhook }
+        Self {
+            api,
+            browser,
+            path: format!("{page}/deliveries"),
+            webhook,
+        }
     }
 
     async fn record(&self, records: &[DeliveryRecord]) {
@@ -35,7 +40,9 @@ impl Log {
 
 /// Ids of events in a page, in its order.
 fn event_ids(page: &str) -> Vec<&str> {
-    let payloads = page.match_indices("Exactly as sent</summary>").map(|(at, _)| &page[at..]);
+    let payloads = page
+        .match_indices("Exactly as sent</summary>")
+        .map(|(at, _)| &page[at..]);
     payloads.map(|text| text.split("&#34;").nth(3).unwrap()).collect()
 }
 
@@ -74,12 +81,19 @@ async fn a_line_tells_everything_about_a_delivery() {
         assert!(page.contains(text), "{text} in {page}");
     }
     let own = log.browser.page(&format!("{}/{}", log.path, failed.delivery.id)).await;
-    for text in
-        ["evt-1", &failed.delivery.id.to_string(), "Beginning of the answer", "&#34;amount&#34;: 1.10", ">Retry<"]
-    {
+    for text in [
+        "evt-1",
+        &failed.delivery.id.to_string(),
+        "Beginning of the answer",
+        "&#34;amount&#34;: 1.10",
+        ">Retry<",
+    ] {
         assert!(own.contains(text), "{text}");
     }
-    let other = log.browser.get(&format!("{}/msg_00000000000000000000000000000001", log.path)).await;
+    let other = log
+        .browser
+        .get(&format!("{}/msg_00000000000000000000000000000001", log.path))
+        .await;
     assert_eq!(other.status, 404);
 }
 
@@ -89,7 +103,9 @@ async fn every_state_has_its_word() {
     let dispositions = [
         Disposition::Spilled(WAITS),
         Disposition::Held(WAITS),
-        Disposition::Retrying { retry_in: std::time::Duration::from_secs(60) },
+        Disposition::Retrying {
+            retry_in: std::time::Duration::from_secs(60),
+        },
         Disposition::Failed { error: None },
     ];
     let records: Vec<_> = (0..)
@@ -100,7 +116,12 @@ async fn every_state_has_its_word() {
         })
         .collect();
     log.record(&records).await;
-    for (state, word) in [("queued", "Queued"), ("held", "Waiting"), ("retrying", "Retrying"), ("failed", "Failed")] {
+    for (state, word) in [
+        ("queued", "Queued"),
+        ("held", "Waiting"),
+        ("retrying", "Retrying"),
+        ("failed", "Failed"),
+    ] {
         let page = log.browser.page(&format!("{}?state={state}", log.path)).await;
         assert_eq!(event_ids(&page), [state]);
         assert!(page.contains(&format!("</svg>{word}</span>")), "{word}");
@@ -116,23 +137,35 @@ async fn pages_lead_back_and_forth_while_deliveries_arrive() {
     let log = Log::start().await;
     let ids: Vec<_> = (0..47).map(|number| format!("evt-{number}")).collect();
     // Over several days; the first is the newest.
-    let records: Vec<_> = (0..).zip(&ids).map(|(number, id)| log.delivered(id, number * 120 + 1)).collect();
+    let records: Vec<_> = (0..)
+        .zip(&ids)
+        .map(|(number, id)| log.delivered(id, number * 120 + 1))
+        .collect();
     log.record(&records).await;
     let filter = "event_type=deal.won";
     let first = log.browser.page(&format!("{}?{filter}", log.path)).await;
-    assert_eq!((event_ids(&first), link(&first, "prev")), (ids[..20].iter().map(String::as_str).collect(), None));
+    assert_eq!(
+        (event_ids(&first), link(&first, "prev")),
+        (ids[..20].iter().map(String::as_str).collect(), None)
+    );
     let second = log.browser.page(&link(&first, "next").unwrap()).await;
     assert_eq!(event_ids(&second), ids[20..40]);
     log.record(&[log.delivered("arriving", 0)]).await;
     let third = log.browser.page(&link(&second, "next").unwrap()).await;
-    assert_eq!((event_ids(&third), link(&third, "next")), (ids[40..].iter().map(String::as_str).collect(), None));
+    assert_eq!(
+        (event_ids(&third), link(&third, "next")),
+        (ids[40..].iter().map(String::as_str).collect(), None)
+    );
     let back = log.browser.page(&link(&third, "prev").unwrap()).await;
     assert_eq!(event_ids(&back), ids[20..40]);
     let top = log.browser.page(&link(&back, "prev").unwrap()).await;
     assert_eq!(event_ids(&top), ids[..20]);
     let newest = log.browser.page(&link(&top, "prev").unwrap()).await;
     assert_eq!((event_ids(&newest), link(&newest, "prev")), (vec!["arriving"], None));
-    let days = log.browser.page(&format!("{}?since=2026-01-01&until=2026-01-02", log.path)).await;
+    let days = log
+        .browser
+        .page(&format!("{}?since=2026-01-01&until=2026-01-02", log.path))
+        .await;
     assert!(event_ids(&days).is_empty());
     assert_eq!(log.browser.get(&format!("{}?after=AAAA", log.path)).await.status, 400);
 }
@@ -144,14 +177,23 @@ async fn a_page_stays_small_whatever_is_in_it() {
         .map(|number| {
             let mut record = log.delivered(&format!("evt-{number}"), number);
             record.delivery.payload = format!("{{\"text\":\"{}\"}}", "<&>\"'".repeat(40_000)).into();
-            record.attempt =
-                record.attempt.map(|attempt| AttemptRecord { response_excerpt: vec![b'<'; 4096], ..attempt });
+            record.attempt = record.attempt.map(|attempt| AttemptRecord {
+                response_excerpt: vec![b'<'; 4096],
+                ..attempt
+            });
             record
         })
         .collect();
     log.record(&records).await;
     let page = log.browser.page(&log.path).await;
     assert!(page.len() < 60_000, "{} bytes", page.len());
-    let own = log.browser.page(&format!("{}/{}", log.path, records[0].delivery.id)).await;
-    assert!(own.contains("The beginning of 200011 bytes.") && own.len() < 60_000, "{} bytes", own.len());
+    let own = log
+        .browser
+        .page(&format!("{}/{}", log.path, records[0].delivery.id))
+        .await;
+    assert!(
+        own.contains("The beginning of 200011 bytes.") && own.len() < 60_000,
+        "{} bytes",
+        own.len()
+    );
 }

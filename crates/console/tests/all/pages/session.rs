@@ -13,18 +13,34 @@ async fn a_token_opens_a_session_that_signing_out_ends() {
     let mut browser = Browser::new(&api);
     let needed = browser.get(&format!("{LIST}/new?a=1")).await;
     let sign_in = location(&needed);
-    assert_eq!(sign_in, "/sign-in?next=%2Fsettings%2Fintegrations%2Fwebhooks%2Fnew%3Fa%3D1");
-    assert!(browser.page(&sign_in).await.contains("value=\"/settings/integrations/webhooks/new?a=1\""));
+    assert_eq!(
+        sign_in,
+        "/sign-in?next=%2Fsettings%2Fintegrations%2Fwebhooks%2Fnew%3Fa%3D1"
+    );
+    assert!(
+        browser
+            .page(&sign_in)
+            .await
+            .contains("value=\"/settings/integrations/webhooks/new?a=1\"")
+    );
 
     let token = api.token(ACCOUNT, Role::Admin).await;
-    let fields = [("token", token.as_str()), ("next", "/settings/integrations/webhooks/new?a=1")];
+    let fields = [
+        ("token", token.as_str()),
+        ("next", "/settings/integrations/webhooks/new?a=1"),
+    ];
     let answer = browser.post_fields("/sign-in", &fields).await;
     assert_eq!(location(&answer), format!("{LIST}/new?a=1"));
     let cookie = answer.headers["set-cookie"].to_str().unwrap();
     assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax"), "{cookie}");
     assert!(!cookie.contains(&token));
     let first = browser.cookie().unwrap().to_owned();
-    let kept = api.sql().await.query_one("SELECT encode(hash, 'hex') FROM console_sessions", &[]).await.unwrap();
+    let kept = api
+        .sql()
+        .await
+        .query_one("SELECT encode(hash, 'hex') FROM console_sessions", &[])
+        .await
+        .unwrap();
     assert!(!first.contains(kept.get::<_, &str>(0)));
 
     // Signing in again gives another id, and the former ends.
@@ -49,7 +65,11 @@ async fn what_is_no_token_opens_nothing() {
         assert!(answer.text().contains("There is a problem"));
         assert!(wrong.is_empty() || !answer.text().contains(wrong));
     }
-    for cookie in ["webhooks_session=", "webhooks_session=AAAA", "webhooks_session=a; webhooks_session=b"] {
+    for cookie in [
+        "webhooks_session=",
+        "webhooks_session=AAAA",
+        "webhooks_session=a; webhooks_session=b",
+    ] {
         location(&Browser::with_cookie(&api, cookie).get(LIST).await);
     }
 }
@@ -86,7 +106,10 @@ async fn sessions_end_by_themselves_and_with_their_token() {
     let mut refreshing = Browser::with_cookie(&api, browser.cookie().unwrap());
     refreshing.headers = vec![("x-refresh", "1")];
     refreshing.page(LIST).await;
-    assert!(!sql.query_one(idle, &[]).await.unwrap().get::<_, bool>(0), "a page that refreshes itself is no use");
+    assert!(
+        !sql.query_one(idle, &[]).await.unwrap().get::<_, bool>(0),
+        "a page that refreshes itself is no use"
+    );
 
     age("last_used_at", 31).await;
     location(&browser.get(LIST).await);
@@ -98,9 +121,18 @@ async fn sessions_end_by_themselves_and_with_their_token() {
 
     let browser = Browser::admin(&api).await;
     api.database.forget_ended_sessions(pages::SESSION_LIMITS).await.unwrap();
-    assert_eq!(sql.query_one("SELECT count(*) FROM console_sessions", &[]).await.unwrap().get::<_, i64>(0), 1);
+    assert_eq!(
+        sql.query_one("SELECT count(*) FROM console_sessions", &[])
+            .await
+            .unwrap()
+            .get::<_, i64>(0),
+        1
+    );
     for token in api.database.tokens().await.unwrap() {
-        api.database.revoke_token(&store::bearer::Who::Operator, token.id).await.unwrap();
+        api.database
+            .revoke_token(&store::bearer::Who::Operator, token.id)
+            .await
+            .unwrap();
     }
     location(&browser.get(LIST).await);
 }
@@ -123,13 +155,22 @@ async fn signing_in_leads_nowhere_else() {
         "javascript:alert(1)",
     ] {
         let mut browser = Browser::new(&api);
-        let answer = browser.post_fields("/apps/crm/sign-in", &[("token", &token), ("next", next)]).await;
+        let answer = browser
+            .post_fields("/apps/crm/sign-in", &[("token", &token), ("next", next)])
+            .await;
         assert_eq!(location(&answer), root, "{next}");
-        assert!(answer.headers["set-cookie"].to_str().unwrap().contains("; Path=/apps/crm; "));
+        assert!(
+            answer.headers["set-cookie"]
+                .to_str()
+                .unwrap()
+                .contains("; Path=/apps/crm; ")
+        );
     }
     let mut browser = Browser::new(&api);
     let next = format!("{root}/new?a=b");
-    let answer = browser.post_fields("/apps/crm/sign-in", &[("token", &token), ("next", &next)]).await;
+    let answer = browser
+        .post_fields("/apps/crm/sign-in", &[("token", &token), ("next", &next)])
+        .await;
     assert_eq!(location(&answer), next);
     assert!(browser.page(&root).await.contains("action=\"/apps/crm/sign-out\""));
 }
@@ -137,14 +178,28 @@ async fn signing_in_leads_nowhere_else() {
 #[tokio::test]
 async fn a_session_ends_when_its_token_expires() {
     let api = Api::start().await;
-    let token = api.token_until(ACCOUNT, Role::Admin, Some(Timestamp::now() + 1.hour())).await;
+    let token = api
+        .token_until(ACCOUNT, Role::Admin, Some(Timestamp::now() + 1.hour()))
+        .await;
     let mut browser = Browser::new(&api);
     assert_eq!(location(&browser.sign_in(&token).await), LIST);
     browser.page(LIST).await;
-    api.sql().await.batch_execute("UPDATE api_tokens SET expires_at = now()").await.unwrap();
+    api.sql()
+        .await
+        .batch_execute("UPDATE api_tokens SET expires_at = now()")
+        .await
+        .unwrap();
     location(&browser.get(LIST).await);
     assert_eq!(browser.sign_in(&token).await.status, 422);
-    assert_eq!(api.anonymous().with_bearer(&token).get("/api/v1/webhooks").await.unwrap().status, 401);
+    assert_eq!(
+        api.anonymous()
+            .with_bearer(&token)
+            .get("/api/v1/webhooks")
+            .await
+            .unwrap()
+            .status,
+        401
+    );
     assert_eq!(api.refusals(), [AuthFailure::ExpiredToken, AuthFailure::ExpiredToken]);
 }
 

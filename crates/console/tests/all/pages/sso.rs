@@ -37,8 +37,15 @@ impl Crm {
 
     fn console(&self) -> PageSettings {
         let keys = KeySet::from_jwks(self.jwks().as_bytes()).unwrap();
-        let provider = IdentityProvider { keys, issuer: ISSUER.to_owned(), audience: "webhooks".to_owned() };
-        PageSettings { identity_provider: Some(Arc::new(provider)), ..console() }
+        let provider = IdentityProvider {
+            keys,
+            issuer: ISSUER.to_owned(),
+            audience: "webhooks".to_owned(),
+        };
+        PageSettings {
+            identity_provider: Some(Arc::new(provider)),
+            ..console()
+        }
     }
 
     async fn api(&self) -> Api {
@@ -87,7 +94,10 @@ fn framed(api: &Api) -> Browser {
 /// Somebody whom the CRM has signed in, by a form.
 async fn signed_in(api: &Api, crm: &Crm, claims: &Value) -> Browser {
     let mut browser = framed(api);
-    assert_eq!(location(&browser.post_fields("/sso", &[("token", &crm.ticket(claims))]).await), LIST);
+    assert_eq!(
+        location(&browser.post_fields("/sso", &[("token", &crm.ticket(claims))]).await),
+        LIST
+    );
     browser.headers.clear();
     browser
 }
@@ -107,13 +117,23 @@ async fn a_ticket_opens_a_session_once() {
     let ticket = crm.ticket(&claims());
     let mut browser = framed(&api);
     let next = format!("{LIST}/new?a=b");
-    assert_eq!(location(&browser.post_fields("/sso", &[("token", &ticket), ("next", &next)]).await), next);
+    assert_eq!(
+        location(
+            &browser
+                .post_fields("/sso", &[("token", &ticket), ("next", &next)])
+                .await
+        ),
+        next
+    );
     browser.headers.clear();
     let page = browser.page(LIST).await;
     assert!(page.contains("<bdi>acme</bdi>, <bdi>alice@crm</bdi>") && !page.contains("read only"));
 
     let again = framed(&api).post_fields("/sso", &[("token", &ticket)]).await;
-    refused(&again, "The sign-in link has been used already. Open the page again from your CRM.");
+    refused(
+        &again,
+        "The sign-in link has been used already. Open the page again from your CRM.",
+    );
     browser.page(LIST).await;
 
     // Another ticket is another session, and the former ends.
@@ -123,9 +143,17 @@ async fn a_ticket_opens_a_session_once() {
     location(&Browser::with_cookie(&api, &former).get(LIST).await);
 
     let second = browser.cookie().unwrap().to_owned();
-    assert_eq!(location(&browser.post("/sign-out", &[]).await), "/sign-in?done=signed-out");
+    assert_eq!(
+        location(&browser.post("/sign-out", &[]).await),
+        "/sign-in?done=signed-out"
+    );
     location(&Browser::with_cookie(&api, &second).get(LIST).await);
-    assert!(Browser::new(&api).page("/sign-in").await.contains("If you came here from your CRM"));
+    assert!(
+        Browser::new(&api)
+            .page("/sign-in")
+            .await
+            .contains("If you came here from your CRM")
+    );
 }
 
 #[tokio::test]
@@ -135,7 +163,10 @@ async fn a_proxy_sends_it_as_a_header() {
     let root = format!("/apps/crm{LIST}");
     let get = async |path: &str, ticket: &str| {
         let request = http::Request::get(path).header("authorization", format!("Bearer {ticket}"));
-        api.anonymous().send(request.body(bytes::Bytes::new()).unwrap()).await.unwrap()
+        api.anonymous()
+            .send(request.body(bytes::Bytes::new()).unwrap())
+            .await
+            .unwrap()
     };
     let ticket = crm.ticket(&claims());
     let answer = get(&format!("/apps/crm/sso?next={root}/notifications"), &ticket).await;
@@ -143,13 +174,29 @@ async fn a_proxy_sends_it_as_a_header() {
     let cookie = answer.headers["set-cookie"].to_str().unwrap();
     assert!(cookie.ends_with("; Path=/apps/crm; HttpOnly; SameSite=Lax"), "{cookie}");
     let cookie = cookie.split(';').next().unwrap();
-    assert!(Browser::with_cookie(&api, cookie).page(&root).await.contains("action=\"/apps/crm/sign-out\""));
+    assert!(
+        Browser::with_cookie(&api, cookie)
+            .page(&root)
+            .await
+            .contains("action=\"/apps/crm/sign-out\"")
+    );
     refused(&get("/apps/crm/sso", &ticket).await, "has been used already");
 
-    for next in ["https://evil.example/", "//evil.example", LIST, "/apps/crm/../evil", "/apps/crm/sso"] {
-        assert_eq!(location(&get(&format!("/apps/crm/sso?next={next}"), &crm.ticket(&claims())).await), root);
+    for next in [
+        "https://evil.example/",
+        "//evil.example",
+        LIST,
+        "/apps/crm/../evil",
+        "/apps/crm/sso",
+    ] {
+        assert_eq!(
+            location(&get(&format!("/apps/crm/sso?next={next}"), &crm.ticket(&claims())).await),
+            root
+        );
     }
-    let in_address = Browser::new(&api).get(&format!("/apps/crm/sso?token={}", crm.ticket(&claims()))).await;
+    let in_address = Browser::new(&api)
+        .get(&format!("/apps/crm/sso?token={}", crm.ticket(&claims())))
+        .await;
     refused(&in_address, "Nothing here says who you are.");
     assert_eq!(Browser::new(&api).get("/sso").await.status, 404);
 }
@@ -175,16 +222,28 @@ async fn tickets_that_are_refused() {
         ),
         ("for too long", crm.ticket(&with("exp", now + 3600)), invalid),
         ("to come", crm.ticket(&with("nbf", now + 60)), invalid),
-        ("another issuer", crm.ticket(&with("iss", "https://evil.example")), invalid),
+        (
+            "another issuer",
+            crm.ticket(&with("iss", "https://evil.example")),
+            invalid,
+        ),
         ("for others", crm.ticket(&with("aud", "billing")), invalid),
         ("without an id", crm.ticket(&with("jti", Value::Null)), invalid),
         ("without a person", crm.ticket(&with("sub", Value::Null)), invalid),
         ("without an account", crm.ticket(&with("account", Value::Null)), no_role),
         ("another role", crm.ticket(&with("role", "owner")), no_role),
-        ("unsigned", format!("{}.", signed(&json!({"alg": "none"}), &claims())), invalid),
+        (
+            "unsigned",
+            format!("{}.", signed(&json!({"alg": "none"}), &claims())),
+            invalid,
+        ),
         ("HS256 with the point", hmac(crm.0.public_key().as_ref()), invalid),
         ("HS256 with the file", hmac(crm.jwks().as_bytes()), invalid),
-        ("an unknown key", crm.sign(&json!({"alg": "ES256", "kid": "crm-2"}), &claims()), invalid),
+        (
+            "an unknown key",
+            crm.sign(&json!({"alg": "ES256", "kid": "crm-2"}), &claims()),
+            invalid,
+        ),
         ("somebody else's key", stranger.ticket(&claims()), invalid),
         ("no ticket", "<script>alert(1)</script>".to_owned(), invalid),
         ("nothing", " ".to_owned(), "Nothing here says who you are."),
@@ -197,7 +256,10 @@ async fn tickets_that_are_refused() {
     }
     let sql = api.sql().await;
     for table in ["console_sessions", "sso_tokens_used"] {
-        let count = sql.query_one(&format!("SELECT count(*) FROM {table}"), &[]).await.unwrap();
+        let count = sql
+            .query_one(&format!("SELECT count(*) FROM {table}"), &[])
+            .await
+            .unwrap();
         assert_eq!(count.get::<_, i64>(0), 0, "{table}");
     }
 }
@@ -219,7 +281,12 @@ async fn who_it_was_stands_in_the_trail() {
     assert_eq!(stranger.post(&format!("{webhook}/pause"), &[]).await.status, 404);
 
     let id = webhook.rsplit('/').next().unwrap();
-    let trail = ok(&api.admin().await.get(&format!("/api/v1/webhooks/{id}/audit")).await.unwrap());
+    let trail = ok(&api
+        .admin()
+        .await
+        .get(&format!("/api/v1/webhooks/{id}/audit"))
+        .await
+        .unwrap());
     let who = ["action", "subject", "token_id", "token_name"].map(|name| trail["data"][0][name].clone());
     assert_eq!(who, [json!("created"), json!("alice@crm"), Value::Null, json!("")]);
     assert_eq!(trail["data"].as_array().unwrap().len(), 1);
@@ -228,15 +295,25 @@ async fn who_it_was_stands_in_the_trail() {
 #[tokio::test]
 async fn in_a_frame_of_the_crm() {
     let crm = Crm::new();
-    let frame_ancestors = vec![ISSUER.parse().unwrap(), "https://beta.example.com:8443".parse().unwrap()];
+    let frame_ancestors = vec![
+        ISSUER.parse().unwrap(),
+        "https://beta.example.com:8443".parse().unwrap(),
+    ];
     let public_url = "https://hooks.example.com".parse().unwrap();
-    let settings = PageSettings { frame_ancestors, public_url, ..crm.console() };
+    let settings = PageSettings {
+        frame_ancestors,
+        public_url,
+        ..crm.console()
+    };
     let api = Api::start_console("", settings.clone()).await;
     let mut browser = framed(&api);
     let answer = browser.post_fields("/sso", &[("token", &crm.ticket(&claims()))]).await;
     let cookie = answer.headers["set-cookie"].to_str().unwrap();
     assert!(cookie.starts_with("__Host-webhooks_session="), "{cookie}");
-    assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=None; Partitioned; Secure"), "{cookie}");
+    assert!(
+        cookie.ends_with("; Path=/; HttpOnly; SameSite=None; Partitioned; Secure"),
+        "{cookie}"
+    );
 
     let policy = |answer: &Response| answer.headers["content-security-policy"].to_str().unwrap().to_owned();
     let ancestors = "; frame-ancestors https://crm.example.com https://beta.example.com:8443";
@@ -257,14 +334,36 @@ async fn in_a_frame_of_the_crm() {
     )
     .unwrap();
     browser.headers = vec![("origin", ISSUER), ("sec-fetch-site", "cross-site")];
-    let foreign = browser.post_fields(&format!("{LIST}/notifications/read-all"), &[("form_token", &form_token)]).await;
+    let foreign = browser
+        .post_fields(
+            &format!("{LIST}/notifications/read-all"),
+            &[("form_token", &form_token)],
+        )
+        .await;
     assert_eq!(foreign.status, 403);
-    browser.headers = vec![("origin", "https://hooks.example.com"), ("sec-fetch-site", "same-origin")];
-    let own = browser.post_fields(&format!("{LIST}/notifications/read-all"), &[("form_token", &form_token)]).await;
+    browser.headers = vec![
+        ("origin", "https://hooks.example.com"),
+        ("sec-fetch-site", "same-origin"),
+    ];
+    let own = browser
+        .post_fields(
+            &format!("{LIST}/notifications/read-all"),
+            &[("form_token", &form_token)],
+        )
+        .await;
     assert_eq!(own.status, 303);
 
-    let unframed = Api::start_console("", PageSettings { frame_ancestors: Vec::new(), ..settings }).await;
-    let answer = framed(&unframed).post_fields("/sso", &[("token", &crm.ticket(&claims()))]).await;
+    let unframed = Api::start_console(
+        "",
+        PageSettings {
+            frame_ancestors: Vec::new(),
+            ..settings
+        },
+    )
+    .await;
+    let answer = framed(&unframed)
+        .post_fields("/sso", &[("token", &crm.ticket(&claims()))])
+        .await;
     let cookie = answer.headers["set-cookie"].to_str().unwrap();
     assert!(cookie.ends_with("; HttpOnly; SameSite=Lax; Secure"), "{cookie}");
     assert!(policy(&unframed.anonymous().get("/sign-in").await.unwrap()).ends_with("frame-ancestors 'none'"));
@@ -273,7 +372,9 @@ async fn in_a_frame_of_the_crm() {
 #[tokio::test]
 async fn without_a_crm_there_is_nothing_to_sign_in_with() {
     let api = Api::start().await;
-    let answer = framed(&api).post_fields("/sso", &[("token", &Crm::new().ticket(&claims()))]).await;
+    let answer = framed(&api)
+        .post_fields("/sso", &[("token", &Crm::new().ticket(&claims()))])
+        .await;
     assert_eq!(answer.status, 404);
     assert!(!Browser::new(&api).page("/sign-in").await.contains("your CRM"));
 }
@@ -292,13 +393,24 @@ async fn a_session_ends_with_single_sign_on_and_with_the_key_that_vouched() {
     };
     assert_eq!(restarted(crm.console()).await, 200);
     assert_eq!(restarted(console()).await, 303, "switched off");
-    assert_eq!(restarted(Crm::new().console()).await, 303, "another key, of the same name");
+    assert_eq!(
+        restarted(Crm::new().console()).await,
+        303,
+        "another key, of the same name"
+    );
     let provider = IdentityProvider {
         keys: KeySet::from_jwks(crm.jwks().as_bytes()).unwrap(),
         issuer: "https://other.example.com".to_owned(),
         audience: "webhooks".to_owned(),
     };
-    assert_eq!(restarted(PageSettings { identity_provider: Some(Arc::new(provider)), ..console() }).await, 303);
+    assert_eq!(
+        restarted(PageSettings {
+            identity_provider: Some(Arc::new(provider)),
+            ..console()
+        })
+        .await,
+        303
+    );
     assert_eq!(restarted(crm.console()).await, 200, "nothing was removed");
 }
 
@@ -309,8 +421,14 @@ async fn the_newest_ticket_says_what_a_person_may_do() {
     let admin = signed_in(&api, &crm, &with("role", "admin")).await;
     admin.page(&format!("{LIST}/new")).await;
     let viewer = signed_in(&api, &crm, &with("role", "viewer")).await;
-    assert_eq!(location(&admin.get(LIST).await), "/sign-in?next=%2Fsettings%2Fintegrations%2Fwebhooks");
+    assert_eq!(
+        location(&admin.get(LIST).await),
+        "/sign-in?next=%2Fsettings%2Fintegrations%2Fwebhooks"
+    );
     assert!(viewer.page(LIST).await.contains("read only"));
     let refused = framed(&api).post_fields("/sso", &[("token", "nonsense")]).await;
-    assert_eq!((refused.status.as_u16(), api.refusals()), (403, vec![web::AuthFailure::Ticket]));
+    assert_eq!(
+        (refused.status.as_u16(), api.refusals()),
+        (403, vec![web::AuthFailure::Ticket])
+    );
 }

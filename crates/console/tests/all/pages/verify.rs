@@ -21,11 +21,18 @@ struct Signed {
 }
 
 fn signed(secret: &str, age_seconds: i64) -> Signed {
-    let (secret, id) = (SigningSecret::parse(secret).unwrap(), DeliveryId::from_bytes([7; 16]).to_string());
+    let (secret, id) = (
+        SigningSecret::parse(secret).unwrap(),
+        DeliveryId::from_bytes([7; 16]).to_string(),
+    );
     let at = Timestamp::now().as_second() - age_seconds;
     let signature = sign(&[secret.key()], &id, at, BODY);
     // During a rotation there are two; another version of signatures may come.
-    Signed { id, stamp: at.to_string(), signatures: format!("v1a,AAAA v1,AAAA {signature}") }
+    Signed {
+        id,
+        stamp: at.to_string(),
+        signatures: format!("v1a,AAAA v1,AAAA {signature}"),
+    }
 }
 
 /// What each sample has to tell apart: the secret that the receiver has, the request, the body, and the verdict.
@@ -62,11 +69,23 @@ print(verify(secret, headers, body.encode()))";
     for (number, (secret, request, body, expected)) in cases().into_iter().enumerate() {
         let body = std::str::from_utf8(body).unwrap();
         let output = Command::new("python3")
-            .args(["-c", &program, &secret, &request.id, &request.stamp, &request.signatures, body])
+            .args([
+                "-c",
+                &program,
+                &secret,
+                &request.id,
+                &request.stamp,
+                &request.signatures,
+                body,
+            ])
             .output()
             .expect("python3 is there, as CONTRIBUTING.md asks");
         let expected = if expected { "True\n" } else { "False\n" };
-        assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{number}: {output:?}");
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            expected,
+            "{number}: {output:?}"
+        );
     }
 }
 
@@ -83,7 +102,10 @@ for case in cases:
     assert verify('a secret of our own making', case, b'{}') is False, case
 print(len(cases))";
     let program = format!("{}{CALL}", include_str!("../../../../pages/samples/verify.py"));
-    let output = Command::new("python3").args(["-c", &program]).output().expect("python3 is there");
+    let output = Command::new("python3")
+        .args(["-c", &program])
+        .output()
+        .expect("python3 is there");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "29\n", "{output:?}");
 }
 
@@ -93,9 +115,16 @@ async fn the_page_shows_every_language() {
     let mut browser = Browser::admin(&api).await;
     let webhook = browser.add_webhook("ERP Sync").await;
     let page = browser.page(&format!("{webhook}/verify")).await;
-    for text in
-        ["Python", "Node", "Go", "PHP", "Rust", "https://erp.example.com/hook", "hash_equals", "timingSafeEqual"]
-    {
+    for text in [
+        "Python",
+        "Node",
+        "Go",
+        "PHP",
+        "Rust",
+        "https://erp.example.com/hook",
+        "hash_equals",
+        "timingSafeEqual",
+    ] {
         assert!(page.contains(text), "{text}");
     }
 }

@@ -16,9 +16,14 @@ fn id(path: &str) -> Uuid {
 async fn the_list_is_narrowed_by_its_address() {
     let api = Api::start().await;
     let mut browser = Browser::admin(&api).await;
-    let (first, second) = (browser.add_webhook("ERP Sync").await, browser.add_webhook("Data lake 100%").await);
+    let (first, second) = (
+        browser.add_webhook("ERP Sync").await,
+        browser.add_webhook("Data lake 100%").await,
+    );
     let sql = api.sql().await;
-    sql.execute("UPDATE webhooks SET failed_attempts = 3 WHERE id = $1", &[&id(&second)]).await.unwrap();
+    sql.execute("UPDATE webhooks SET failed_attempts = 3 WHERE id = $1", &[&id(&second)])
+        .await
+        .unwrap();
     let third = browser.add_webhook("Slack").await;
     browser.post(&format!("{third}/pause"), &[]).await;
     let shown = async |query: &str| {
@@ -70,10 +75,18 @@ async fn pausing_and_resuming() {
     let list = browser.post(&format!("{webhook}/pause"), &[("back", "list")]).await;
     assert_eq!(location(&list), format!("{LIST}?done=paused"));
     let page = browser.page(&webhook).await;
-    for text in ["Paused by an administrator", "No event is waiting", ">Resume</button>", "kept for 30 days"] {
+    for text in [
+        "Paused by an administrator",
+        "No event is waiting",
+        ">Resume</button>",
+        "kept for 30 days",
+    ] {
         assert!(page.contains(text), "{text}");
     }
-    assert_eq!(location(&browser.post(&format!("{webhook}/resume"), &[]).await), format!("{webhook}?done=resumed"));
+    assert_eq!(
+        location(&browser.post(&format!("{webhook}/resume"), &[]).await),
+        format!("{webhook}?done=resumed")
+    );
     let page = browser.page(&webhook).await;
     assert!(page.contains("Active") && page.contains(">Pause</button>"));
     assert!(page.contains("<strong>Resumed</strong>") && page.contains("<strong>Paused</strong>"));
@@ -85,12 +98,21 @@ async fn the_secret_is_shown_on_request_and_replaced() {
     let mut browser = Browser::admin(&api).await;
     let webhook = browser.add_webhook("ERP Sync").await;
     let secret = async || {
-        let secret = api.database.current_secret(&account(ACCOUNT), domain::WebhookId(id(&webhook))).await;
+        let secret = api
+            .database
+            .current_secret(&account(ACCOUNT), domain::WebhookId(id(&webhook)))
+            .await;
         secret.unwrap().unwrap().expose().to_owned()
     };
     let first = secret().await;
     assert!(!browser.page(&webhook).await.contains(&first));
-    assert!(browser.post(&format!("{webhook}/secret"), &[]).await.text().contains(&first));
+    assert!(
+        browser
+            .post(&format!("{webhook}/secret"), &[])
+            .await
+            .text()
+            .contains(&first)
+    );
     browser.headers = vec![("x-fragment", "secret-box")];
     let fragment = browser.post(&format!("{webhook}/secret"), &[]).await.text();
     assert!(fragment.contains(&first) && fragment.starts_with("<section") && !fragment.contains("<html"));
@@ -99,10 +121,16 @@ async fn the_secret_is_shown_on_request_and_replaced() {
     let rotate = format!("{webhook}/rotate");
     let refused = browser.post(&rotate, &[("secret", "too short")]).await;
     assert_eq!(refused.status, 422);
-    assert!(refused.text().contains("A custom secret must have 16 to 128 characters"));
+    assert!(
+        refused
+            .text()
+            .contains("A custom secret must have 16 to 128 characters")
+    );
     assert!(location(&browser.post(&rotate, &[("secret", "")]).await).starts_with(&format!("{webhook}?done=rotated")));
     assert_ne!(secret().await, first);
-    browser.post(&rotate, &[("secret", "my own secret of long standing")]).await;
+    browser
+        .post(&rotate, &[("secret", "my own secret of long standing")])
+        .await;
     assert_eq!(secret().await, "my own secret of long standing");
     let shown = browser.post(&format!("{webhook}/secret"), &[]).await.text();
     assert!(shown.contains("value=\"whsec_"), "the same key for libraries");
@@ -130,17 +158,26 @@ async fn failed_deliveries_are_counted_and_then_sent_again() {
     assert_eq!(browser.get(&format!("{recover}?since=soon")).await.status, 422);
     assert_eq!(browser.post(&recover, &[]).await.status, 400);
     let range = [
-        ("since", value(&counted[counted.find("<section").unwrap()..], "since").unwrap()),
+        (
+            "since",
+            value(&counted[counted.find("<section").unwrap()..], "since").unwrap(),
+        ),
         ("until", value(&counted, "until").unwrap()),
     ];
     let range = range.each_ref().map(|(name, value)| (*name, value.as_str()));
-    assert_eq!(location(&browser.post(&recover, &range).await), format!("{webhook}?done=recovering"));
+    assert_eq!(
+        location(&browser.post(&recover, &range).await),
+        format!("{webhook}?done=recovering")
+    );
     let page = browser.page(&webhook).await;
     assert!(page.contains("2 of 2 still to go") && page.contains("<strong>Failed deliveries retried</strong>"));
     assert_eq!(browser.post(&recover, &range).await.status, 409);
 
     let retry = format!("{webhook}/deliveries/{}/retry", records[2].delivery.id);
-    assert_eq!(location(&browser.post(&retry, &[]).await), format!("{webhook}/deliveries?done=retried"));
+    assert_eq!(
+        location(&browser.post(&retry, &[]).await),
+        format!("{webhook}/deliveries?done=retried")
+    );
     assert_eq!(browser.post(&retry, &[]).await.status, 409);
     assert!(browser.page(&format!("{webhook}/deliveries")).await.contains("Queued"));
 }
@@ -152,15 +189,31 @@ async fn a_deleted_webhook_leaves_its_trail() {
     let webhook = browser.add_webhook("ERP Sync").await;
     let confirm = browser.page(&format!("{webhook}/delete")).await;
     assert!(confirm.contains("<h1>Delete <bdi>ERP Sync</bdi>?</h1>"));
-    assert_eq!(location(&browser.post(&format!("{webhook}/delete"), &[]).await), format!("{LIST}?done=deleted"));
+    assert_eq!(
+        location(&browser.post(&format!("{webhook}/delete"), &[]).await),
+        format!("{LIST}?done=deleted")
+    );
     assert_eq!(browser.get(&webhook).await.status, 404);
     let reader = api.client(ACCOUNT, Role::Viewer).await;
-    let trail = ok(&reader.get(&format!("/api/v1/webhooks/{}/audit", id(&webhook))).await.unwrap());
-    let actions: Vec<_> =
-        trail["data"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
-    assert_eq!((actions, &trail["data"][0]["token_name"]), (vec!["deleted", "created"], &serde_json::json!("a test")));
+    let trail = ok(&reader
+        .get(&format!("/api/v1/webhooks/{}/audit", id(&webhook)))
+        .await
+        .unwrap());
+    let actions: Vec<_> = trail["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["action"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        (actions, &trail["data"][0]["token_name"]),
+        (vec!["deleted", "created"], &serde_json::json!("a test"))
+    );
     let other = api.client("globex", Role::Admin).await;
-    let hidden = other.get(&format!("/api/v1/webhooks/{}/audit", id(&webhook))).await.unwrap();
+    let hidden = other
+        .get(&format!("/api/v1/webhooks/{}/audit", id(&webhook)))
+        .await
+        .unwrap();
     assert_eq!(hidden.status, 404);
 }
 
@@ -169,9 +222,16 @@ async fn the_audit_trail_is_only_added_to() {
     let api = Api::start().await;
     Browser::admin(&api).await.add_webhook("ERP Sync").await;
     let sql = api.sql().await;
-    for statement in ["UPDATE audit_entries SET detail = 'x'", "DELETE FROM audit_entries", "TRUNCATE audit_entries"] {
+    for statement in [
+        "UPDATE audit_entries SET detail = 'x'",
+        "DELETE FROM audit_entries",
+        "TRUNCATE audit_entries",
+    ] {
         let refused = sql.execute(statement, &[]).await.unwrap_err();
-        assert!(refused.as_db_error().unwrap().message().contains("only added to"), "{statement}");
+        assert!(
+            refused.as_db_error().unwrap().message().contains("only added to"),
+            "{statement}"
+        );
     }
 }
 
@@ -184,7 +244,11 @@ async fn notifications_are_told_until_they_are_read() {
     let add = "INSERT INTO notifications (id, account, webhook_id, kind, message)
         VALUES (gen_random_uuid(), $1, $2, 'webhook.auto_paused', $3)";
     for _ in 0..2 {
-        api.sql().await.execute(add, &[&ACCOUNT, &id(&webhook), &message]).await.unwrap();
+        api.sql()
+            .await
+            .execute(add, &[&ACCOUNT, &id(&webhook), &message])
+            .await
+            .unwrap();
     }
     let shown = "Webhook &#39;ERP Sync&#39; has been paused due to repeated failures";
     let list = browser.page(LIST).await;
@@ -195,7 +259,14 @@ async fn notifications_are_told_until_they_are_read() {
     let one = read.match_indices("/read\"").map(|(at, _)| &read[..at]).next().unwrap();
     let one = one.rsplit('/').next().unwrap();
     browser.post(&format!("{LIST}/notifications/{one}/read"), &[]).await;
-    assert_eq!(browser.page(&format!("{LIST}/notifications")).await.matches("class=\"new\"").count(), 1);
+    assert_eq!(
+        browser
+            .page(&format!("{LIST}/notifications"))
+            .await
+            .matches("class=\"new\"")
+            .count(),
+        1
+    );
     let all = browser.post(&format!("{LIST}/notifications/read-all"), &[]).await;
     assert_eq!(location(&all), format!("{LIST}/notifications?done=read"));
     assert!(!browser.page(LIST).await.contains(shown));

@@ -143,7 +143,14 @@ fn user_info() {
 
 #[test]
 fn fragments() {
-    rejects(Fragment, &["https://good.com#@127.0.0.1/", "https://good.com/#", "https://good.com/x?y#z"]);
+    rejects(
+        Fragment,
+        &[
+            "https://good.com#@127.0.0.1/",
+            "https://good.com/#",
+            "https://good.com/x?y#z",
+        ],
+    );
 }
 
 #[test]

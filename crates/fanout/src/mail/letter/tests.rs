@@ -34,13 +34,25 @@ fn mail(kind: NotificationKind, name: &str) -> Mail {
         read_at: None,
     };
     let url = "https://erp.example.com:8443/hook?key=CANARY".to_owned();
-    let webhook = Some(MailedWebhook { name: name.to_owned(), url, held: 42 });
-    Mail { notification, webhook, earlier: Vec::new(), others: 0, tries: 1 }
+    let webhook = Some(MailedWebhook {
+        name: name.to_owned(),
+        url,
+        held: 42,
+    });
+    Mail {
+        notification,
+        webhook,
+        earlier: Vec::new(),
+        others: 0,
+        tries: 1,
+    }
 }
 
 /// The sent text without the soft line breaks of RFC 2045 section 6.7.
 fn written(mail: &Mail) -> String {
-    String::from_utf8(letters().write(mail).unwrap().formatted()).unwrap().replace("=\r\n", "")
+    String::from_utf8(letters().write(mail).unwrap().formatted())
+        .unwrap()
+        .replace("=\r\n", "")
 }
 
 #[test]
@@ -71,9 +83,16 @@ fn a_mail_says_what_happened_to_which_webhook_and_what_to_do() {
 #[test]
 fn one_mail_an_hour_counts_what_it_leaves_out() {
     let earlier = vec![(NotificationKind::Failing, 6), (NotificationKind::Recovered, 5)];
-    let mail = |others| Mail { earlier: earlier.clone(), others, ..mail(NotificationKind::Failing, "ERP Sync") };
+    let mail = |others| Mail {
+        earlier: earlier.clone(),
+        others,
+        ..mail(NotificationKind::Failing, "ERP Sync")
+    };
     let text = written(&mail(0)).replace("=C3=97", "×");
-    assert!(text.contains("Since the last mail about it, before this: failing 6 ×, recovered 5 ×."), "{text}");
+    assert!(
+        text.contains("Since the last mail about it, before this: failing 6 ×, recovered 5 ×."),
+        "{text}"
+    );
     assert!(!text.contains("other webhook"));
     assert!(written(&mail(1)).contains("Another webhook of the account acme changed"));
     assert!(written(&mail(7)).contains("7 other webhooks of the account acme changed"));
@@ -82,18 +101,27 @@ fn one_mail_an_hour_counts_what_it_leaves_out() {
 #[test]
 fn a_name_in_any_script_is_written() {
     let mail = written(&mail(NotificationKind::AutoPaused, "Zürich → 東京"));
-    assert!(mail.is_ascii() && mail.contains("Subject: ") && mail.contains("Z=C3=BCrich"), "{mail}");
+    assert!(
+        mail.is_ascii() && mail.contains("Subject: ") && mail.contains("Z=C3=BCrich"),
+        "{mail}"
+    );
 }
 
 #[test]
 fn a_recovery_asks_for_nothing() {
     let mail = written(&mail(NotificationKind::Recovered, "ERP Sync"));
-    assert!(mail.contains("Nothing has to be done") && !mail.contains("Usual causes"), "{mail}");
+    assert!(
+        mail.contains("Nothing has to be done") && !mail.contains("Usual causes"),
+        "{mail}"
+    );
 }
 
 #[test]
 fn a_deleted_webhook_is_not_linked() {
-    let mail = written(&Mail { webhook: None, ..mail(NotificationKind::AutoPaused, "ERP Sync") });
+    let mail = written(&Mail {
+        webhook: None,
+        ..mail(NotificationKind::AutoPaused, "ERP Sync")
+    });
     assert!(mail.contains("deleted") && !mail.contains("/settings/"), "{mail}");
 }
 
@@ -101,9 +129,15 @@ fn a_deleted_webhook_is_not_linked() {
 fn a_name_begins_no_header_and_no_line() {
     let breaks = ["\r\n", "\n", "\r", "\u{85}", "\u{2028}", "\r\n\r\n"];
     for line_break in breaks {
-        let mail = written(&mail(NotificationKind::Failing, &format!("ERP{line_break}Bcc: evil@example.com")));
+        let mail = written(&mail(
+            NotificationKind::Failing,
+            &format!("ERP{line_break}Bcc: evil@example.com"),
+        ));
         assert!(mail.lines().all(|line| !line.trim_start().starts_with("Bcc")), "{mail}");
-        assert_eq!(mail.matches("\r\n\r\n").count(), mail.replace("Bcc", "").matches("\r\n\r\n").count());
+        assert_eq!(
+            mail.matches("\r\n\r\n").count(),
+            mail.replace("Bcc", "").matches("\r\n\r\n").count()
+        );
         assert!(mail.contains("Subject: Webhook 'ERP"), "{mail}");
     }
     assert_eq!(one_line("a\u{202E}b\u{0}c\td"), "a b c d");

@@ -52,7 +52,8 @@ impl PlayedServer {
         let (listener, server) = Self::bound("127.0.0.1:0").await;
         let config = ServerConfig::builder().with_no_client_auth();
         let config = config.with_single_cert(identity.chain, identity.key).unwrap();
-        let (acceptor, taken) = (TlsAcceptor::from(Arc::new(config)), Arc::clone(&server.taken));
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let taken = Arc::clone(&server.taken);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 if let Ok(stream) = acceptor.accept(stream).await {
@@ -66,7 +67,13 @@ impl PlayedServer {
     async fn bound(address: &str) -> (TcpListener, Self) {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        (listener, Self { address, taken: Arc::default() })
+        (
+            listener,
+            Self {
+                address,
+                taken: Arc::default(),
+            },
+        )
     }
 
     /// An address without a listener.

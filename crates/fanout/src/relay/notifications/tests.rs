@@ -41,14 +41,38 @@ impl Scene {
         let database_url = shared_stack().await.create_database().await.unwrap();
         let (sql, connection) = tokio_postgres::connect(&database_url, NoTls).await.unwrap();
         tokio::spawn(connection);
-        let scene = Self { amqp_url: amqp_url.to_owned(), database_url, sql, stop: CancellationToken::new() };
+        let scene = Self {
+            amqp_url: amqp_url.to_owned(),
+            database_url,
+            sql,
+            stop: CancellationToken::new(),
+        };
         scene.database().migrate().await.unwrap();
-        Topology::new(&scene.settings().retry).declare(&scene.connector()).await.unwrap();
+        Topology::new(&scene.settings().retry)
+            .declare(&scene.connector())
+            .await
+            .unwrap();
         let (_connection, channel) = scene.connect().await;
-        let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-        channel.queue_declare(TOLD.into(), durable, FieldTable::default()).await.unwrap();
-        let (exchange, options) = (topology::NOTIFICATIONS_EXCHANGE.into(), QueueBindOptions::default());
-        channel.queue_bind(TOLD.into(), exchange, "webhook.*".into(), options, FieldTable::default()).await.unwrap();
+        let durable = QueueDeclareOptions {
+            durable: true,
+            ..QueueDeclareOptions::default()
+        };
+        channel
+            .queue_declare(TOLD.into(), durable, FieldTable::default())
+            .await
+            .unwrap();
+        let exchange = topology::NOTIFICATIONS_EXCHANGE.into();
+        let options = QueueBindOptions::default();
+        channel
+            .queue_bind(
+                TOLD.into(),
+                exchange,
+                "webhook.*".into(),
+                options,
+                FieldTable::default(),
+            )
+            .await
+            .unwrap();
         scene
     }
 
@@ -77,7 +101,8 @@ impl Scene {
         let topology = Topology::new(&self.settings().retry);
         let publisher = Publisher::start(self.connector(), topology, telemetry, self.stop.clone());
         let metrics = Arc::new(FanoutMetrics::new(&metrics));
-        let (database, rate) = (self.database(), ReleaseRate::START);
+        let database = self.database();
+        let rate = ReleaseRate::START;
         let relay = Relay {
             database,
             publisher,
@@ -103,11 +128,15 @@ impl Scene {
             let left = "SELECT count(*) FROM notifications WHERE published_at IS NULL";
             self.sql.query_one(left, &[]).await.unwrap().get::<_, i64>(0) == 0
         };
-        until(WITHIN, "all notifications to be published", published).await.unwrap();
+        until(WITHIN, "all notifications to be published", published)
+            .await
+            .unwrap();
     }
 
     async fn connect(&self) -> (lapin::Connection, lapin::Channel) {
-        let connection = Box::pin(lapin::Connection::connect(&self.amqp_url, Default::default())).await.unwrap();
+        let connection = Box::pin(lapin::Connection::connect(&self.amqp_url, Default::default()))
+            .await
+            .unwrap();
         let channel = connection.create_channel().await.unwrap();
         (connection, channel)
     }
@@ -116,10 +145,17 @@ impl Scene {
     async fn told(&self) -> Vec<wire::Notification> {
         let (_connection, channel) = self.connect().await;
         let mut told = Vec::new();
-        while let Some(message) = channel.basic_get(TOLD.into(), BasicGetOptions { no_ack: true }).await.unwrap() {
+        while let Some(message) = channel
+            .basic_get(TOLD.into(), BasicGetOptions { no_ack: true })
+            .await
+            .unwrap()
+        {
             let notification = wire::Notification::decode(&message.data).unwrap();
             let properties = &message.properties;
-            assert_eq!(properties.message_id().as_ref().unwrap().as_str(), notification.id.to_string());
+            assert_eq!(
+                properties.message_id().as_ref().unwrap().as_str(),
+                notification.id.to_string()
+            );
             assert_eq!(properties.content_type().as_ref().unwrap().as_str(), wire::NOTIFICATION);
             assert_eq!(message.routing_key.as_str(), notification.kind.as_str());
             told.push(notification);
@@ -129,7 +165,10 @@ impl Scene {
 }
 
 fn distinct(told: &[wire::Notification]) -> usize {
-    told.iter().map(|notification| notification.id).collect::<std::collections::HashSet<Uuid>>().len()
+    told.iter()
+        .map(|notification| notification.id)
+        .collect::<std::collections::HashSet<Uuid>>()
+        .len()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,9 +179,15 @@ async fn several_relays_publish_each_notification_once() {
     scene.all_published().await;
     let told = scene.told().await;
     assert_eq!((told.len(), distinct(&told)), (250, 250));
-    assert!(told.iter().all(|told| told.kind == NotificationKind::AutoPaused && told.message.starts_with("paused ")));
+    assert!(
+        told.iter()
+            .all(|told| told.kind == NotificationKind::AutoPaused && told.message.starts_with("paused "))
+    );
     let sent = |metrics: &Arc<FanoutMetrics>| {
-        metrics.notifications.with((NotificationChannel::Broker, NotificationResult::Sent)).get()
+        metrics
+            .notifications
+            .with((NotificationChannel::Broker, NotificationResult::Sent))
+            .get()
     };
     assert_eq!(relays.iter().map(sent).sum::<u64>(), 250);
 }

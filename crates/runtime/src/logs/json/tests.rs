@@ -44,7 +44,12 @@ fn logged(act: impl FnOnce()) -> Vec<Value> {
 #[test]
 fn a_line_holds_its_own_fields_and_those_of_the_spans_around_it() {
     let lines = logged(|| {
-        let outer = tracing::info_span!("job", trace_id = "4bf9", delivery_id = "msg_1", host = tracing::field::Empty);
+        let outer = tracing::info_span!(
+            "job",
+            trace_id = "4bf9",
+            delivery_id = "msg_1",
+            host = tracing::field::Empty
+        );
         outer.record("host", "example.com");
         let _outer = outer.entered();
         let _inner = tracing::info_span!("attempt", attempt = 2).entered();
@@ -52,7 +57,10 @@ fn a_line_holds_its_own_fields_and_those_of_the_spans_around_it() {
     });
     let mut line = lines[0].clone();
     let timestamp = line.as_object_mut().unwrap().remove("timestamp").unwrap();
-    assert!(timestamp.as_str().unwrap().parse::<jiff::Timestamp>().is_ok(), "{timestamp}");
+    assert!(
+        timestamp.as_str().unwrap().parse::<jiff::Timestamp>().is_ok(),
+        "{timestamp}"
+    );
     assert_eq!(
         line,
         json!({
@@ -104,7 +112,10 @@ fn an_error_is_written_with_its_causes() {
         tracing::error!(error = &error as &dyn std::error::Error, "second");
     });
     assert_eq!(lines[0]["error"], "cannot start: connection refused");
-    assert_eq!(lines[1]["error"], "the configuration is not valid:\n  WEBHOOKS_X__Y is wrong");
+    assert_eq!(
+        lines[1]["error"],
+        "the configuration is not valid:\n  WEBHOOKS_X__Y is wrong"
+    );
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -14,12 +14,24 @@ fn every_way_to_ask_for_tls() {
         ("?sslmode=prefer", SslMode::Prefer, Verification::Full),
         ("?sslmode=require", SslMode::Require, Verification::Full),
         ("?sslmode=verify-full", SslMode::Require, Verification::Full),
-        ("?sslmode=verify-full&sslrootcert=system", SslMode::Require, Verification::Full),
-        ("?application_name=x&sslmode=verify-ca", SslMode::Require, Verification::Authority),
+        (
+            "?sslmode=verify-full&sslrootcert=system",
+            SslMode::Require,
+            Verification::Full,
+        ),
+        (
+            "?application_name=x&sslmode=verify-ca",
+            SslMode::Require,
+            Verification::Authority,
+        ),
     ];
     for (parameters, mode, verification) in asked {
         let url = url(&format!("postgres://u:p@db.example.com/crm{parameters}"));
-        assert_eq!((url.servers()[0].get_ssl_mode(), url.verification()), (mode, verification), "{parameters}");
+        assert_eq!(
+            (url.servers()[0].get_ssl_mode(), url.verification()),
+            (mode, verification),
+            "{parameters}"
+        );
         assert_eq!(url.may_be_in_clear(), mode != SslMode::Require, "{parameters}");
     }
 }
@@ -37,14 +49,29 @@ fn of_several_servers_the_one_that_takes_writes_is_sought() {
     let found: Vec<_> = several
         .servers()
         .iter()
-        .map(|server| (server.get_hosts().to_vec(), server.get_ports().to_vec(), server.get_target_session_attrs()))
+        .map(|server| {
+            (
+                server.get_hosts().to_vec(),
+                server.get_ports().to_vec(),
+                server.get_target_session_attrs(),
+            )
+        })
         .collect();
-    let expected = |host: &str, port| (vec![Host::Tcp(host.to_owned())], vec![port], TargetSessionAttrs::ReadWrite);
+    let expected = |host: &str, port| {
+        (
+            vec![Host::Tcp(host.to_owned())],
+            vec![port],
+            TargetSessionAttrs::ReadWrite,
+        )
+    };
     assert_eq!(found, [expected("a", 5432), expected("b", 5433), expected("::1", 5434)]);
     let one = url("postgres://u:p@a/crm");
     assert_eq!(one.servers()[0].get_target_session_attrs(), TargetSessionAttrs::Any);
     let any = url("postgres://u:p@a/crm?target_session_attrs=read-write");
-    assert_eq!(any.servers()[0].get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+    assert_eq!(
+        any.servers()[0].get_target_session_attrs(),
+        TargetSessionAttrs::ReadWrite
+    );
 }
 
 #[test]
@@ -79,16 +106,34 @@ fn a_refusal_says_what_is_wrong_and_repeats_nothing() {
         ("postgres://", "must be an address"),
         ("postgres://u:CANARY@h/db\n", "must not hold white space"),
         ("postgres:///db", "names no host"),
-        ("postgres://u:CANARY@h:CANARY/db", "is no address of a PostgreSQL database"),
-        ("postgres://u:CANARY@h/db?CANARY=x", "is no address of a PostgreSQL database"),
-        ("postgres://u:CAN@ARY@h/db?connect_timeout=CANARY", "is no address of a PostgreSQL database"),
+        (
+            "postgres://u:CANARY@h:CANARY/db",
+            "is no address of a PostgreSQL database",
+        ),
+        (
+            "postgres://u:CANARY@h/db?CANARY=x",
+            "is no address of a PostgreSQL database",
+        ),
+        (
+            "postgres://u:CAN@ARY@h/db?connect_timeout=CANARY",
+            "is no address of a PostgreSQL database",
+        ),
         ("postgres://u:p@h/db?sslmode=CANARY", "has an sslmode other than"),
-        ("postgres://u:p@h/db?sslkey=CANARY", "has the parameter sslkey, which is not supported"),
-        ("postgres://u:p@a,b/db?hostaddr=127.0.0.1", "has another number of hosts"),
+        (
+            "postgres://u:p@h/db?sslkey=CANARY",
+            "has the parameter sslkey, which is not supported",
+        ),
+        (
+            "postgres://u:p@a,b/db?hostaddr=127.0.0.1",
+            "has another number of hosts",
+        ),
     ];
     for (text, reason) in refused {
         let error = text.parse::<DatabaseUrl>().unwrap_err().to_string();
-        assert!(error.starts_with(reason) && !error.contains("CANARY"), "{text}: {error}");
+        assert!(
+            error.starts_with(reason) && !error.contains("CANARY"),
+            "{text}: {error}"
+        );
     }
 }
 

@@ -27,7 +27,13 @@ fn settings(extra_roots: Vec<CertificateDer<'static>>) -> EgressSettings {
 #[test]
 fn a_ca_file_may_hold_several_certificates() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
-    writeln!(file, "the first\n{}\nthe second\n{}", authority().pem(), authority().pem()).unwrap();
+    writeln!(
+        file,
+        "the first\n{}\nthe second\n{}",
+        authority().pem(),
+        authority().pem()
+    )
+    .unwrap();
     assert_eq!(ca_file(file.path().to_str().unwrap()).unwrap().len(), 2);
 }
 
@@ -36,9 +42,15 @@ fn a_ca_file_with_anything_unusable_is_refused() {
     let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let cut = authority().pem().replace("-----END", "----END");
     let cases = [
-        (authority().pem() + garbage, "whose certificate number 2 cannot be used as a root"),
+        (
+            authority().pem() + garbage,
+            "whose certificate number 2 cannot be used as a root",
+        ),
         (cut, "which is not valid PEM"),
-        (rcgen::KeyPair::generate().unwrap().serialize_pem(), "which holds no certificate"),
+        (
+            rcgen::KeyPair::generate().unwrap().serialize_pem(),
+            "which holds no certificate",
+        ),
     ];
     for (text, reason) in cases {
         let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -50,18 +62,30 @@ fn a_ca_file_with_anything_unusable_is_refused() {
 
 #[test]
 fn the_systems_roots_and_the_extra_ones_are_trusted_together() {
-    let (system, extra) = (authority().der().clone(), authority().der().clone());
+    let system = authority().der().clone();
+    let extra = authority().der().clone();
     let roots = settings(vec![extra]).combine_roots(vec![system, CertificateDer::from(vec![0])], Vec::new());
     assert_eq!(roots.unwrap().len(), 2);
 }
 
 #[test]
 fn without_a_single_root_nothing_is_started() {
-    let error = settings(Vec::new()).combine_roots(Vec::new(), vec!["no such folder".to_owned()]).unwrap_err();
-    assert!(error.to_string().contains("the system has none (no such folder)"), "{error}");
+    let error = settings(Vec::new())
+        .combine_roots(Vec::new(), vec!["no such folder".to_owned()])
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("the system has none (no such folder)"),
+        "{error}"
+    );
     let error = settings(Vec::new()).combine_roots(Vec::new(), Vec::new()).unwrap_err();
     assert!(error.to_string().contains("its store is empty"), "{error}");
-    assert_eq!(settings(vec![authority().der().clone()]).combine_roots(Vec::new(), Vec::new()).unwrap().len(), 1);
+    assert_eq!(
+        settings(vec![authority().der().clone()])
+            .combine_roots(Vec::new(), Vec::new())
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 #[test]

@@ -77,7 +77,13 @@ pub(super) fn parse(text: &str) -> Result<SmtpServer, String> {
         (false, Some(_)) if !is_loopback(&host) => SmtpTls::StartTls,
         (false, _) => SmtpTls::IfOffered,
     };
-    Ok(SmtpServer { url: connection_url::without_white_space(text)?, host, port, tls, credentials })
+    Ok(SmtpServer {
+        url: connection_url::without_white_space(text)?,
+        host,
+        port,
+        tls,
+        credentials,
+    })
 }
 
 /// The URL library has no rules for the hosts of this scheme: it treats an IPv4 address as a name.
@@ -90,7 +96,10 @@ fn plain_host(url: &Url) -> Option<String> {
 }
 
 fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 fn credentials(url: &Url) -> Result<Option<SmtpCredentials>, &'static str> {
@@ -98,7 +107,10 @@ fn credentials(url: &Url) -> Result<Option<SmtpCredentials>, &'static str> {
         ("", None) => Ok(None),
         ("", Some(_)) => Err("the user's name is missing"),
         (_, None) => Err("the password is missing"),
-        (user, Some(password)) => Ok(Some(SmtpCredentials { user: decoded(user)?, password: decoded(password)? })),
+        (user, Some(password)) => Ok(Some(SmtpCredentials {
+            user: decoded(user)?,
+            password: decoded(password)?,
+        })),
     }
 }
 
@@ -108,7 +120,11 @@ fn decoded(text: &str) -> Result<String, &'static str> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
-        bytes.push(if byte == b'%' { hex(rest.next(), rest.next()).ok_or(no_text)? } else { byte });
+        bytes.push(if byte == b'%' {
+            hex(rest.next(), rest.next()).ok_or(no_text)?
+        } else {
+            byte
+        });
     }
     String::from_utf8(bytes).map_err(|_| no_text)
 }
@@ -126,21 +142,36 @@ mod tests {
     fn a_password_goes_over_tls_or_stays_on_the_machine() {
         for (text, host, port, tls) in [
             ("smtps://u:p@mail.example.com", "mail.example.com", 465, SmtpTls::Always),
-            ("smtp://u:p@mail.example.com", "mail.example.com", 587, SmtpTls::StartTls),
+            (
+                "smtp://u:p@mail.example.com",
+                "mail.example.com",
+                587,
+                SmtpTls::StartTls,
+            ),
             ("smtp://u:p@10.0.0.1:25/", "10.0.0.1", 25, SmtpTls::StartTls),
             ("smtp://u:p@127.0.0.1:25", "127.0.0.1", 25, SmtpTls::IfOffered),
             ("smtp://u:p@[::1]:25", "::1", 25, SmtpTls::IfOffered),
             ("smtp://mail.example.com:25", "mail.example.com", 25, SmtpTls::IfOffered),
         ] {
             let server = parse(text).unwrap();
-            assert_eq!((server.host.as_str(), server.port, server.tls), (host, port, tls), "{text}");
+            assert_eq!(
+                (server.host.as_str(), server.port, server.tls),
+                (host, port, tls),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn names_and_passwords_are_decoded() {
-        let credentials = parse("smtps://crm%40example.com:p%25%3A%C3%BC@host").unwrap().credentials.unwrap();
-        assert_eq!((credentials.user.as_str(), credentials.password.as_str()), ("crm@example.com", "p%:ü"));
+        let credentials = parse("smtps://crm%40example.com:p%25%3A%C3%BC@host")
+            .unwrap()
+            .credentials
+            .unwrap();
+        assert_eq!(
+            (credentials.user.as_str(), credentials.password.as_str()),
+            ("crm@example.com", "p%:ü")
+        );
     }
 
     #[test]

@@ -71,23 +71,30 @@ impl Reader {
             }
         };
         let texts = Zeroizing::new(texts);
-        self.effective.note(key, Shown::many(&vec![HIDDEN; texts.len()]), &origin);
-        self.accept(key, texts.iter().map(|text| parse(text)).collect()).unwrap_or_default()
+        self.effective
+            .note(key, Shown::many(&vec![HIDDEN; texts.len()]), &origin);
+        self.accept(key, texts.iter().map(|text| parse(text)).collect())
+            .unwrap_or_default()
     }
 
     /// The setting itself or its file, whichever was given; of two, the one from the later source.
     fn find(&mut self, key: &'static str) -> Option<Found> {
         let twin = twin(key);
-        let (place, file) = (self.nonempty(key), self.nonempty(&twin));
+        let place = self.nonempty(key);
+        let file = self.nonempty(&twin);
         let origins = (self.given.origin(key), self.given.origin(&twin));
         match (place, file) {
             (Some(_), Some(_)) if origins.0 == origins.1 => {
-                self.refuse(key, format!("is set, and so is {}: only one of them may be", self.given.name(&twin)));
+                self.refuse(
+                    key,
+                    format!("is set, and so is {}: only one of them may be", self.given.name(&twin)),
+                );
                 None
             }
-            (Some(content), file) if file.is_none() || origins.0 > origins.1 => {
-                Some(Found { content, origin: self.given.origin_text(key) })
-            }
+            (Some(content), file) if file.is_none() || origins.0 > origins.1 => Some(Found {
+                content,
+                origin: self.given.origin_text(key),
+            }),
             (_, file) => self.read(key, file?),
         }
     }
@@ -104,7 +111,8 @@ impl Reader {
 
     /// The raw value of a key; an empty list, as in the sample file, counts as unset.
     fn nonempty(&mut self, key: &str) -> Option<Content> {
-        self.content(key).filter(|content| !matches!(content, Content::Many(texts) if texts.is_empty()))
+        self.content(key)
+            .filter(|content| !matches!(content, Content::Many(texts) if texts.is_empty()))
     }
 
     fn read(&mut self, key: &'static str, path: Content) -> Option<Found> {
@@ -114,7 +122,10 @@ impl Reader {
         };
         let text = read_secret_file(&path).map_err(|error| format!("cannot be read from the file {path:?}: {error}"));
         let text = self.accept(key, text)?;
-        Some(Found { content: Content::One(text), origin: format!("file {path:?}") })
+        Some(Found {
+            content: Content::One(text),
+            origin: format!("file {path:?}"),
+        })
     }
 }
 
@@ -124,7 +135,10 @@ fn twin(key: &str) -> String {
 
 fn split(text: &str) -> Vec<String> {
     let separator = |character: char| character == ',' || character.is_whitespace();
-    text.split(separator).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+    text.split(separator)
+        .filter(|item| !item.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The file's text without the newline that editors put at its end.
@@ -134,7 +148,9 @@ pub(in super::super) fn read_secret_file(path: &str) -> io::Result<String> {
     if text.len() as u64 > MAX_FILE_BYTES {
         return Err(io::Error::other("it is too large to be a secret"));
     }
-    let trimmed = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    let trimmed = text
+        .strip_suffix('\n')
+        .map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
     if trimmed.is_empty() {
         return Err(io::Error::other("it is empty"));
     }

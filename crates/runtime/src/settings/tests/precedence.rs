@@ -16,7 +16,10 @@ fn what_is_not_given_has_its_default() {
     assert_eq!(settings.retry.ladder(), [60, 300, 1800].map(Duration::from_secs));
     assert_eq!(settings.auto_pause.after, 10);
     assert_eq!(settings.retention.days, 30);
-    assert_eq!((settings.sender.concurrency, settings.sender.per_webhook_concurrency), (512, 64));
+    assert_eq!(
+        (settings.sender.concurrency, settings.sender.per_webhook_concurrency),
+        (512, 64)
+    );
     assert_eq!(settings.sender.database_patience, Duration::from_secs(60));
     assert_eq!(settings.egress.timeout, Duration::from_secs(15));
     assert_eq!(settings.egress.connect_timeout, Duration::from_secs(5));
@@ -30,7 +33,13 @@ fn what_is_not_given_has_its_default() {
 
 #[test]
 fn the_programs_differ_in_their_telemetry_port_only() {
-    let listen = |program| Settings::load_from(program, None, owned(&REQUIRED)).unwrap().telemetry.listen.to_string();
+    let listen = |program| {
+        Settings::load_from(program, None, owned(&REQUIRED))
+            .unwrap()
+            .telemetry
+            .listen
+            .to_string()
+    };
     assert_eq!(listen(Program::Fanout), "127.0.0.1:9101");
     assert_eq!(listen(Program::Sender), "127.0.0.1:9102");
 }
@@ -44,8 +53,14 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
     assert_eq!(settings.sender.per_webhook_concurrency, 10);
     assert_eq!(settings.retry.ladder(), [1, 2].map(Duration::from_secs));
     let shown = settings.redacted();
-    assert!(shown.contains("concurrency = 200  # WEBHOOKS_SENDER__CONCURRENCY\n"), "{shown}");
-    assert!(shown.contains(&format!("per_webhook_concurrency = 10  # {}\n", file.path().display())), "{shown}");
+    assert!(
+        shown.contains("concurrency = 200  # WEBHOOKS_SENDER__CONCURRENCY\n"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains(&format!("per_webhook_concurrency = 10  # {}\n", file.path().display())),
+        "{shown}"
+    );
     assert!(shown.contains("days = 30  # default\n"), "{shown}");
 }
 
@@ -84,9 +99,12 @@ fn every_setting_can_be_a_variable() {
     assert_eq!(networks, ["127.0.0.0/8", "::1/128", "10.1.0.0/16"]);
     let policy = settings.egress.address_policy();
     assert!(policy.allows_local_names());
-    for (address, permitted) in
-        [("10.1.8.1", true), ("10.1.9.1", false), ("2001:db8:64::10.1.8.1", true), ("2001:db8:64::10.1.9.1", false)]
-    {
+    for (address, permitted) in [
+        ("10.1.8.1", true),
+        ("10.1.9.1", false),
+        ("2001:db8:64::10.1.8.1", true),
+        ("2001:db8:64::10.1.9.1", false),
+    ] {
         assert_eq!(policy.permits(address.parse().unwrap()), permitted, "{address}");
     }
     let name_servers: Vec<_> = settings.egress.name_servers.iter().map(ToString::to_string).collect();
@@ -104,7 +122,11 @@ fn a_network_of_all_addresses_is_allowed_with_a_warning() {
         let settings = load(&[("WEBHOOKS_EGRESS__ALLOW_NETWORKS", networks)]).unwrap();
         let warnings: Vec<_> = settings.warnings().iter().map(ToString::to_string).collect();
         for warning in &warnings {
-            assert!(settings.redacted().starts_with(&format!("# Warning: {warning}\n")), "{}", settings.redacted());
+            assert!(
+                settings.redacted().starts_with(&format!("# Warning: {warning}\n")),
+                "{}",
+                settings.redacted()
+            );
         }
         warnings
     };
@@ -118,19 +140,39 @@ fn a_network_of_all_addresses_is_allowed_with_a_warning() {
 #[test]
 fn an_empty_variable_counts_as_unset() {
     let file = file("[sender]\nconcurrency = 100\n");
-    let variables =
-        [&REQUIRED[..], &[("WEBHOOKS_SENDER__CONCURRENCY", ""), ("WEBHOOKS_NO__SUCH", " "), ("RUST_LOG", "")]].concat();
-    assert_eq!(load_with(Some(file.path()), &variables).unwrap().sender.concurrency, 100);
+    let variables = [
+        &REQUIRED[..],
+        &[
+            ("WEBHOOKS_SENDER__CONCURRENCY", ""),
+            ("WEBHOOKS_NO__SUCH", " "),
+            ("RUST_LOG", ""),
+        ],
+    ]
+    .concat();
+    assert_eq!(
+        load_with(Some(file.path()), &variables).unwrap().sender.concurrency,
+        100
+    );
 }
 
 #[test]
 fn variables_of_others_are_left_alone() {
-    load(&[("PATH", "/bin"), ("WEBHOOK_URL", "x"), ("webhooks_amqp__url", "x"), ("HTTPS_PROXY", "http://p")]).unwrap();
+    load(&[
+        ("PATH", "/bin"),
+        ("WEBHOOK_URL", "x"),
+        ("webhooks_amqp__url", "x"),
+        ("HTTPS_PROXY", "http://p"),
+    ])
+    .unwrap();
 }
 
 #[test]
 fn a_lowered_whole_lowers_the_default_of_its_part() {
-    let settings = load(&[("WEBHOOKS_SENDER__CONCURRENCY", "8"), ("WEBHOOKS_EGRESS__TIMEOUT", "750ms")]).unwrap();
+    let settings = load(&[
+        ("WEBHOOKS_SENDER__CONCURRENCY", "8"),
+        ("WEBHOOKS_EGRESS__TIMEOUT", "750ms"),
+    ])
+    .unwrap();
     assert_eq!(settings.sender.per_webhook_concurrency, 8);
     assert_eq!(settings.egress.connect_timeout, Duration::from_millis(750));
 }
@@ -169,9 +211,16 @@ fn a_secret_in_the_environment_wins_over_its_file_in_the_configuration_file_and_
     let config = file(&format!("[amqp]\nurl_file = {path:?}\n"));
     let settings = load_with(Some(config.path()), &[&rest[..], &[AMQP]].concat()).unwrap();
     assert_eq!(settings.amqp.url.expose(), AMQP.1);
-    assert_eq!(load_with(Some(config.path()), &rest).unwrap().amqp.url.expose(), "amqp://from-file");
+    assert_eq!(
+        load_with(Some(config.path()), &rest).unwrap().amqp.url.expose(),
+        "amqp://from-file"
+    );
     let config = file("[amqp]\nurl = \"amqp://in-place\"\n");
-    let settings = load_with(Some(config.path()), &[&rest[..], &[("WEBHOOKS_AMQP__URL_FILE", path)]].concat()).unwrap();
+    let settings = load_with(
+        Some(config.path()),
+        &[&rest[..], &[("WEBHOOKS_AMQP__URL_FILE", path)]].concat(),
+    )
+    .unwrap();
     assert_eq!(settings.amqp.url.expose(), "amqp://from-file");
 }
 
@@ -179,7 +228,10 @@ fn a_secret_in_the_environment_wins_over_its_file_in_the_configuration_file_and_
 fn an_empty_list_of_secrets_does_not_stand_in_the_way_of_a_file() {
     let previous = file(KEY);
     let path = previous.path().to_str().unwrap();
-    let settings = load_file(&format!("[secrets]\nprevious_keys = []\nprevious_keys_file = {path:?}\n")).unwrap();
+    let settings = load_file(&format!(
+        "[secrets]\nprevious_keys = []\nprevious_keys_file = {path:?}\n"
+    ))
+    .unwrap();
     assert_eq!(settings.secrets.previous_keys.len(), 1);
 }
 

@@ -14,7 +14,10 @@ fn good_secrets_are_shown_nowhere() {
     let key = format!("{CANARY}{}=", "A".repeat(37));
     let settings = load(&[
         ("WEBHOOKS_AMQP__URL", "amqp://user:CANARY@rabbitmq:5672/%2f"),
-        ("WEBHOOKS_DATABASE__URL", "postgres://user:CANARY@postgres/crm?password=CANARY&sslmode=require"),
+        (
+            "WEBHOOKS_DATABASE__URL",
+            "postgres://user:CANARY@postgres/crm?password=CANARY&sslmode=require",
+        ),
         ("WEBHOOKS_NOTIFY__SMTP_URL", "smtp://user:CANARY@mail:587"),
         ("WEBHOOKS_NOTIFY__MAIL_TO", "admin@example.com"),
         ("WEBHOOKS_SECRETS__KEY", &key),
@@ -26,18 +29,39 @@ fn good_secrets_are_shown_nowhere() {
     assert_hidden(&format!("{settings:?} {settings:#?}"));
     let bytes = format!("{:?}", settings.secrets.key.expose());
     assert!(!format!("{settings:?}").contains(&bytes));
-    assert!(shown.contains("url = \"amqp://user:***@rabbitmq:5672/%2f\"  # WEBHOOKS_AMQP__URL\n"), "{shown}");
-    assert!(shown.contains("url = \"postgres://user:***@postgres/crm?***&sslmode=require\""), "{shown}");
-    assert!(shown.contains("smtp_url = \"smtp://user:***@mail:587\"  # WEBHOOKS_NOTIFY__SMTP_URL\n"), "{shown}");
-    assert!(shown.contains("key = \"(hidden)\"  # WEBHOOKS_SECRETS__KEY\n"), "{shown}");
-    assert!(shown.contains("previous_keys = [\"(hidden)\", \"(hidden)\"]"), "{shown}");
+    assert!(
+        shown.contains("url = \"amqp://user:***@rabbitmq:5672/%2f\"  # WEBHOOKS_AMQP__URL\n"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("url = \"postgres://user:***@postgres/crm?***&sslmode=require\""),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("smtp_url = \"smtp://user:***@mail:587\"  # WEBHOOKS_NOTIFY__SMTP_URL\n"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("key = \"(hidden)\"  # WEBHOOKS_SECRETS__KEY\n"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("previous_keys = [\"(hidden)\", \"(hidden)\"]"),
+        "{shown}"
+    );
 }
 
 #[test]
 fn bad_secrets_are_not_repeated() {
     let secret = file("CANARY\n");
     let path = secret.path().to_str().unwrap();
-    for name in ["AMQP__URL", "DATABASE__URL", "NOTIFY__SMTP_URL", "SECRETS__KEY", "SECRETS__PREVIOUS_KEYS"] {
+    for name in [
+        "AMQP__URL",
+        "DATABASE__URL",
+        "NOTIFY__SMTP_URL",
+        "SECRETS__KEY",
+        "SECRETS__PREVIOUS_KEYS",
+    ] {
         let variable = format!("WEBHOOKS_{name}");
         let twin = format!("{variable}_FILE");
         let rest: Vec<_> = REQUIRED.into_iter().filter(|(name, _)| *name != variable).collect();
@@ -58,7 +82,12 @@ fn bad_secrets_are_not_repeated() {
 #[test]
 fn passwords_in_other_addresses_are_not_repeated() {
     for name in ["WEBHOOKS_EGRESS__PROXY", "WEBHOOKS_HTTP__PUBLIC_URL"] {
-        for value in ["http://user:CANARY@proxy:3128", "CANARY", "http://user:CANARY@proxy:bad", "user:CANARY@proxy"] {
+        for value in [
+            "http://user:CANARY@proxy:3128",
+            "CANARY",
+            "http://user:CANARY@proxy:bad",
+            "user:CANARY@proxy",
+        ] {
             let error = load(&[(name, value)]).unwrap_err();
             assert_hidden(&format!("{error} {error:?}"));
         }
@@ -83,7 +112,11 @@ fn a_broken_file_is_not_quoted() {
 
 #[test]
 fn what_is_printed_is_toml_that_changes_nothing() {
-    let settings = load(&[("WEBHOOKS_RETRY__DELAYS", "1s,2s"), ("WEBHOOKS_SENDER__CONCURRENCY", "7")]).unwrap();
+    let settings = load(&[
+        ("WEBHOOKS_RETRY__DELAYS", "1s,2s"),
+        ("WEBHOOKS_SENDER__CONCURRENCY", "7"),
+    ])
+    .unwrap();
     // The real secrets come from the environment again.
     let again = load_file(&settings.redacted()).unwrap();
     assert_eq!(again.retry, settings.retry);

@@ -18,7 +18,9 @@ fn path(file: &tempfile::NamedTempFile) -> &str {
 
 fn set(alg: &str) -> tempfile::NamedTempFile {
     let x = URL_SAFE_NO_PAD.encode(key(&PKCS_ED25519).public_key_raw());
-    file(&format!(r#"{{"keys": [{{"kty": "OKP", "crv": "Ed25519", "kid": "a", "alg": "{alg}", "x": "{x}"}}]}}"#))
+    file(&format!(
+        r#"{{"keys": [{{"kty": "OKP", "crv": "Ed25519", "kid": "a", "alg": "{alg}", "x": "{x}"}}]}}"#
+    ))
 }
 
 fn problem(variables: &[(&str, &str)]) -> String {
@@ -32,41 +34,72 @@ fn one_key_or_a_set_of_them() {
     assert!(load(&[]).unwrap().sso.provider.is_none());
     for algorithm in [&PKCS_ECDSA_P256_SHA256, &PKCS_ED25519] {
         let pem = file(&key(algorithm).public_key_pem());
-        let provider = load(&[("WEBHOOKS_SSO__PUBLIC_KEY_FILE", path(&pem)), ISSUER]).unwrap().sso.provider.unwrap();
-        assert_eq!((provider.issuer.as_str(), provider.audience.as_str()), (ISSUER.1, "webhooks"));
+        let provider = load(&[("WEBHOOKS_SSO__PUBLIC_KEY_FILE", path(&pem)), ISSUER])
+            .unwrap()
+            .sso
+            .provider
+            .unwrap();
+        assert_eq!(
+            (provider.issuer.as_str(), provider.audience.as_str()),
+            (ISSUER.1, "webhooks")
+        );
     }
     let set = set("EdDSA");
     let audience = ("WEBHOOKS_SSO__AUDIENCE", "crm-webhooks");
-    let provider = load(&[("WEBHOOKS_SSO__JWKS_FILE", path(&set)), ISSUER, audience]).unwrap().sso.provider.unwrap();
+    let provider = load(&[("WEBHOOKS_SSO__JWKS_FILE", path(&set)), ISSUER, audience])
+        .unwrap()
+        .sso
+        .provider
+        .unwrap();
     assert_eq!(provider.audience, "crm-webhooks");
 }
 
 #[test]
 fn keys_without_an_issuer_and_keys_twice() {
-    let (pem, set) = (file(&key(&PKCS_ED25519).public_key_pem()), set("EdDSA"));
-    let (single, several) = (("WEBHOOKS_SSO__PUBLIC_KEY_FILE", path(&pem)), ("WEBHOOKS_SSO__JWKS_FILE", path(&set)));
+    let pem = file(&key(&PKCS_ED25519).public_key_pem());
+    let set = set("EdDSA");
+    let single = ("WEBHOOKS_SSO__PUBLIC_KEY_FILE", path(&pem));
+    let several = ("WEBHOOKS_SSO__JWKS_FILE", path(&set));
     let both = "WEBHOOKS_SSO__JWKS_FILE is set, and so is sso.public_key_file: only one of them may be";
     assert_eq!(problem(&[single, several, ISSUER]), both);
-    assert_eq!(problem(&[single]), "WEBHOOKS_SSO__ISSUER is required when sso.public_key_file is set");
-    assert_eq!(problem(&[several]), "WEBHOOKS_SSO__ISSUER is required when sso.jwks_file is set");
+    assert_eq!(
+        problem(&[single]),
+        "WEBHOOKS_SSO__ISSUER is required when sso.public_key_file is set"
+    );
+    assert_eq!(
+        problem(&[several]),
+        "WEBHOOKS_SSO__ISSUER is required when sso.jwks_file is set"
+    );
 }
 
 #[test]
 fn keys_that_cannot_be_used() {
     let good = key(&PKCS_ED25519);
     let cases = [
-        (key(&PKCS_ECDSA_P384_SHA384).public_key_pem(), "holds a key that is not taken (number 1)"),
+        (
+            key(&PKCS_ECDSA_P384_SHA384).public_key_pem(),
+            "holds a key that is not taken (number 1)",
+        ),
         (good.serialize_pem(), "holds no PUBLIC KEY in PEM form"),
         (good.public_key_pem().replace('A', "!"), "is not valid PEM"),
-        (good.public_key_pem().repeat(2), "holds several keys: use sso.jwks_file for them"),
+        (
+            good.public_key_pem().repeat(2),
+            "holds several keys: use sso.jwks_file for them",
+        ),
     ];
     for (pem, reason) in cases {
         let pem = file(&pem);
         let problem = problem(&[("WEBHOOKS_SSO__PUBLIC_KEY_FILE", path(&pem)), ISSUER]);
-        assert!(problem.starts_with("WEBHOOKS_SSO__PUBLIC_KEY_FILE names ") && problem.contains(reason), "{problem}");
+        assert!(
+            problem.starts_with("WEBHOOKS_SSO__PUBLIC_KEY_FILE names ") && problem.contains(reason),
+            "{problem}"
+        );
     }
     for alg in ["HS256", "none", "ES512"] {
         let problem = problem(&[("WEBHOOKS_SSO__JWKS_FILE", path(&set(alg))), ISSUER]);
-        assert!(problem.contains("only RSA for RS256, P-256 for ES256 and Ed25519 for EdDSA are"), "{problem}");
+        assert!(
+            problem.contains("only RSA for RS256, P-256 for ES256 and Ed25519 for EdDSA are"),
+            "{problem}"
+        );
     }
 }

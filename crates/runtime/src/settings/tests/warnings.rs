@@ -32,14 +32,18 @@ fn a_request_that_outlasts_the_grace_of_a_stop_is_told() {
 
 #[test]
 fn plain_http_where_others_listen_is_told() {
-    let (all, public) = ("WEBHOOKS_HTTP__LISTEN", "WEBHOOKS_HTTP__PUBLIC_URL");
+    let all = "WEBHOOKS_HTTP__LISTEN";
+    let public = "WEBHOOKS_HTTP__PUBLIC_URL";
     for exposed in [
         &[(all, "0.0.0.0:8080")][..],
         &[(all, "[::]:8080"), (public, "http://crm.example.com")],
         &[(all, "10.0.0.1:8080"), (public, "http://127.0.0.1:8080")],
     ] {
         let told = warnings(exposed);
-        assert!(told.len() == 1 && told[0].contains("is plain http, and http.listen"), "{told:?}");
+        assert!(
+            told.len() == 1 && told[0].contains("is plain http, and http.listen"),
+            "{told:?}"
+        );
         assert_eq!(warnings_of(Program::Sender, exposed), [""; 0], "a sender serves nobody");
     }
     for fine in [

@@ -21,7 +21,11 @@ struct Arrival {
 impl<'a> Arrivals<'a> {
     /// Nothing has arrived yet.
     pub fn new(receiver: &'a Receiver, secret: SigningSecret) -> Self {
-        Self { receiver, secret, seen: Vec::new() }
+        Self {
+            receiver,
+            secret,
+            seen: Vec::new(),
+        }
     }
 
     /// Verifies and prints what has arrived since the last call.
@@ -54,7 +58,10 @@ impl<'a> Arrivals<'a> {
 
     /// Whether every signature was good.
     pub fn all_verified(&self) -> anyhow::Result<()> {
-        for Arrival { event_type, verified, .. } in &self.seen {
+        for Arrival {
+            event_type, verified, ..
+        } in &self.seen
+        {
             if let Err(error) = verified {
                 anyhow::bail!("the request for {event_type} was not verified: {error:#}");
             }
@@ -78,5 +85,7 @@ impl Arrival {
 fn verify(request: &ReceivedRequest, secret: &SigningSecret) -> anyhow::Result<()> {
     ensure!(request.is_signed_with(secret), "the signature does not match");
     let standard = standardwebhooks::Webhook::new(&secret.whsec())?;
-    standard.verify(&request.body, &request.headers).context("the Standard Webhooks library disagrees")
+    standard
+        .verify(&request.body, &request.headers)
+        .context("the Standard Webhooks library disagrees")
 }

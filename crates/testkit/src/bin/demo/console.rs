@@ -22,7 +22,11 @@ pub async fn explain(api: &Api, programs: &Programs) {
         println!("Console   {}{CONSOLE}", api.url());
         println!("Sign in   with the token {}", api.token());
     }
-    println!("API       curl -H 'Authorization: Bearer {}' {}/api/v1/webhooks", api.token(), api.url());
+    println!(
+        "API       curl -H 'Authorization: Bearer {}' {}/api/v1/webhooks",
+        api.token(),
+        api.url()
+    );
     println!("Servers   addresses in .dev/env; {}", programs.logs());
 }
 
@@ -33,7 +37,10 @@ pub fn lines() -> mpsc::Receiver<()> {
         // A thread of its own: a read from a terminal cannot be cancelled, and must not keep the runtime from ending.
         std::thread::spawn(move || {
             let lines = std::io::stdin().lock().lines();
-            lines.map_while(Result::ok).take_while(|_| sender.blocking_send(()).is_ok()).for_each(drop);
+            lines
+                .map_while(Result::ok)
+                .take_while(|_| sender.blocking_send(()).is_ok())
+                .for_each(drop);
         });
     }
     receiver

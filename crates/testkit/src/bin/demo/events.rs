@@ -19,11 +19,21 @@ pub async fn publish(amqp_url: &str, event_type: EventType) -> anyhow::Result<()
     let connection = Connection::connect(amqp_url, ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
-    let must_be_routed = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-    let properties = BasicProperties::default().with_content_type("application/json".into()).with_delivery_mode(2);
+    let must_be_routed = BasicPublishOptions {
+        mandatory: true,
+        ..BasicPublishOptions::default()
+    };
+    let properties = BasicProperties::default()
+        .with_content_type("application/json".into())
+        .with_delivery_mode(2);
     let body = cloud_event(event_type)?;
-    let sent =
-        channel.basic_publish(EXCHANGE.into(), event_type.name().into(), must_be_routed, body.as_bytes(), properties);
+    let sent = channel.basic_publish(
+        EXCHANGE.into(),
+        event_type.name().into(),
+        must_be_routed,
+        body.as_bytes(),
+        properties,
+    );
     let confirmation = sent.await?.await?;
     let routed = confirmation.is_ack() && confirmation.take_message().is_none();
     ensure!(routed, "RabbitMQ did not take the event {}", event_type.name());

@@ -74,11 +74,15 @@ async fn show(stack: &Stack) -> anyhow::Result<()> {
 async fn present(stack: &Stack, receiver: &Receiver, programs: &mut Programs) -> anyhow::Result<()> {
     let api = Api::new(programs.url(), programs.create_token().await?);
     console::step("Creating the webhook \"ERP Sync\" for deal.won and invoice.paid");
-    let webhook = api.create_webhook("ERP Sync", &receiver.url("/erp"), &SUBSCRIBED).await?;
+    let webhook = api
+        .create_webhook("ERP Sync", &receiver.url("/erp"), &SUBSCRIBED)
+        .await?;
     tokio::time::sleep(SUBSCRIPTION_DELAY).await;
 
     let mut arrivals = Arrivals::new(receiver, SigningSecret::parse(&webhook.secret).context("the secret")?);
-    prove(stack, &api, &webhook, &mut arrivals).await.map_err(|error| anyhow!("{error:#}; {}", programs.logs()))?;
+    prove(stack, &api, &webhook, &mut arrivals)
+        .await
+        .map_err(|error| anyhow!("{error:#}; {}", programs.logs()))?;
     console::explain(&api, programs).await;
     if std::env::var("DEMO_EXIT").is_ok_and(|value| value == "1") {
         return Ok(());
@@ -99,15 +103,24 @@ async fn prove(stack: &Stack, api: &Api, webhook: &Webhook, arrivals: &mut Arriv
         arrivals.count() >= SUBSCRIBED.len()
     };
     wait::until(DELIVERY_DEADLINE, "both deliveries to arrive", arrived).await?;
-    wait::until(DELIVERY_DEADLINE, "both deliveries to be logged as delivered", async || {
-        api.delivered(webhook).await.is_ok_and(|delivered| arrivals.ids().all(|id| delivered.contains(id)))
-    })
+    wait::until(
+        DELIVERY_DEADLINE,
+        "both deliveries to be logged as delivered",
+        async || {
+            api.delivered(webhook)
+                .await
+                .is_ok_and(|delivered| arrivals.ids().all(|id| delivered.contains(id)))
+        },
+    )
     .await?;
     arrivals.tell_new();
     arrivals.all_verified()?;
     let mut types: Vec<&str> = arrivals.event_types().collect();
     types.sort_unstable();
-    ensure!(types == SUBSCRIBED, "the receiver got {types:?} instead of {SUBSCRIBED:?}");
+    ensure!(
+        types == SUBSCRIBED,
+        "the receiver got {types:?} instead of {SUBSCRIBED:?}"
+    );
     println!("\nBoth signatures were verified by two libraries, and the log shows both as delivered.");
     Ok(())
 }

@@ -47,10 +47,20 @@ impl Programs {
         };
         let mut fanout = start("fanout", fanout_telemetry)?;
         let mut sender = start("sender", sender_telemetry)?;
-        fanout.wait_ready(&format!("http://127.0.0.1:{fanout_telemetry}")).await?;
-        sender.wait_ready(&format!("http://127.0.0.1:{sender_telemetry}")).await?;
+        fanout
+            .wait_ready(&format!("http://127.0.0.1:{fanout_telemetry}"))
+            .await?;
+        sender
+            .wait_ready(&format!("http://127.0.0.1:{sender_telemetry}"))
+            .await?;
         let url = format!("http://127.0.0.1:{http}");
-        Ok(Self { fanout, sender, directory, environment, url })
+        Ok(Self {
+            fanout,
+            sender,
+            directory,
+            environment,
+            url,
+        })
     }
 
     /// Where `fanout` serves the console and the API.
@@ -60,13 +70,28 @@ impl Programs {
 
     /// A new API token with which everything in the demo's account may be done.
     pub async fn create_token(&self) -> anyhow::Result<String> {
-        let arguments = ["token", "create", "--account", ACCOUNT, "--role", "admin", "--name", "demo"];
-        Ok(run(&program("fanout")?, &arguments, &self.environment).await?.trim().to_owned())
+        let arguments = [
+            "token",
+            "create",
+            "--account",
+            ACCOUNT,
+            "--role",
+            "admin",
+            "--name",
+            "demo",
+        ];
+        Ok(run(&program("fanout")?, &arguments, &self.environment)
+            .await?
+            .trim()
+            .to_owned())
     }
 
     /// Where to read on when something went wrong.
     pub fn logs(&self) -> String {
-        format!("the logs are {0}/fanout/log and {0}/sender/log", self.directory.display())
+        format!(
+            "the logs are {0}/fanout/log and {0}/sender/log",
+            self.directory.display()
+        )
     }
 
     /// Asks both to end and waits for that.
@@ -101,7 +126,10 @@ fn environment(stack: &Stack, ca_file: &Path, port: u16) -> Vec<(String, String)
         ("WEBHOOKS_EGRESS__CA_FILE", &ca_file.display().to_string()),
         ("WEBHOOKS_LOG__FORMAT", "text"),
     ];
-    variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    variables
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// A program built beside this one.
@@ -116,7 +144,11 @@ fn program(name: &str) -> anyhow::Result<PathBuf> {
 /// Runs a program to its end and returns what it printed.
 async fn run(program: &Path, arguments: &[&str], environment: &[(String, String)]) -> anyhow::Result<String> {
     let mut command = Command::new(program);
-    command.args(arguments).env_clear().envs(environment.iter().cloned()).stdin(Stdio::null());
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(environment.iter().cloned())
+        .stdin(Stdio::null());
     let output = tokio::task::spawn_blocking(move || command.output()).await??;
     let task = || format!("{} {} failed", program.display(), arguments.join(" "));
     if !output.status.success() {

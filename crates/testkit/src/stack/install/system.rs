@@ -20,7 +20,9 @@ pub(super) fn install(packages: &[&str]) -> Result<(), ServerError> {
     // A list that cannot be fetched need not be one that is needed: the installation itself decides.
     let updated = run(apt_get().args(["--quiet", "update"]));
     let mut install = apt_get();
-    install.args(["--quiet", "--yes", "--no-install-recommends", "install"]).args(packages);
+    install
+        .args(["--quiet", "--yes", "--no-install-recommends", "install"])
+        .args(packages);
     run(&mut install).map_err(|error| updated.err().unwrap_or(error))?;
     drop(policy);
     brought.into_iter().for_each(disable);
@@ -30,7 +32,9 @@ pub(super) fn install(packages: &[&str]) -> Result<(), ServerError> {
 fn apt_get() -> Command {
     let mut command = Command::new("apt-get");
     // Another installation may be in progress, for example the unattended one after a boot.
-    command.args(["-o", "DPkg::Lock::Timeout=300"]).env("DEBIAN_FRONTEND", "noninteractive");
+    command
+        .args(["-o", "DPkg::Lock::Timeout=300"])
+        .env("DEBIAN_FRONTEND", "noninteractive");
     command
 }
 
@@ -42,7 +46,9 @@ fn is_known(service: &str) -> bool {
 /// The private servers need no system service, and it would hold ports and memory. Not every system has `systemctl`;
 /// without it nothing starts services at boot, as in a container.
 fn disable(service: &str) {
-    let _ = Command::new("systemctl").args(["--quiet", "disable", "--now", service]).output();
+    let _ = Command::new("systemctl")
+        .args(["--quiet", "disable", "--now", service])
+        .output();
 }
 
 /// While it lives no package starts a service; a policy of the system's own stays as it is.

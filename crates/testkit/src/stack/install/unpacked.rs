@@ -28,7 +28,10 @@ pub(super) fn install(packages: &[&str], directory: &Path) -> Result<(), ServerE
         fs::remove_dir_all(directory.join("lists"))?;
         fs::remove_dir_all(directory.join("cache"))
     };
-    finish().map_err(|source| ServerError::File { path: root.clone(), source })
+    finish().map_err(|source| ServerError::File {
+        path: root.clone(),
+        source,
+    })
 }
 
 fn download(packages: &[&str], directory: &Path) -> Result<(), ServerError> {
@@ -39,27 +42,35 @@ fn download(packages: &[&str], directory: &Path) -> Result<(), ServerError> {
     let apt_get = || {
         let mut command = Command::new("apt-get");
         for (option, value) in [("Dir::State::Lists", "lists"), ("Dir::Cache", "cache")] {
-            command.arg("-o").arg(format!("{option}={}", directory.join(value).display()));
+            command
+                .arg("-o")
+                .arg(format!("{option}={}", directory.join(value).display()));
         }
         // The locks are in directories that only root may write to, and guard an installation that does not happen here.
         command.args(["-o", "Debug::NoLocking=true", "--quiet"]);
         command
     };
     run(apt_get().arg("update"))?;
-    run(apt_get().args(["install", "--download-only", "--yes", "--no-install-recommends"]).args(packages))
+    run(apt_get()
+        .args(["install", "--download-only", "--yes", "--no-install-recommends"])
+        .args(packages))
 }
 
 fn downloaded(directory: &Path) -> Vec<PathBuf> {
     let archives = fs::read_dir(directory.join("cache/archives")).into_iter().flatten();
     let files = archives.filter_map(|entry| Some(entry.ok()?.path()));
-    files.filter(|path| path.extension().is_some_and(|extension| extension == "deb")).collect()
+    files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "deb"))
+        .collect()
 }
 
 /// Replaces both copies of the `erl` command, whose Debian version has its root written into it. Without an Erlang among
 /// the packages that of the system is used.
 fn write_erl(draft: &Path, root: &Path) -> io::Result<()> {
     const ERLANG: &str = "usr/lib/erlang";
-    let Some(runtime) = erlang_runtime(&draft.join(ERLANG)) else { return Ok(()) };
+    let Some(runtime) = erlang_runtime(&draft.join(ERLANG)) else {
+        return Ok(());
+    };
     let script = format!(
         "#!/bin/sh\nexport ROOTDIR='{root}' BINDIR='{root}/{runtime}/bin' EMU=beam PROGNAME=erl\nexec \"$BINDIR/erlexec\" \"$@\"\n",
         root = root.join(ERLANG).display()
