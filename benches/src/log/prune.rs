@@ -46,12 +46,12 @@ async fn prune(database: &Database) -> anyhow::Result<f64> {
     // The day in which the kept time begins is kept.
     let kept = u16::try_from(DAYS - 2)?;
     let begin = Instant::now();
-    let forgotten = database.forget_past(kept).await?;
+    let removed = database.apply_retention(kept).await?;
     let seconds = begin.elapsed().as_secs_f64();
-    let forgotten = forgotten.context("nobody else prunes")?;
+    let removed = removed.context("nobody else prunes")?;
     ensure!(
-        forgotten.days == days()[..1],
-        "the oldest day alone should be removed: {forgotten:?}"
+        removed.days == days()[..1],
+        "the oldest day alone should be removed: {removed:?}"
     );
     Ok(seconds)
 }

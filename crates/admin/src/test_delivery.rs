@@ -116,7 +116,7 @@ impl Admin {
             Err(no_result) => no_result,
         };
         tracing::warn!(%test, %account, reason = %no_result, "test delivery without a result");
-        if let Err(error) = self.database.forget_test_request(&account, test).await {
+        if let Err(error) = self.database.delete_test_request(&account, test).await {
             // Housekeeping deletes it, too.
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, %test, "cannot withdraw a test request; it expires by itself");

@@ -120,11 +120,11 @@ async fn prune(settings: &Settings, dry_run: bool) -> anyhow::Result<()> {
     let days = if dry_run {
         database.past_days(kept).await?
     } else {
-        let forgotten = database
-            .forget_past(kept)
+        let removed = database
+            .apply_retention(kept)
             .await
             .context("not everything could be removed")?;
-        forgotten.context("another process is removing at this moment")?.days
+        removed.context("another process is removing at this moment")?.days
     };
     print(&days.iter().map(|day| format!("{day}\n")).collect::<String>())
 }

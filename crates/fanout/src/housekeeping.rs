@@ -78,22 +78,22 @@ impl Housekeeping {
     }
 
     async fn retention(self) {
-        RETENTION.run(self.stop.clone(), || self.forget()).await;
+        RETENTION.run(self.stop.clone(), || self.remove_expired()).await;
     }
 
-    async fn forget(&self) -> Result<Next, StoreError> {
+    async fn remove_expired(&self) -> Result<Next, StoreError> {
         let database = &self.database;
-        let short_lived = database.forget_expired_secrets().await?
-            + database.forget_old_test_requests().await?
-            + database.forget_old_idempotency_keys().await?
-            + database.forget_used_tickets().await?
-            + database.forget_ended_sessions(SESSION_LIMITS).await?
-            + database.forget_old_audit_entries(self.audit_days).await?;
-        if let Some(forgotten) = database.forget_past(self.retention_days).await? {
-            let days = forgotten.days.len();
+        let short_lived = database.delete_expired_secrets().await?
+            + database.delete_old_test_requests().await?
+            + database.delete_old_idempotency_keys().await?
+            + database.delete_used_sso_tokens().await?
+            + database.delete_ended_sessions(SESSION_LIMITS).await?
+            + database.delete_old_audit_entries(self.audit_days).await?;
+        if let Some(removed) = database.apply_retention(self.retention_days).await? {
+            let days = removed.days.len();
             info!(
                 days,
-                rows = forgotten.rows + short_lived,
+                rows = removed.rows + short_lived,
                 "retention: expired partitions dropped and expired rows deleted"
             );
         }

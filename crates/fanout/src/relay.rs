@@ -51,7 +51,7 @@ impl Relay {
     /// Starts all tasks, in every process; they end with `stop`.
     pub fn start(self, tracker: &TaskTracker) {
         tracker.spawn(self.clone().release());
-        tracker.spawn(self.clone().release_forgotten());
+        tracker.spawn(self.clone().schedule_missing_releases());
         tracker.spawn(self.clone().recoveries());
         tracker.spawn(self.clone().republish_overdue_retries());
         tracker.spawn(self.clone().requeue_lost_deliveries());

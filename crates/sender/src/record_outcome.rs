@@ -154,8 +154,8 @@ impl Writer {
                 self.answers();
                 self.metrics.batch_records.observe(batch.records.len() as f64);
                 self.metrics.batch_duration.observe(begun.elapsed().as_secs_f64());
-                self.tell(&changes);
-                batch.tell(&Ok(()));
+                self.log_changes(&changes);
+                batch.answer(&Ok(()));
             }
             Err(error) if error.is_locked() => {
                 self.answers();
@@ -177,7 +177,7 @@ impl Writer {
                 if let Err(one) = self.halve(batch) {
                     let cause = &error as &dyn std::error::Error;
                     error!(error = cause, delivery = %one.records[0].delivery.id, "the database refuses an outcome");
-                    one.tell(&Err(Refused(error.to_string())));
+                    one.answer(&Err(Refused(error.to_string())));
                 }
             }
         }
@@ -231,7 +231,7 @@ impl Writer {
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
 
-    fn tell(&self, changes: &[HealthChange]) {
+    fn log_changes(&self, changes: &[HealthChange]) {
         for HealthChange { webhook, effect } in changes {
             match effect {
                 HealthEffect::Warn => warn!(%webhook, "webhook keeps failing"),
@@ -318,7 +318,7 @@ impl Batch {
         }
     }
 
-    fn tell(self, answer: &Result<(), Refused>) {
+    fn answer(self, answer: &Result<(), Refused>) {
         for written in self.waiting {
             // The receiver is gone when the process was told to exit at once.
             let _ = written.send(answer.clone());

@@ -96,11 +96,11 @@ const PAGE: &str = "/* audit.page */
 const RETENTION: &str = "SET LOCAL webhooks.retention = 'on'";
 
 /// By the database's clock.
-const FORGET: &str = "/* audit.forget */ DELETE FROM audit_entries WHERE id IN (
+const DELETE: &str = "/* audit.delete */ DELETE FROM audit_entries WHERE id IN (
         SELECT id FROM audit_entries WHERE at < now() - make_interval(days => $1) ORDER BY at LIMIT $2)";
 
 /// Rows deleted in one transaction.
-const FORGET_BATCH: i64 = 5_000;
+const DELETE_BATCH: i64 = 5_000;
 
 impl Database {
     /// Writes an entry for an action without a change here, such as showing a secret.
@@ -112,17 +112,17 @@ impl Database {
     ///
     /// # Errors
     /// Some entries may be deleted by then.
-    pub async fn forget_old_audit_entries(&self, days: u16) -> Result<u64, StoreError> {
-        let mut forgotten = 0;
+    pub async fn delete_old_audit_entries(&self, days: u16) -> Result<u64, StoreError> {
+        let mut deleted = 0;
         loop {
             let mut connection = self.connection().await?;
             let transaction = connection.transaction().await?;
             transaction.batch_execute(RETENTION).await?;
-            let removed = transaction.execute(FORGET, &[&i32::from(days), &FORGET_BATCH]).await?;
+            let removed = transaction.execute(DELETE, &[&i32::from(days), &DELETE_BATCH]).await?;
             transaction.commit().await?;
-            forgotten += removed;
-            if removed < FORGET_BATCH.unsigned_abs() {
-                return Ok(forgotten);
+            deleted += removed;
+            if removed < DELETE_BATCH.unsigned_abs() {
+                return Ok(deleted);
             }
         }
     }

@@ -24,7 +24,7 @@ const SUM_ATTEMPTS: &str = "/* counts.sum_attempts */ WITH several AS (
     FROM removed GROUP BY webhook_id, hour";
 
 /// Signals that ended a day ago; their webhooks had no release since.
-const FORGET_SIGNALS: &str = "/* counts.forget_signals */ DELETE FROM release_signals WHERE ctid = ANY (ARRAY(
+const DELETE_SIGNALS: &str = "/* counts.delete_signals */ DELETE FROM release_signals WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM release_signals WHERE wait_until < now() - interval '1 day' LIMIT 5000))";
 
 impl Database {
@@ -35,7 +35,7 @@ impl Database {
         if !transaction.query_one(TRY_LOCK, &[]).await?.get::<_, bool>(0) {
             return Ok(false);
         }
-        for statement in [SUM_HELD, SUM_ATTEMPTS, FORGET_SIGNALS] {
+        for statement in [SUM_HELD, SUM_ATTEMPTS, DELETE_SIGNALS] {
             transaction.execute(statement, &[]).await?;
         }
         transaction.commit().await?;

@@ -66,7 +66,7 @@ const ANSWER: &str = "/* idempotency.answer */ UPDATE idempotency_keys SET statu
 const GIVE_UP: &str = "/* idempotency.give_up */ DELETE FROM idempotency_keys
     WHERE account = $1 AND token_id = $2 AND key = $3 AND status IS NULL";
 
-const FORGET: &str = "/* idempotency.forget */
+const DELETE: &str = "/* idempotency.delete */
     DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'";
 
 impl Database {
@@ -133,7 +133,7 @@ impl Database {
     }
 
     /// Deletes expired keys.
-    pub async fn forget_old_idempotency_keys(&self) -> Result<u64, StoreError> {
-        self.connection().await?.execute(FORGET, &[]).await
+    pub async fn delete_old_idempotency_keys(&self) -> Result<u64, StoreError> {
+        self.connection().await?.execute(DELETE, &[]).await
     }
 }

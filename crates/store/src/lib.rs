@@ -47,7 +47,7 @@ pub use error::StoreError;
 pub use migrations::{SchemaError, SchemaState};
 pub use partitions::PARTITIONS_AHEAD;
 pub use read_clock::watch_clock;
-pub use retention::Forgotten;
+pub use retention::Removed;
 pub use runtime::settings::DatabaseUrl;
 pub use secret_keys::{Rekeyed, SecretKey, SecretKeys};
 pub use telemetry::{PoolUse, watch_pools};

@@ -84,14 +84,14 @@ impl Database {
         let Some(row) = connection.query_opt(CLAIM, &[]).await? else {
             return Ok(None);
         };
-        let told = notification(&row)?;
-        let account = told.account.as_str();
-        let webhook = told.webhook.0;
+        let claimed = notification(&row)?;
+        let account = claimed.account.as_str();
+        let webhook = claimed.webhook.0;
         let earlier = connection
-            .query(EARLIER, &[&account, &webhook, &told.created_at, &told.id])
+            .query(EARLIER, &[&account, &webhook, &claimed.created_at, &claimed.id])
             .await?;
         let earlier = earlier.iter().map(earlier_kind).collect::<Result<_, _>>()?;
-        Ok(Some(mail(&row, told, earlier)))
+        Ok(Some(mail(&row, claimed, earlier)))
     }
 
     /// Marks a claimed notification as mailed, or as given up.

@@ -58,7 +58,7 @@ const DUE: &str = "/* release.due */ SELECT webhook_id FROM (
 /// Webhooks with outbox rows and no row in `releases`: a sender held a delivery before it knew of the resume, or spilled
 /// one while the webhook's release ended. Paused webhooks only if they have rows that are not held yet, to hold them. One
 /// index probe per webhook.
-const FORGOTTEN: &str = "/* release.forgotten */ WITH RECURSIVE waiting AS (
+const MISSING: &str = "/* release.missing */ WITH RECURSIVE waiting AS (
         (SELECT webhook_id FROM waiting_deliveries ORDER BY webhook_id LIMIT 1)
         UNION ALL
         SELECT (SELECT d.webhook_id FROM waiting_deliveries d WHERE d.webhook_id > waiting.webhook_id
@@ -107,7 +107,7 @@ const TAKE: &str = take!("take", "webhook_id = $1");
 
 /// A re-spill lowers the release rate once. Clears `returned` on the rest of the webhook's rows, so that one congestion
 /// event is not counted per row.
-const FORGET_RETURNED: &str = "/* release.forget_returned */
+const CLEAR_RETURNED: &str = "/* release.clear_returned */
     UPDATE waiting_deliveries SET returned = false WHERE webhook_id = $1 AND returned";
 
 /// Only deliveries that the log shows as held or queued are released. A delivery is not deferred while no relay runs.
@@ -185,9 +185,9 @@ impl Database {
     }
 
     /// Schedules releases for webhooks that have outbox rows but no release. Returns their number.
-    pub async fn release_forgotten(&self) -> Result<u64, StoreError> {
+    pub async fn schedule_missing_releases(&self) -> Result<u64, StoreError> {
         let connection = self.connection().await?;
-        connection.execute(FORGOTTEN, &[&ReleaseRate::START.per_second()]).await
+        connection.execute(MISSING, &[&ReleaseRate::START.per_second()]).await
     }
 
     /// Releases a webhook's next deliveries, oldest first, as many as its rate allows: passes them to `publish`, which
@@ -238,7 +238,7 @@ impl Database {
         let wait = rate.until_next(u32::try_from(count).unwrap_or(u32::MAX));
         if taken.returned {
             transaction
-                .execute_typed(FORGET_RETURNED, &[(&webhook.0, Type::UUID)])
+                .execute_typed(CLEAR_RETURNED, &[(&webhook.0, Type::UUID)])
                 .await?;
         }
         set_turn(&transaction, webhook, &turn, Next::KeepingPace(wait), rate).await?;

@@ -18,7 +18,7 @@ use horizon::Horizon;
 
 /// What was deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Forgotten {
+pub struct Removed {
     /// Days whose partitions were dropped, oldest first.
     pub days: Vec<Date>,
     /// Rows of other tables.
@@ -69,7 +69,7 @@ impl Database {
     /// # Errors
     /// When the database is unavailable or refuses, or a lock timed out; some data may be deleted by then. When the
     /// clocks of the database and of this process differ: one of them is wrong, and dropped data cannot be restored.
-    pub async fn forget_past(&self, days: u16) -> Result<Option<Forgotten>, StoreError> {
+    pub async fn apply_retention(&self, days: u16) -> Result<Option<Removed>, StoreError> {
         let connection = self.connection_apart(Limits::RETENTION).await?;
         if !connection.query_one(TRY_LOCK, &[]).await?.get::<_, bool>(0) {
             return Ok(None);
@@ -79,10 +79,10 @@ impl Database {
         if differ > CLOCKS_AGREE_WITHIN {
             return Err(StoreError::ClocksDiffer(differ));
         }
-        let forgotten = forget_alone(&connection, Horizon::new(now, days)).await;
+        let removed = remove_expired(&connection, Horizon::new(now, days)).await;
         // It would be released with the connection, a moment later; the next caller must find it free.
         connection.execute(UNLOCK, &[]).await?;
-        forgotten.map(Some)
+        removed.map(Some)
     }
 }
 
@@ -93,29 +93,29 @@ async fn now(connection: &Connection) -> Result<Timestamp, StoreError> {
         .get(0))
 }
 
-async fn forget_alone(client: &Connection, horizon: Horizon) -> Result<Forgotten, StoreError> {
+async fn remove_expired(client: &Connection, horizon: Horizon) -> Result<Removed, StoreError> {
     // A locked partition keeps only its own rows.
     client.act_as_log_owner().await?;
     let (days, hindrance) = days::remove(client, horizon).await;
     client.act_as_self().await?;
-    let rows = forget_rows(client, horizon).await?;
-    hindrance.map_or(Ok(Forgotten { days, rows }), Err)
+    let rows = delete_rows(client, horizon).await?;
+    hindrance.map_or(Ok(Removed { days, rows }), Err)
 }
 
-async fn forget_rows(client: &Connection, horizon: Horizon) -> Result<u64, StoreError> {
+async fn delete_rows(client: &Connection, horizon: Horizon) -> Result<u64, StoreError> {
     let logged_from = days::first_attached(client)
         .await?
         .unwrap_or(horizon.first_day())
         .min(horizon.first_day());
-    let mut rows = forget(client, WAITING, &logged_from).await?;
+    let mut rows = delete_in_batches(client, WAITING, &logged_from).await?;
     for statement in [NOTIFICATIONS, ATTEMPT_COUNTS, RECOVERIES] {
-        rows += forget(client, statement, &horizon.at).await?;
+        rows += delete_in_batches(client, statement, &horizon.at).await?;
     }
     Ok(rows)
 }
 
-/// In batches, so that no transaction is long.
-async fn forget(
+/// No transaction is long.
+async fn delete_in_batches(
     client: &Connection,
     statement: &str,
     before: &(dyn tokio_postgres::types::ToSql + Sync),

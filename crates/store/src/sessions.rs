@@ -152,7 +152,7 @@ const FIND: &str = concat!(
     is_worth_anything!()
 );
 
-const FORGET: &str = "/* sessions.forget */ DELETE FROM console_sessions
+const DELETE: &str = "/* sessions.delete */ DELETE FROM console_sessions
     WHERE last_used_at <= now() - make_interval(secs => $1) OR created_at <= now() - make_interval(secs => $2)";
 
 const USED: &str = "/* sessions.used */
@@ -214,9 +214,9 @@ impl Database {
     }
 
     /// Deletes sessions that have timed out.
-    pub async fn forget_ended_sessions(&self, limits: SessionLimits) -> Result<u64, StoreError> {
+    pub async fn delete_ended_sessions(&self, limits: SessionLimits) -> Result<u64, StoreError> {
         let idle = limits.idle.as_secs_f64();
         let absolute = limits.absolute.as_secs_f64();
-        self.connection().await?.execute(FORGET, &[&idle, &absolute]).await
+        self.connection().await?.execute(DELETE, &[&idle, &absolute]).await
     }
 }

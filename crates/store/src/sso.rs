@@ -11,7 +11,7 @@ use crate::sessions::{self, SessionKey};
 const USE: &str = "/* sso.use */ INSERT INTO sso_tokens_used (id, dead_since) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 
 /// Kept longer than necessary, because the clocks of the processes that check the expiry may be behind.
-const FORGET: &str = "/* sso.forget */ DELETE FROM sso_tokens_used WHERE dead_since < now() - interval '1 hour'";
+const DELETE: &str = "/* sso.delete */ DELETE FROM sso_tokens_used WHERE dead_since < now() - interval '1 hour'";
 
 impl Database {
     /// Starts the session for an SSO token; `None` when it was used before. It counts as used only when the session was
@@ -35,7 +35,7 @@ impl Database {
     }
 
     /// Deletes used tokens that are expired by now.
-    pub async fn forget_used_tickets(&self) -> Result<u64, StoreError> {
-        self.connection().await?.execute(FORGET, &[]).await
+    pub async fn delete_used_sso_tokens(&self) -> Result<u64, StoreError> {
+        self.connection().await?.execute(DELETE, &[]).await
     }
 }

@@ -46,10 +46,10 @@ const ADD_SAVED: &str = "/* test_requests.add_saved */ INSERT INTO test_requests
 const TAKE: &str = "/* test_requests.take */ DELETE FROM test_requests WHERE id = $1 AND account = $2
     RETURNING id, webhook_id, url, key_id, ciphertext, event_type";
 
-const FORGET: &str = "/* test_requests.forget */ DELETE FROM test_requests WHERE id = $1 AND account = $2";
+const DELETE: &str = "/* test_requests.delete */ DELETE FROM test_requests WHERE id = $1 AND account = $2";
 
 /// No caller waits that long: a request has ten minutes at most.
-const FORGET_OLD: &str = "/* test_requests.forget_old */
+const DELETE_OLD: &str = "/* test_requests.delete_old */
     DELETE FROM test_requests WHERE created_at < now() - interval '15 minutes'";
 
 impl Database {
@@ -121,16 +121,16 @@ impl Database {
     }
 
     /// Deletes a form that is not to be tested any more; idempotent.
-    pub async fn forget_test_request(&self, account: &AccountName, id: Uuid) -> Result<(), StoreError> {
+    pub async fn delete_test_request(&self, account: &AccountName, id: Uuid) -> Result<(), StoreError> {
         self.connection()
             .await?
-            .execute(FORGET, &[&id, &account.as_str()])
+            .execute(DELETE, &[&id, &account.as_str()])
             .await?;
         Ok(())
     }
 
     /// Deletes forms of all accounts that were never claimed, and returns their number.
-    pub async fn forget_old_test_requests(&self) -> Result<u64, StoreError> {
-        self.connection().await?.execute(FORGET_OLD, &[]).await
+    pub async fn delete_old_test_requests(&self) -> Result<u64, StoreError> {
+        self.connection().await?.execute(DELETE_OLD, &[]).await
     }
 }

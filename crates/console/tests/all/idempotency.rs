@@ -183,14 +183,14 @@ async fn a_key_is_forgotten_after_a_day() {
     let api = Api::start().await;
     let (client, sql) = (api.admin().await, api.sql().await);
     assert_eq!(keyed(&client, "key", WEBHOOKS, &erp_sync()).await.status, 201);
-    assert_eq!(api.database.forget_old_idempotency_keys().await.unwrap(), 0);
+    assert_eq!(api.database.delete_old_idempotency_keys().await.unwrap(), 0);
     let later = "UPDATE idempotency_keys SET created_at = now() - interval '25 hours'";
     sql.execute(later, &[]).await.unwrap();
     let anew = keyed(&client, "key", WEBHOOKS, &erp_sync()).await;
     assert!(anew.status == 201 && !anew.headers.contains_key("idempotent-replayed"));
     assert_eq!(webhooks(&client).await, 2);
     sql.execute(later, &[]).await.unwrap();
-    assert_eq!(api.database.forget_old_idempotency_keys().await.unwrap(), 1);
+    assert_eq!(api.database.delete_old_idempotency_keys().await.unwrap(), 1);
 }
 
 #[tokio::test]

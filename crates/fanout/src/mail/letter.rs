@@ -70,13 +70,13 @@ impl Letters {
     /// # Errors
     /// [`Unsendable::Unwritable`], which none of our texts causes.
     pub fn write(&self, mail: &Mail) -> Result<Message, Unsendable> {
-        let told = &mail.notification;
+        let notification = &mail.notification;
         let headers = self.to.iter().cloned().fold(Message::builder(), MessageBuilder::to);
         headers
             .from(self.from.clone())
-            .subject(one_line(&told.message))
-            .date(told.created_at.into())
-            .message_id(Some(format!("<{}@{}>", told.id, self.from.email.domain())))
+            .subject(one_line(&notification.message))
+            .date(notification.created_at.into())
+            .message_id(Some(format!("<{}@{}>", notification.id, self.from.email.domain())))
             .header(AutoSubmitted)
             .header(ContentType::TEXT_PLAIN)
             .body(self.body(mail))
@@ -84,36 +84,36 @@ impl Letters {
     }
 
     fn body(&self, mail: &Mail) -> String {
-        let told = &mail.notification;
-        let mut text = vec![format!("{}.", one_line(&told.message))];
+        let notification = &mail.notification;
+        let mut text = vec![format!("{}.", one_line(&notification.message))];
         match &mail.webhook {
             Some(webhook) => {
-                text.push(self.about(webhook, told));
+                text.push(self.about(webhook, notification));
                 text.extend(earlier(&mail.earlier));
-                text.extend(advice(told.kind).map(str::to_owned));
+                text.extend(advice(notification.kind).map(str::to_owned));
             }
             None => text.push(format!(
                 "The webhook has been deleted since. It was of the account {}.",
-                told.account
+                notification.account
             )),
         }
         text.extend(others(mail));
         text.join("\n\n") + "\n"
     }
 
-    fn about(&self, webhook: &MailedWebhook, told: &Notification) -> String {
+    fn about(&self, webhook: &MailedWebhook, notification: &Notification) -> String {
         [
-            format!("Account:          {}", told.account),
+            format!("Account:          {}", notification.account),
             format!("Webhook:          {}", one_line(&webhook.name)),
             format!("Endpoint's host:  {}", host(&webhook.url)),
             format!("Held deliveries:  {}", webhook.held),
             format!(
                 "When:             {}",
-                told.created_at.strftime("%Y-%m-%d %H:%M:%S UTC")
+                notification.created_at.strftime("%Y-%m-%d %H:%M:%S UTC")
             ),
             format!(
                 "Open it:          {}/settings/integrations/webhooks/{}",
-                self.console, told.webhook
+                self.console, notification.webhook
             ),
         ]
         .join("\n")

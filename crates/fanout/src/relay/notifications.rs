@@ -34,7 +34,7 @@ impl Relay {
         }
         let published = self
             .database
-            .publish_notifications(BATCH, |some| self.tell(some))
+            .publish_notifications(BATCH, |some| self.publish(some))
             .await?;
         Ok(if i64::try_from(published) == Ok(BATCH) {
             Next::AtOnce
@@ -45,15 +45,15 @@ impl Relay {
 
     /// Returns the confirmed ones. A notification that was stored but not confirmed in time is published again, under
     /// the same id.
-    async fn tell(&self, notifications: Vec<Notification>) -> Vec<Uuid> {
-        let telling = notifications.into_iter().map(async |notification| {
+    async fn publish(&self, notifications: Vec<Notification>) -> Vec<Uuid> {
+        let publishing = notifications.into_iter().map(async |notification| {
             let id = notification.id;
             let message = message(notification);
-            let told = timeout(CONFIRMED_WITHIN, self.publisher.publish(&message)).await;
-            matches!(told, Ok(Ok(()))).then_some(id)
+            let published = timeout(CONFIRMED_WITHIN, self.publisher.publish(&message)).await;
+            matches!(published, Ok(Ok(()))).then_some(id)
         });
-        let told = join_all(telling).await;
-        let sent: Vec<Uuid> = told.iter().flatten().copied().collect();
+        let published = join_all(publishing).await;
+        let sent: Vec<Uuid> = published.iter().flatten().copied().collect();
         let count = |result, count: usize| {
             self.metrics
                 .notifications
@@ -61,7 +61,7 @@ impl Relay {
                 .inc_by(count as u64);
         };
         count(NotificationResult::Sent, sent.len());
-        count(NotificationResult::Failed, told.len() - sent.len());
+        count(NotificationResult::Failed, published.len() - sent.len());
         sent
     }
 }
@@ -76,7 +76,7 @@ fn message(notification: Notification) -> Message {
         created_at,
         read_at: _,
     } = notification;
-    let told = wire::Notification {
+    let notification = wire::Notification {
         id,
         kind,
         account,
@@ -84,7 +84,7 @@ fn message(notification: Notification) -> Message {
         message,
         created_at,
     };
-    Message::new(topology::NOTIFICATIONS_EXCHANGE, kind.as_str(), told.encode())
+    Message::new(topology::NOTIFICATIONS_EXCHANGE, kind.as_str(), notification.encode())
         .content_type(wire::NOTIFICATION)
         .message_id(&id.to_string())
 }

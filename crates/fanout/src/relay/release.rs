@@ -20,7 +20,7 @@ const RELEASE: Periodic = Periodic {
     after_failure: Duration::from_secs(1),
 };
 /// Outbox rows without a release are rare.
-const RELEASE_FORGOTTEN: Periodic = Periodic {
+const MISSING_RELEASES: Periodic = Periodic {
     failure: "outbox relay: cannot look for outbox deliveries without a release",
     every: Duration::from_secs(2),
     after_failure: Duration::from_secs(2),
@@ -78,14 +78,14 @@ impl Relay {
     }
 
     /// Schedules releases for outbox rows without one, until shutdown.
-    pub(super) async fn release_forgotten(self) {
-        RELEASE_FORGOTTEN
-            .run(self.stop.clone(), || self.schedule_forgotten())
+    pub(super) async fn schedule_missing_releases(self) {
+        MISSING_RELEASES
+            .run(self.stop.clone(), || self.schedule_missing())
             .await;
     }
 
-    async fn schedule_forgotten(&self) -> Result<Next, StoreError> {
-        let webhooks = self.database.release_forgotten().await?;
+    async fn schedule_missing(&self) -> Result<Next, StoreError> {
+        let webhooks = self.database.schedule_missing_releases().await?;
         if webhooks > 0 {
             debug!(
                 webhooks,

@@ -87,8 +87,8 @@ const EDIT: &str = "/* webhooks.manage.edit */ UPDATE webhooks SET name = coales
     WHERE account = $1 AND id = $2 AND ($6::bigint IS NULL OR version = $6)";
 
 /// Signals about the former URL's receiver do not apply to the new one's.
-const FORGET_RECEIVER: &str = "/* webhooks.manage.forget_receiver */
-    WITH forgotten AS (DELETE FROM release_signals WHERE webhook_id = $1)
+const RESET_RECEIVER: &str = "/* webhooks.manage.reset_receiver */
+    WITH deleted AS (DELETE FROM release_signals WHERE webhook_id = $1)
     UPDATE releases SET next_at = least(next_at, now()), throttled_at = NULL WHERE webhook_id = $1";
 
 /// The current URL, locked against concurrent edits.
@@ -214,7 +214,7 @@ impl Database {
         // Before the edit draws a change number: this may wait for a relay until the broker confirms, and a number that is
         // not announced soon is taken for a lost notification.
         if url.is_some_and(|url| url != former_url) {
-            transaction.execute(FORGET_RECEIVER, &[&id.0]).await?;
+            transaction.execute(RESET_RECEIVER, &[&id.0]).await?;
         }
         let edited = transaction
             .execute(

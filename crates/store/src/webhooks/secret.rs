@@ -36,7 +36,7 @@ const DROP_OLDEST: &str = "/* webhooks.secret.drop_oldest */ DELETE FROM webhook
         SELECT id FROM webhook_secrets WHERE webhook_id = $1 AND expires_at IS NOT NULL
         ORDER BY expires_at DESC, id DESC OFFSET 3)";
 
-const FORGET_EXPIRED: &str = "/* webhooks.secret.forget_expired */
+const DELETE_EXPIRED: &str = "/* webhooks.secret.delete_expired */
     DELETE FROM webhook_secrets WHERE expires_at < now()";
 
 /// Of webhooks only: a form that waits to be tested is gone in minutes, and must not keep anybody from starting.
@@ -122,7 +122,7 @@ impl Database {
     }
 
     /// Deletes secrets that no longer sign.
-    pub async fn forget_expired_secrets(&self) -> Result<u64, StoreError> {
-        self.connection().await?.execute(FORGET_EXPIRED, &[]).await
+    pub async fn delete_expired_secrets(&self) -> Result<u64, StoreError> {
+        self.connection().await?.execute(DELETE_EXPIRED, &[]).await
     }
 }

@@ -168,7 +168,7 @@ async fn the_trail_outlives_the_delivery_log_and_ends_by_a_retention_of_its_own(
     let refused = sql.batch_execute("DELETE FROM audit_entries").await.unwrap_err();
     assert!(refused.as_db_error().unwrap().message().contains("only added to"));
 
-    database.forget_past(1).await.unwrap().unwrap();
+    database.apply_retention(1).await.unwrap().unwrap();
     let left = async || {
         sql.query_one("SELECT count(*) FROM audit_entries", &[])
             .await
@@ -176,7 +176,7 @@ async fn the_trail_outlives_the_delivery_log_and_ends_by_a_retention_of_its_own(
             .get::<_, i64>(0)
     };
     assert_eq!(left().await, 5, "the log's retention is not the trail's");
-    assert_eq!(database.forget_old_audit_entries(365).await.unwrap(), 2);
+    assert_eq!(database.delete_old_audit_entries(365).await.unwrap(), 2);
     assert_eq!(left().await, 3);
 }
 

@@ -136,7 +136,7 @@ async fn one_turn_reads_few_large_payloads_and_any_number_of_small_ones() {
             })
             .collect();
         database.record(&records, AUTO_PAUSE).await.unwrap();
-        database.release_forgotten().await.unwrap();
+        database.schedule_missing_releases().await.unwrap();
         sql.execute(
             "UPDATE releases SET per_second = 1000, next_at = now() - interval '1 second'",
             &[],
@@ -167,10 +167,10 @@ async fn a_delivery_that_ended_while_it_waited_is_not_counted_as_held() {
     database.pause_webhook(&admin("acme"), erp).await.unwrap().unwrap();
     // As when a sender spilled them while the webhook's release ended.
     sql.execute("DELETE FROM releases", &[]).await.unwrap();
-    assert_eq!(database.release_forgotten().await.unwrap(), 1);
+    assert_eq!(database.schedule_missing_releases().await.unwrap(), 1);
     assert_eq!(release_all(&database, &sql, erp).await, []);
     assert_eq!(held(&database, erp).await, 2);
-    assert_eq!(database.release_forgotten().await.unwrap(), 0, "all are held");
+    assert_eq!(database.schedule_missing_releases().await.unwrap(), 0, "all are held");
 }
 
 #[tokio::test]
@@ -178,7 +178,7 @@ async fn another_url_is_not_kept_waiting_for_the_former_receiver() {
     let (database, sql) = migrated().await;
     let erp = webhook(&database, "acme", "ERP Sync").await;
     hold(&database, erp, 1).await;
-    database.release_forgotten().await.unwrap();
+    database.schedule_missing_releases().await.unwrap();
     let signal = "INSERT INTO release_signals (webhook_id, kind, wait_until)
         VALUES ($1, 'throttled', now() + interval '1 hour')";
     sql.execute(signal, &[&erp.0]).await.unwrap();
@@ -214,7 +214,7 @@ async fn what_the_broker_does_not_confirm_stays_held() {
     let (database, sql) = migrated().await;
     let erp = webhook(&database, "acme", "ERP Sync").await;
     let in_order = hold(&database, erp, 3).await;
-    database.release_forgotten().await.unwrap();
+    database.schedule_missing_releases().await.unwrap();
     let release = database.release(erp, rate(), async |_| false).await.unwrap();
     assert_eq!(release, Release::NotPublished);
     assert_eq!(
@@ -229,7 +229,7 @@ async fn one_process_at_a_time_is_at_a_webhook() {
     let (database, _sql) = migrated().await;
     let erp = webhook(&database, "acme", "ERP Sync").await;
     hold(&database, erp, 30).await;
-    database.release_forgotten().await.unwrap();
+    database.schedule_missing_releases().await.unwrap();
     let other = database.clone();
     let publish = async |released: Vec<Released>| {
         let second = other
@@ -366,7 +366,7 @@ async fn what_waits_when_a_webhook_is_paused_or_deleted_is_held_or_fails() {
     );
 
     database.delete_webhook(&admin("acme"), erp, None).await.unwrap();
-    database.release_forgotten().await.unwrap();
+    database.schedule_missing_releases().await.unwrap();
     assert_eq!(release_all(&database, &sql, erp).await, []);
     let detail = database
         .delivery(&account("acme"), record.delivery.id)
@@ -560,7 +560,7 @@ async fn a_delivery_lost_on_its_way_to_a_sender_goes_back_to_the_relay() {
     let (database, sql) = migrated().await;
     let erp = webhook(&database, "acme", "ERP Sync").await;
     hold(&database, erp, 2).await;
-    database.release_forgotten().await.unwrap();
+    database.schedule_missing_releases().await.unwrap();
     assert_eq!(release_all(&database, &sql, erp).await.len(), 2);
     let ten_minutes = jiff::SignedDuration::from_mins(10);
     assert_eq!(database.requeue_lost(ten_minutes, 10).await.unwrap(), 0);
@@ -581,7 +581,7 @@ async fn a_retry_that_people_asked_for_stays_theirs_when_it_is_lost_on_its_way()
         .await
         .unwrap();
     hold(&database, erp, 1).await;
-    database.release_forgotten().await.unwrap();
+    database.schedule_missing_releases().await.unwrap();
     assert!(matches!(
         database
             .retry_delivery(&admin("acme"), by_hand.delivery.id)

@@ -7,7 +7,7 @@ use domain::WebhookId;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use store::outcomes::{DeliveryRecord, Disposition};
-use store::{Database, Forgotten};
+use store::{Database, Removed};
 use tokio_postgres::Client;
 
 use crate::fixture::{AUTO_PAUSE, WAITS, account, connect, empty_database, migrated, now, open, retrying, webhook};
@@ -68,11 +68,11 @@ async fn a_day_older_than_the_retention_goes_and_a_younger_one_stays() {
         logged(&database, webhook, 29).await,
     );
 
-    let forgotten = database.forget_past(KEPT).await.unwrap();
+    let removed = database.apply_retention(KEPT).await.unwrap();
     // The row is the attempt's count.
     assert_eq!(
-        forgotten,
-        Some(Forgotten {
+        removed,
+        Some(Removed {
             days: vec![day(31)],
             rows: 1
         })
@@ -80,7 +80,7 @@ async fn a_day_older_than_the_retention_goes_and_a_younger_one_stays() {
     assert!(!is_logged(&database, &old).await && is_logged(&database, &young).await);
     assert_eq!((tables(&sql, 31).await, tables(&sql, 29).await), (0, 2));
     assert_eq!(database.partition_range().await.unwrap().unwrap().0, day(29));
-    assert_eq!(database.forget_past(KEPT).await.unwrap(), Some(Forgotten::default()));
+    assert_eq!(database.apply_retention(KEPT).await.unwrap(), Some(Removed::default()));
 }
 
 #[tokio::test]
@@ -110,11 +110,11 @@ async fn one_place_at_a_time() {
         logged(&database, webhook, days_ago).await;
     }
     let places: Vec<_> = (0..4).map(|_| open(&url, 1)).collect();
-    let all = futures_util::future::join_all(places.iter().map(|place| place.forget_past(KEPT))).await;
+    let all = futures_util::future::join_all(places.iter().map(|place| place.apply_retention(KEPT))).await;
     let mut days: Vec<Date> = all
         .into_iter()
         .filter_map(Result::unwrap)
-        .flat_map(|forgotten| forgotten.days)
+        .flat_map(|removed| removed.days)
         .collect();
     days.sort();
     assert_eq!(days, [day(35), day(34), day(33), day(32), day(31)]);
@@ -124,7 +124,7 @@ async fn one_place_at_a_time() {
         .batch_execute("SELECT pg_advisory_lock(hashtext('easycrm webhooks retention'))")
         .await
         .unwrap();
-    assert_eq!(database.forget_past(KEPT).await.unwrap(), None);
+    assert_eq!(database.apply_retention(KEPT).await.unwrap(), None);
 }
 
 /// Writes into the log until stopped; returns how often.
@@ -143,16 +143,16 @@ async fn write(database: &Database, webhook: WebhookId, stop: &AtomicBool) -> us
 }
 
 /// Applies the retention while writing.
-async fn forget_while_writing(database: &Database, webhook: WebhookId) -> Result<Option<Forgotten>, store::StoreError> {
+async fn apply_while_writing(database: &Database, webhook: WebhookId) -> Result<Option<Removed>, store::StoreError> {
     let stop = AtomicBool::new(false);
-    let forget = async {
-        let forgotten = database.forget_past(KEPT).await;
+    let apply = async {
+        let removed = database.apply_retention(KEPT).await;
         stop.store(true, Ordering::Relaxed);
-        forgotten
+        removed
     };
-    let (forgotten, written) = tokio::join!(forget, write(database, webhook, &stop));
+    let (removed, written) = tokio::join!(apply, write(database, webhook, &stop));
     assert!(written > 0);
-    forgotten
+    removed
 }
 
 #[tokio::test]
@@ -172,7 +172,7 @@ async fn writes_go_on_while_somebody_reads_the_log_for_long_and_the_interrupted_
         .unwrap();
 
     for _ in 0..2 {
-        let error = forget_while_writing(&database, webhook).await.unwrap_err();
+        let error = apply_while_writing(&database, webhook).await.unwrap_err();
         assert!(error.is_unavailable(), "{error:?}");
         assert_eq!(count(&sql, "pg_inherits WHERE inhdetachpending").await, 1);
     }
@@ -181,8 +181,8 @@ async fn writes_go_on_while_somebody_reads_the_log_for_long_and_the_interrupted_
     assert_eq!(tables(&sql, 32).await, 2);
 
     reader.batch_execute("COMMIT").await.unwrap();
-    let forgotten = forget_while_writing(&database, webhook).await.unwrap().unwrap();
-    assert_eq!(forgotten.days, [day(32), day(31)]);
+    let removed = apply_while_writing(&database, webhook).await.unwrap().unwrap();
+    assert_eq!(removed.days, [day(32), day(31)]);
     assert_eq!(tables(&sql, 32).await + tables(&sql, 31).await, 0);
     assert_eq!(count(&sql, "pg_inherits WHERE inhdetachpending").await, 0);
 }
@@ -201,8 +201,8 @@ async fn somebody_who_reads_another_day_for_long_hinders_nobody() {
         .await
         .unwrap();
 
-    let forgotten = forget_while_writing(&database, webhook).await.unwrap().unwrap();
-    assert_eq!(forgotten.days, [day(31)]);
+    let removed = apply_while_writing(&database, webhook).await.unwrap().unwrap();
+    assert_eq!(removed.days, [day(31)]);
     reader.batch_execute("COMMIT").await.unwrap();
 }
 
@@ -215,7 +215,7 @@ async fn a_day_that_somebody_detached_to_keep_is_kept() {
     sql.batch_execute(&format!("ALTER TABLE deliveries DETACH PARTITION deliveries_{suffix}"))
         .await
         .unwrap();
-    database.forget_past(KEPT).await.unwrap().unwrap();
+    database.apply_retention(KEPT).await.unwrap().unwrap();
     assert_eq!(count(&sql, &format!("deliveries_{suffix}")).await, 1);
 }
 
@@ -233,10 +233,10 @@ async fn what_is_held_goes_with_its_day() {
         };
         database.record(&[held], AUTO_PAUSE).await.unwrap();
     }
-    let forgotten = database.forget_past(KEPT).await.unwrap().unwrap();
+    let removed = database.apply_retention(KEPT).await.unwrap().unwrap();
     assert_eq!(
-        forgotten,
-        Forgotten {
+        removed,
+        Removed {
             days: vec![day(31)],
             rows: 1
         }
@@ -267,7 +267,7 @@ async fn past_rows_of_small_tables_go() {
     .unwrap();
     sql.batch_execute(SMALL).await.unwrap();
 
-    assert_eq!(database.forget_past(KEPT).await.unwrap().unwrap().rows, 3);
+    assert_eq!(database.apply_retention(KEPT).await.unwrap().unwrap().rows, 3);
     for (table, left) in [("notifications", 1), ("attempt_counts", 1), ("recoveries", 3)] {
         assert_eq!(count(&sql, table).await, left, "{table}");
     }

@@ -248,6 +248,6 @@ async fn ended_sessions_are_removed_by_housekeeping_and_not_by_who_signs_in() {
             .get::<_, i64>(0)
     };
     assert_eq!(count().await, 3);
-    assert_eq!(database.forget_ended_sessions(LIMITS).await.unwrap(), 2);
+    assert_eq!(database.delete_ended_sessions(LIMITS).await.unwrap(), 2);
     assert_eq!(count().await, 1);
 }

@@ -76,7 +76,7 @@ async fn a_session_by_ticket_ends_in_time_like_any_other() {
 }
 
 #[tokio::test]
-async fn used_tickets_are_forgotten_once_they_are_certainly_refused() {
+async fn used_tokens_are_deleted_once_they_are_certainly_refused() {
     let (database, sql) = migrated().await;
     for (id, dead_since) in [("old", now() - 61.minutes()), ("young", now() - 1.minute())] {
         database
@@ -85,7 +85,7 @@ async fn used_tickets_are_forgotten_once_they_are_certainly_refused() {
             .unwrap()
             .unwrap();
     }
-    assert_eq!(database.forget_used_tickets().await.unwrap(), 1);
+    assert_eq!(database.delete_used_sso_tokens().await.unwrap(), 1);
     let left = sql.query_one("SELECT id FROM sso_tokens_used", &[]).await.unwrap();
     assert_eq!(left.get::<_, &str>(0), "young");
 }

@@ -114,21 +114,21 @@ async fn a_saved_webhook_is_read_when_it_is_tested() {
 }
 
 #[tokio::test]
-async fn what_nobody_took_is_forgotten() {
+async fn a_request_that_no_sender_took_is_deleted() {
     let (database, sql) = migrated().await;
     let (taken_back, old, new) = (
         add(&database, &form(SECRET)).await,
         add(&database, &form(SECRET)).await,
         add(&database, &form(SECRET)).await,
     );
-    database.forget_test_request(&account("globex"), new).await.unwrap();
+    database.delete_test_request(&account("globex"), new).await.unwrap();
     database
-        .forget_test_request(&account("acme"), taken_back)
+        .delete_test_request(&account("acme"), taken_back)
         .await
         .unwrap();
     let age = "UPDATE test_requests SET created_at = now() - interval '16 minutes' WHERE id = $1";
     assert_eq!(sql.execute(age, &[&old]).await.unwrap(), 1);
-    assert_eq!(database.forget_old_test_requests().await.unwrap(), 1);
+    assert_eq!(database.delete_old_test_requests().await.unwrap(), 1);
     let left = sql.query("SELECT id FROM test_requests", &[]).await.unwrap();
     assert_eq!(left.iter().map(|row| row.get::<_, Uuid>(0)).collect::<Vec<_>>(), [new]);
 }

@@ -120,7 +120,7 @@ async fn sessions_end_by_themselves_and_with_their_token() {
     location(&browser.get(LIST).await);
 
     let browser = Browser::admin(&api).await;
-    api.database.forget_ended_sessions(pages::SESSION_LIMITS).await.unwrap();
+    api.database.delete_ended_sessions(pages::SESSION_LIMITS).await.unwrap();
     assert_eq!(
         sql.query_one("SELECT count(*) FROM console_sessions", &[])
             .await
