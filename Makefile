@@ -11,7 +11,8 @@ STACK := cargo run --quiet --package testkit --bin stack --
 BUILT_STACK = $(firstword $(wildcard $(TARGET)/debug/stack $(TARGET)/release/stack))
 
 # Clippy in place of the compiler, for the crates of this workspace: the tests' own build lints them, and dependencies are not
-# checked a second time for the lints alone (4 minutes of 16 on two cores). Its arguments come as `cargo clippy` passes them.
+# checked a second time for the lints alone (4 minutes of 16 on two cores). It is the same compiler with more lints; it leaves
+# out optimisations that a debug build hardly has. Its arguments come as `cargo clippy` of the pinned toolchain passes them.
 LINTED := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
 
 # Another Debian tree that RabbitMQ and PostgreSQL of the tests come from; tests/newer-servers makes one.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::ids::{AccountName, DeliveryId, WebhookId};
 
-/// What stays the same about a delivery on all its attempts.
+/// What identifies a delivery and is posted, on all its attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryHead {
     /// The same on every attempt.

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics::{BacklogMetrics, FanoutMetrics, StatusLabel, Waiting};
 
-/// Prometheus' usual scrape interval. While the database is unavailable the last snapshot stays, and its timestamp shows its
+/// The interval is Prometheus' usual one between two scrapes. While the database is unavailable the last snapshot stays, and its timestamp shows its
 /// age.
 const SNAPSHOT: Periodic = Periodic {
     failure: "cannot read the backlog snapshot",

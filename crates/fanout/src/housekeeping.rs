@@ -22,7 +22,7 @@ const PARTITIONS: Periodic = Periodic {
     every: Duration::from_secs(3600),
     after_failure: Duration::from_secs(30),
 };
-/// It fails mostly because of a long read, such as a backup.
+/// The retention fails mostly because of a long read, such as a backup.
 const RETENTION: Periodic = Periodic {
     failure: "retention: cannot delete all expired data",
     every: Duration::from_secs(3600),

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -18,7 +18,11 @@ pub enum Next {
     After(Duration),
 }
 
-/// A task that repeats a round until shutdown. Its rounds never overlap; one in progress at shutdown is finished.
+/// A failure that persists is logged again this often.
+const LOGGED_AGAIN_AFTER: Duration = Duration::from_secs(600);
+
+/// A task that repeats a round until shutdown. The first round is at once; rounds never overlap; one in progress at shutdown is
+/// finished.
 #[derive(Debug, Clone, Copy)]
 pub struct Periodic {
     /// What a failed round could not do, for the log: "cannot create log partitions".
@@ -30,39 +34,73 @@ pub struct Periodic {
 }
 
 impl Periodic {
-    /// Repeats `round` until `stop`. Of failures in a row the first is logged, and the success that ends them.
+    /// Repeats `round` until `stop`. Of failures in a row those are logged that differ from the one before, and one every ten
+    /// minutes; then the success that ends them.
     pub async fn run<F, E>(self, stop: CancellationToken, mut round: impl FnMut() -> F)
     where
         F: Future<Output = Result<Next, E>>,
         E: Error + 'static,
     {
-        let mut failing = false;
-        loop {
-            let ended = round().await;
-            match &ended {
-                Ok(_) if failing => info!(failure = self.failure, "a periodic task succeeds again"),
-                Err(error) if !failing => warn!(error = error as &dyn Error, "{}; retrying", self.failure),
-                _ => {}
-            }
-            failing = ended.is_err();
-            let pause = match ended {
-                Ok(Next::Pause) => self.every,
-                Ok(Next::AtOnce) => Duration::ZERO,
-                Ok(Next::After(pause)) => pause,
-                Err(_) => self.after_failure,
+        let mut failing: Option<Logged> = None;
+        while !stop.is_cancelled() {
+            let pause = match round().await {
+                Ok(next) => {
+                    // At shutdown a round may have ended early.
+                    if failing.take().is_some() && !stop.is_cancelled() {
+                        info!(failure = self.failure, "a periodic task succeeds again");
+                    }
+                    self.pause(next)
+                }
+                Err(error) => {
+                    let text = with_sources(&error);
+                    if failing.as_ref().is_none_or(|logged| logged.is_outdated(&text)) {
+                        warn!(error = &error as &dyn Error, "{}; retrying", self.failure);
+                        failing = Some(Logged {
+                            text,
+                            at: Instant::now(),
+                        });
+                    }
+                    self.after_failure
+                }
             };
-            if stop.run_until_cancelled(sleep(pause)).await.is_none() {
-                return;
-            }
+            stop.run_until_cancelled(sleep(pause)).await;
         }
     }
+
+    fn pause(self, next: Next) -> Duration {
+        match next {
+            Next::Pause => self.every,
+            Next::AtOnce => Duration::ZERO,
+            Next::After(pause) => pause,
+        }
+    }
+}
+
+/// The failure that was logged last.
+struct Logged {
+    text: String,
+    at: Instant,
+}
+
+impl Logged {
+    fn is_outdated(&self, text: &str) -> bool {
+        self.text != text || self.at.elapsed() >= LOGGED_AGAIN_AFTER
+    }
+}
+
+fn with_sources(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use std::io;
-
-    use tokio::time::Instant;
 
     use super::*;
 
@@ -104,5 +142,24 @@ mod tests {
             Ok(Next::Pause),
         ];
         assert_eq!(rounds(results).await, [0, 1, 1, 11, 21, 26, 26]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_failure_is_logged_and_the_same_one_after_ten_minutes() {
+        let logged = Logged {
+            text: "down".to_owned(),
+            at: Instant::now(),
+        };
+        assert!(!logged.is_outdated("down") && logged.is_outdated("disk full"));
+        tokio::time::advance(LOGGED_AGAIN_AFTER).await;
+        assert!(logged.is_outdated("down"));
+    }
+
+    #[tokio::test]
+    async fn a_task_that_is_stopped_before_it_begins_does_nothing() {
+        let stop = CancellationToken::new();
+        stop.cancel();
+        let round = || async { panic!("a round") };
+        TASK.run::<_, io::Error>(stop, round).await;
     }
 }

@@ -9,6 +9,7 @@ use runtime::periodic::Next;
 use runtime::{Condition, Periodic};
 use tokio_util::sync::CancellationToken;
 
+/// No round fails.
 const HEALTH: Periodic = Periodic {
     failure: "cannot report the health of the egress",
     every: Duration::from_secs(1),

@@ -83,7 +83,11 @@ struct Skew {
 
 impl Skew {
     async fn measure(&self) -> Result<Next, StoreError> {
-        let ahead = self.database.read_clock().await?;
+        let ahead = match self.database.read_clock().await {
+            // Other tasks report an unavailable database, and a slow answer tells no time.
+            Err(error) if error.is_unavailable() => return Ok(Next::Pause),
+            read => read?,
+        };
         self.ahead.set(ahead.as_secs_f64());
         let is_large = ahead.abs() > TOLERATED;
         match (self.is_large.swap(is_large, Ordering::Relaxed), is_large) {

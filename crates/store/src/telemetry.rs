@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::database::Database;
 
-/// Shorter than Prometheus' usual 15 s between two scrapes.
+/// The interval is shorter than Prometheus' usual 15 s between two scrapes. No round fails.
 const POOLS: Periodic = Periodic {
     failure: "cannot count database connections",
     every: Duration::from_secs(5),

@@ -61,6 +61,10 @@ impl Relay {
     }
 
     async fn lost_deliveries(&self) -> Result<Next, StoreError> {
+        // While the broker is unavailable the jobs are in its queues, not lost.
+        if !self.connected().await {
+            return Ok(Next::Pause);
+        }
         let deliveries = self.database.requeue_lost(LOST, BATCH as i64).await?;
         if deliveries > 0 {
             info!(

@@ -33,7 +33,7 @@ pub enum Disposition {
     },
     /// No further automatic attempt is made.
     Failed {
-        /// Why the delivery failed without an attempt.
+        /// Why the delivery failed, when no attempt says so.
         error: Option<String>,
     },
     /// The delivery is in the outbox until its webhook is resumed.

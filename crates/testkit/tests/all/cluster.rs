@@ -49,14 +49,13 @@ async fn a_queue_of_three_nodes_outlasts_any_of_them() {
     assert_ne!(cluster.leader(&vhost, QUEUE).await.unwrap(), Some(leader));
     cluster.node(leader).kill_nine().await.unwrap();
     publish(&vhost.urls()[(leader + 1) % 3]).await;
-    // What was refused may be there all the same.
-    let messages = vhost.ready(QUEUE).await.unwrap().unwrap();
-    assert!(messages >= 2, "{messages}");
 
     cluster.node(leader).start_again().await.unwrap();
     cluster.wait_whole().await.unwrap();
-    assert_eq!(
-        vhost.drain(QUEUE, 1000).await.unwrap(),
-        vec![b"kept"; messages as usize]
+    // What was refused may be there all the same.
+    let messages = vhost.drain(QUEUE, 1000).await.unwrap();
+    assert!(
+        messages.len() >= 2 && messages.iter().all(|message| message == b"kept"),
+        "{messages:?}"
     );
 }
