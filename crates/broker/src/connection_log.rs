@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::time::{Duration, Instant};
 
+use runtime::with_causes;
 use tracing::{info, warn};
 
 use crate::connection::Connector;
@@ -57,20 +58,6 @@ impl ConnectionLog {
             self.waiting = Some((Instant::now(), reason));
         }
     }
-}
-
-/// The error with all its causes, each once: lapin's texts include their causes.
-pub(crate) fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

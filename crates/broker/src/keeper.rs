@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 
 use lapin::ErrorKind;
 use lapin::protocol::{AMQPErrorKind, AMQPHardError};
+use runtime::with_causes;
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, warn};
 
 use crate::backoff::Backoff;
 use crate::byte_budget::ByteBudget;
 use crate::connection::Connector;
-use crate::connection_log::{ConnectionLog, with_causes};
+use crate::connection_log::ConnectionLog;
 use crate::incoming::Incoming;
 use crate::intake::Intake;
 use crate::order::{Order, Wanted};

@@ -124,7 +124,7 @@ impl From<&Failure> for ErrorText {
             ),
             Failure::Internal => (
                 "Something went wrong",
-                "It has been written down. If it happens again, tell whoever runs EasyCRM the number below.",
+                "The error was logged. If it happens again, give the operator of EasyCRM the number below.",
             ),
             Failure::Host | Failure::Body(_) => return NOT_UNDERSTOOD,
         };

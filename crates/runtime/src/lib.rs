@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod crypto;
+mod error_causes;
 pub mod exit;
 mod healthcheck;
 pub mod logs;
@@ -20,6 +21,7 @@ pub mod telemetry_server;
 pub mod trace_context;
 
 pub use crypto::install_crypto_provider;
+pub use error_causes::with_causes;
 pub use exit::UsageError;
 pub use healthcheck::{Unhealthy, healthcheck};
 pub use metrics::Metrics;

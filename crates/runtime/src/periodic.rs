@@ -7,6 +7,8 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::error_causes::with_causes;
+
 /// When a round that succeeded is followed by the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
@@ -52,7 +54,7 @@ impl Periodic {
                     self.pause(next)
                 }
                 Err(error) => {
-                    let text = with_sources(&error);
+                    let text = with_causes(&error);
                     if failing.as_ref().is_none_or(|logged| logged.is_outdated(&text)) {
                         warn!(error = &error as &dyn Error, "{}; retrying", self.failure);
                         failing = Some(Logged {
@@ -86,16 +88,6 @@ impl Logged {
     fn is_outdated(&self, text: &str) -> bool {
         self.text != text || self.at.elapsed() >= LOGGED_AGAIN_AFTER
     }
-}
-
-fn with_sources(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -16,8 +16,6 @@ use crate::targets::Target;
 pub struct ClassifiedAttempt {
     /// For the delivery log.
     pub record: AttemptRecord,
-    /// What follows.
-    pub next: Next,
     /// The receiver's rate limit, for everything sent to the webhook.
     pub throttled: Option<Deferral>,
 }
@@ -127,11 +125,7 @@ fn classify(policy: &RetryPolicy, job: &DeliveryJob, made: PostedAttempt, url: O
         response_excerpt: ended.response_excerpt,
         next,
     };
-    ClassifiedAttempt {
-        record,
-        next,
-        throttled,
-    }
+    ClassifiedAttempt { record, throttled }
 }
 
 /// A random number from 0 to 1.

@@ -199,7 +199,7 @@ impl Deliverer {
         let Some(classified) = classified else {
             return Err("webhook deleted");
         };
-        match classified.next {
+        match classified.record.next {
             Next::Deferred(deferral) if deferral.cause == DeferralCause::LocalError => slot.deferred(deferral),
             _ => slot.ended(classified.record.http_status.is_some(), classified.throttled),
         }
@@ -267,7 +267,7 @@ impl Deliverer {
             Success::No
         };
         self.metrics.attempt_duration.with(success).observe(seconds);
-        match classified.next {
+        match classified.record.next {
             Next::Deferred(deferral) => self.metrics.deferred.with(deferral.cause).inc(),
             Next::Expired => {}
             _ => self
@@ -295,7 +295,9 @@ impl Deliverer {
         job: &DeliveryJob,
         classified: Result<ClassifiedAttempt, &'static str>,
     ) -> Result<(), HandedBack> {
-        let next = classified.as_ref().map_or(Next::Failed, |classified| classified.next);
+        let next = classified
+            .as_ref()
+            .map_or(Next::Failed, |classified| classified.record.next);
         let record = match classified {
             Ok(classified) => attempted(&self.policy, job, classified),
             Err(reason) => not_attempted(

@@ -8,7 +8,7 @@ use crate::attempt::ClassifiedAttempt;
 
 /// The delivery after the attempt that the job requests.
 pub fn attempted(policy: &RetryPolicy, job: &DeliveryJob, classified: ClassifiedAttempt) -> DeliveryRecord {
-    let disposition = match classified.next {
+    let disposition = match classified.record.next {
         Next::Delivered => Disposition::Delivered,
         Next::RetryAt { step } => Disposition::Retrying {
             retry_in: policy.ladder()[step],

@@ -5,12 +5,13 @@ use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptio
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::FieldTable;
 use lapin::{Channel, ErrorKind};
+use runtime::with_causes;
 use tracing::{debug, info};
 
 use super::{Object, Topology};
 use crate::backoff::Backoff;
 use crate::connection::{ANSWER_TIMEOUT, Connection, Connector, in_time};
-use crate::connection_log::{ConnectionLog, with_causes};
+use crate::connection_log::ConnectionLog;
 
 /// Why the topology is incomplete.
 #[derive(Debug, thiserror::Error)]

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use runtime::with_causes;
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, error, warn};
@@ -12,7 +13,6 @@ use tracing::{debug, error, warn};
 use super::Topology;
 use super::declare::{DeclareError, Declarer};
 use crate::connection::Connection;
-use crate::connection_log::with_causes;
 use crate::telemetry::Telemetry;
 
 /// Interval of the checks. Each is two dozen requests, with a response time of about a millisecond.

@@ -1,4 +1,4 @@
-//! Whoever is not let in is counted and logged, without what they sent.
+//! A client that is refused is counted and logged, without what it sent.
 
 use std::sync::{Arc, Mutex};
 

@@ -17,9 +17,13 @@ fn slots(all: u32, per_webhook: u32, per_host: u32) -> Slots {
     })
 }
 
-/// Each webhook has a host of its own.
 async fn take(slots: &Slots, webhook: WebhookId) -> Result<Slot, SpillReason> {
-    let account = "acme".parse().unwrap();
+    take_of(slots, webhook, "acme", Lane::Normal).await
+}
+
+/// Each webhook has a host of its own.
+async fn take_of(slots: &Slots, webhook: WebhookId, account: &str, lane: Lane) -> Result<Slot, SpillReason> {
+    let account = account.parse().unwrap();
     let host = webhook.to_string();
     slots
         .take(SlotRequest {
@@ -27,10 +31,21 @@ async fn take(slots: &Slots, webhook: WebhookId) -> Result<Slot, SpillReason> {
             account: &account,
             host: &host,
             released: false,
-            lane: Lane::Normal,
+            lane,
             bytes: 1,
         })
         .await
+}
+
+/// The same in a task of its own.
+fn spawn_take(
+    slots: &Slots,
+    webhook: WebhookId,
+    account: &'static str,
+    lane: Lane,
+) -> tokio::task::JoinHandle<Result<Slot, SpillReason>> {
+    let slots = slots.clone();
+    tokio::spawn(async move { take_of(&slots, webhook, account, lane).await })
 }
 
 async fn taken(slots: &Slots, webhook: WebhookId, count: usize) -> Vec<Slot> {
@@ -294,43 +309,26 @@ async fn jobs_that_wait_for_a_full_host_stand_in_nobodys_way() {
 #[tokio::test(start_paused = true)]
 async fn jobs_that_wait_in_the_bulk_lane_keep_none_of_the_normal_lane_from_waiting_or_from_its_slot() {
     let slots = slots(64, 64, 128);
-    let [acme, beta, gamma]: [AccountName; 3] = ["acme", "beta", "gamma"].map(|name| name.parse().unwrap());
     let [flooded, well] = [100, 10].map(|count| (0..count).map(|_| WebhookId::generate()).collect::<Vec<_>>());
     for webhook in flooded.iter().chain(&well) {
         attempts(&slots, *webhook, 1, true, MILLISECOND).await;
     }
-    let take = |webhook: WebhookId, account: &AccountName, lane| {
-        let slots = slots.clone();
-        let account = account.clone();
-        let host = webhook.to_string();
-        let request = move || async move {
-            let account = &account;
-            let host = host.as_str();
-            slots
-                .take(SlotRequest {
-                    webhook,
-                    account,
-                    host,
-                    released: false,
-                    lane,
-                    bytes: 1,
-                })
-                .await
-        };
-        tokio::spawn(request())
-    };
     let flood: Vec<_> = flooded
         .iter()
-        .map(|webhook| take(*webhook, &acme, Lane::Bulk))
+        .map(|webhook| spawn_take(&slots, *webhook, "acme", Lane::Bulk))
         .collect();
     tokio::time::sleep(MILLISECOND).await;
     // One account leaves an eighth of the shared slots, and half of those reserved for first attempts.
-    let left =
-        futures_util::future::join_all(well[..9].iter().map(|webhook| take(*webhook, &beta, Lane::Normal))).await;
+    let left = futures_util::future::join_all(
+        well[..9]
+            .iter()
+            .map(|webhook| spawn_take(&slots, *webhook, "beta", Lane::Normal)),
+    )
+    .await;
     assert!(left.iter().all(|slot| slot.as_ref().is_ok_and(Result::is_ok)));
 
     let began = Instant::now();
-    let last = take(well[9], &gamma, Lane::Normal);
+    let last = spawn_take(&slots, well[9], "gamma", Lane::Normal);
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert!(!last.is_finished(), "it waits");
     let one = flood.into_iter().find(tokio::task::JoinHandle::is_finished).unwrap();
@@ -408,25 +406,7 @@ async fn large_payloads_leave_room_in_the_window_and_slots_to_small_ones() {
 #[tokio::test(start_paused = true)]
 async fn one_account_of_many_quick_webhooks_leaves_places_to_wait_to_others() {
     let slots = slots(32, 16, 32);
-    let take = |account: &'static str, webhook: WebhookId| {
-        let slots = slots.clone();
-        tokio::spawn(async move {
-            let account = account.parse().unwrap();
-            let host = webhook.to_string();
-            let account = &account;
-            let host = host.as_str();
-            slots
-                .take(SlotRequest {
-                    webhook,
-                    account,
-                    host,
-                    released: false,
-                    lane: Lane::Normal,
-                    bytes: 1,
-                })
-                .await
-        })
-    };
+    let take = |account, webhook| spawn_take(&slots, webhook, account, Lane::Normal);
     let [greedy, others] = [100, 12].map(|count| (0..count).map(|_| WebhookId::generate()).collect::<Vec<_>>());
     for webhook in greedy.iter().chain(&others) {
         attempts(&slots, *webhook, 1, true, MILLISECOND).await;

@@ -34,7 +34,7 @@ impl Listener {
     async fn next(&mut self, within: Duration) -> Change {
         timeout(within, self.0.recv())
             .await
-            .expect("a change is told in time")
+            .expect("the notification of a change arrives in time")
             .unwrap()
     }
 

@@ -9,6 +9,13 @@ use super::*;
 const LONG: Duration = Duration::from_secs(60);
 const WITHIN: Duration = Duration::from_secs(10);
 const SHORT: Duration = Duration::from_millis(50);
+/// No time limit is reached.
+const PATIENT: Patience = Patience {
+    first_head: LONG,
+    head: LONG,
+    age: LONG,
+    drain: LONG,
+};
 
 /// A server whose `/slow` answers when it is told to.
 struct Served {
@@ -65,13 +72,7 @@ async fn rest(mut stream: TcpStream) -> String {
 
 #[tokio::test]
 async fn what_is_being_answered_at_the_end_is_answered() {
-    let served = served(Patience {
-        first_head: LONG,
-        head: LONG,
-        age: LONG,
-        drain: LONG,
-    })
-    .await;
+    let served = served(PATIENT).await;
     let idle = served.send("").await;
     let busy = served.send("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
     served.entered.notified().await;
@@ -91,10 +92,8 @@ async fn what_is_being_answered_at_the_end_is_answered() {
 #[tokio::test]
 async fn what_never_ends_is_cut_off() {
     let served = served(Patience {
-        first_head: LONG,
-        head: LONG,
-        age: LONG,
         drain: SHORT,
+        ..PATIENT
     })
     .await;
     let busy = served.send("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
@@ -106,13 +105,7 @@ async fn what_never_ends_is_cut_off() {
 
 #[tokio::test]
 async fn a_head_that_does_not_come_ends_the_connection() {
-    let served = served(Patience {
-        first_head: LONG,
-        head: SHORT,
-        age: LONG,
-        drain: LONG,
-    })
-    .await;
+    let served = served(Patience { head: SHORT, ..PATIENT }).await;
     for beginning in ["", "GET /fast HTTP/1.1\r\nhost:"] {
         assert!(!rest(served.send(beginning).await).await.contains("200"));
     }
@@ -124,9 +117,7 @@ async fn a_head_that_does_not_come_ends_the_connection() {
 async fn a_first_request_has_less_time_than_the_next() {
     let served = served(Patience {
         first_head: SHORT,
-        head: LONG,
-        age: LONG,
-        drain: LONG,
+        ..PATIENT
     })
     .await;
     for beginning in ["", "GET /fast HTTP/1.1\r\nhost:"] {
@@ -147,9 +138,7 @@ async fn a_first_request_has_less_time_than_the_next() {
 async fn a_slow_answer_is_no_missing_request() {
     let served = served(Patience {
         first_head: SHORT,
-        head: LONG,
-        age: LONG,
-        drain: LONG,
+        ..PATIENT
     })
     .await;
     let busy = served
@@ -167,13 +156,7 @@ async fn a_slow_answer_is_no_missing_request() {
 
 #[tokio::test]
 async fn one_address_does_not_keep_the_others_out() {
-    let served = served(Patience {
-        first_head: LONG,
-        head: LONG,
-        age: LONG,
-        drain: LONG,
-    })
-    .await;
+    let served = served(PATIENT).await;
     let mut idle = Vec::new();
     for _ in 0..600 {
         let mut stream = TcpStream::connect(served.address).await.unwrap();
@@ -195,13 +178,7 @@ async fn one_address_does_not_keep_the_others_out() {
 
 #[tokio::test]
 async fn an_old_connection_takes_no_more_requests() {
-    let served = served(Patience {
-        first_head: LONG,
-        head: LONG,
-        age: SHORT,
-        drain: LONG,
-    })
-    .await;
+    let served = served(Patience { age: SHORT, ..PATIENT }).await;
     let busy = served.send("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
     served.entered.notified().await;
     assert_eq!(rest(served.send("").await).await, "");

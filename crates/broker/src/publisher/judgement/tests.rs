@@ -52,7 +52,7 @@ fn what_is_refused_is_tried_by_one_message_and_ever_less_often() {
         now += pause;
         assert_eq!(judgement.of(&lost, now), Verdict::Alone);
     }
-    assert!(judgement.taken(&lost, now), "it is told that the exchange is back");
+    assert!(judgement.taken(&lost, now), "it learns that the exchange is back");
     assert_eq!(judgement.of(&lost, now), Verdict::Together);
 }
 
