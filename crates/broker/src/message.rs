@@ -39,6 +39,16 @@ impl Message {
         }
     }
 
+    /// The routing key: the queue's name, where it has one queue.
+    pub fn routing_key(&self) -> &str {
+        self.routing_key.as_str()
+    }
+
+    /// The body.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
     /// Content type of the body.
     #[must_use]
     pub fn content_type(mut self, content_type: &str) -> Self {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use broker::{Message, PublishError, Publisher, topology};
+use broker::{Message, Publish, PublishError, topology};
 use bytes::Bytes;
 use domain::{AccountName, DeliveryHead, DeliveryId, Lane, Trigger, WebhookId};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -87,7 +87,7 @@ impl AcceptedEvent {
 /// # Errors
 /// When the process stops first; the event is then redelivered, and its jobs are marked as possible duplicates. Or when
 /// the broker refuses a job of this event for good.
-pub async fn enqueue(publisher: &Publisher, budget: &JobBudget, event: &AcceptedEvent) -> Result<(), PublishError> {
+pub async fn enqueue(publisher: &impl Publish, budget: &JobBudget, event: &AcceptedEvent) -> Result<(), PublishError> {
     let publish = |delivery| {
         let job = event.job(delivery);
         async move {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use broker::{Acknowledgement, Consumer, Incoming, Intake, Message, PublishError, Publisher, topology};
-use domain::{DeliveryId, EventType};
+use domain::EventType;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesOrdered, StreamExt};
 use runtime::TraceContext;
@@ -22,6 +22,7 @@ use wire::{CrmEvent, Rejection, RejectionReason};
 use crate::enqueue::{AcceptedEvent, enqueue};
 use crate::job_budget::JobBudget;
 use crate::lanes::Lanes;
+use crate::match_event::{Match, match_event};
 use crate::metrics::{EventResult, FanoutMetrics, ReasonLabel};
 use crate::recent_deliveries::RecentDeliveries;
 use crate::reject_event::rejected;
@@ -130,7 +131,7 @@ impl EventLoop {
 
     fn decide(&mut self, incoming: &Incoming) -> Decision {
         match self.decode(incoming) {
-            Ok(event) => self.match_event(&event, incoming),
+            Ok(event) => self.decide_decoded(&event, incoming),
             Err(rejection) => {
                 self.count(None, EventResult::Invalid);
                 Decision::Reject(Box::new(reject(incoming, &rejection, &self.metrics)))
@@ -150,27 +151,25 @@ impl EventLoop {
         cloud_event::decode(incoming.content_type(), incoming.content_encoding(), &incoming.body)
     }
 
-    fn match_event(&mut self, event: &CrmEvent<'_>, incoming: &Incoming) -> Decision {
+    fn decide_decoded(&mut self, event: &CrmEvent<'_>, incoming: &Incoming) -> Decision {
         let Some(event_type) = EventType::parse(&event.event_type) else {
             self.count(None, EventResult::UnknownType);
             return Decision::Acknowledge;
         };
         let webhooks = self.subscriptions.matching(event.account.as_str(), event_type);
         self.metrics.deliveries_per_event.observe(webhooks.len() as f64);
-        if webhooks.is_empty() {
-            self.count(Some(event_type), EventResult::NoSubscriber);
-            return Decision::Acknowledge;
-        }
-        let delivery = |webhook| DeliveryId::derive(&event.account, &event.source, &event.id, webhook);
-        let mut deliveries: Vec<_> = webhooks.iter().map(|webhook| (*webhook, delivery(*webhook))).collect();
-        {
-            let mut recent = lock(&self.recent);
-            deliveries.retain(|(_, delivery)| !recent.remember(*delivery));
-        }
-        if deliveries.is_empty() {
-            self.count(Some(event_type), EventResult::Duplicate);
-            return Decision::Acknowledge;
-        }
+        let matched = match_event(event, &webhooks, &mut lock(&self.recent));
+        let deliveries = match matched {
+            Match::NoSubscriber => {
+                self.count(Some(event_type), EventResult::NoSubscriber);
+                return Decision::Acknowledge;
+            }
+            Match::Duplicate => {
+                self.count(Some(event_type), EventResult::Duplicate);
+                return Decision::Acknowledge;
+            }
+            Match::Deliveries(deliveries) => deliveries,
+        };
         self.count(Some(event_type), EventResult::Accepted);
         let trace = trace_of(event, incoming);
         debug!(trace_id = %trace.trace_id(), event_type = event_type.name(), webhooks = deliveries.len(), "event matched");

@@ -35,15 +35,19 @@ const IN_ORDER_FOR: Duration = Duration::from_secs(1);
 /// The parts of the relay.
 #[derive(Clone)]
 pub struct Relay {
+    /// The outbox.
     pub database: Database,
+    /// Publishes the jobs.
     pub publisher: Publisher,
     /// Maximum release rate to a resumed webhook.
     pub rate: ReleaseRate,
     /// Token buckets of the accounts, for released deliveries.
     pub lanes: Lanes,
+    /// The metrics.
     pub metrics: Arc<FanoutMetrics>,
     /// Maximum size of a payload, in bytes.
     pub largest_event: usize,
+    /// Ends the relay.
     pub stop: CancellationToken,
 }
 
@@ -82,7 +86,8 @@ impl Relay {
     }
 }
 
-fn job(released: Released) -> DeliveryJob {
+/// The job for a released delivery's next attempt.
+pub fn job(released: Released) -> DeliveryJob {
     DeliveryJob {
         delivery: released.delivery,
         attempt: released.attempts + 1,

@@ -19,6 +19,7 @@ use crate::deliver::Deliverer;
 use crate::egress_health;
 use crate::in_flight::InFlight;
 use crate::metrics::SenderMetrics;
+use crate::ports::LivePorts;
 use crate::record_outcome::Recorder;
 use crate::run_test::TestRunner;
 use crate::slots::{SlotLimits, Slots};
@@ -171,19 +172,21 @@ impl Parts {
         let auto_pause = AutoPauseGuard::new(settings.auto_pause, &self.metrics);
         let outage = DatabaseOutage::new(settings.sender.database_patience);
         let deliverer = Deliverer {
-            database: self.database.clone(),
-            targets,
-            outbound,
+            ports: LivePorts {
+                database: self.database.clone(),
+                targets,
+                outbound,
+                recorder: Recorder::start(
+                    self.database.clone(),
+                    auto_pause.clone(),
+                    Arc::clone(&self.metrics),
+                    outage.clone(),
+                ),
+                publisher: self.publisher(end),
+            },
             policy: settings.retry.clone(),
             slots,
-            recorder: Recorder::start(
-                self.database.clone(),
-                auto_pause.clone(),
-                Arc::clone(&self.metrics),
-                outage.clone(),
-            ),
             auto_pause,
-            publisher: self.publisher(end),
             metrics: Arc::clone(&self.metrics),
             suspension: Suspension::watch(),
             stop: self.stop.clone(),
@@ -207,16 +210,16 @@ impl Parts {
         Ok(())
     }
 
-    fn tests(&self, deliverer: &Deliverer, settings: &Settings) -> TestLoop {
+    fn tests(&self, deliverer: &Deliverer<LivePorts>, settings: &Settings) -> TestLoop {
         let runner = TestRunner {
             database: self.database.clone(),
-            outbound: deliverer.outbound.clone(),
+            outbound: deliverer.ports.outbound.clone(),
             policy: settings.egress.address_policy(),
             metrics: Arc::clone(&self.metrics),
         };
         TestLoop {
             runner: Arc::new(runner),
-            publisher: deliverer.publisher.clone(),
+            publisher: deliverer.ports.publisher.clone(),
         }
     }
 

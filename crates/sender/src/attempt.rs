@@ -1,15 +1,16 @@
 //! One attempt: sign, post, and classify the result.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
 use domain::{AttemptFacts, Deferral, DeliveryId, Next, Outcome, RetryPolicy, parse_retry_after, sign};
 use jiff::Timestamp;
-use outbound::{Outbound, Post};
+use outbound::Post;
 use store::outcomes::AttemptRecord;
 use wire::DeliveryJob;
 
+use crate::ports::{Ports, Receivers};
 use crate::targets::Target;
 
 /// The result of an attempt, and what follows from it.
@@ -37,18 +38,23 @@ impl PostedAttempt {
 
 /// Makes the attempt that `job` requests. `None` when none is possible: the webhook is deleted or paused.
 pub async fn attempt(
-    outbound: &Outbound,
+    ports: &impl Ports,
     policy: &RetryPolicy,
     target: &Target,
     job: &DeliveryJob,
 ) -> Option<ClassifiedAttempt> {
-    let made = make(outbound, target, job.delivery.id, &job.delivery.payload).await?;
-    Some(classify(policy, job, made, target.url().cloned()))
+    let made = make(ports, target, job.delivery.id, &job.delivery.payload, ports.now()).await?;
+    Some(classify(policy, job, made, target.url().cloned(), ports.now()))
 }
 
-/// Signs `body` and posts it, under this id. `None` as for [`attempt`].
-pub async fn make(outbound: &Outbound, target: &Target, id: DeliveryId, body: &Bytes) -> Option<PostedAttempt> {
-    let at = now();
+/// Signs `body` and posts it, under this id and with this time. `None` as for [`attempt`].
+pub async fn make(
+    receivers: &impl Receivers,
+    target: &Target,
+    id: DeliveryId,
+    body: &Bytes,
+    at: Timestamp,
+) -> Option<PostedAttempt> {
     let ended = match target {
         Target::Ready(endpoint) => {
             let id = id.to_string();
@@ -57,7 +63,7 @@ pub async fn make(outbound: &Outbound, target: &Target, id: DeliveryId, body: &B
             let id = id.as_str();
             let signature = signature.as_str();
             let body = body.clone();
-            outbound
+            receivers
                 .post(Post {
                     target: &endpoint.target,
                     id,
@@ -76,9 +82,9 @@ pub async fn make(outbound: &Outbound, target: &Target, id: DeliveryId, body: &B
 
 /// The outcome of an attempt that none of several processes has survived, or so it seems. It is made again later, like any
 /// attempt that fails for trouble on our side, and not parked by the broker, where no administrator sees it.
-pub fn not_survived(policy: &RetryPolicy, job: &DeliveryJob) -> ClassifiedAttempt {
+pub fn not_survived(policy: &RetryPolicy, job: &DeliveryJob, now: Timestamp) -> ClassifiedAttempt {
     let ended = without_a_request(Outcome::LocalError, "several senders ended with this attempt in hand");
-    classify(policy, job, PostedAttempt { at: now(), ended }, None)
+    classify(policy, job, PostedAttempt { at: now, ended }, None, now)
 }
 
 /// The URL was saved under another address policy, or its secret under a key that is not configured.
@@ -93,13 +99,20 @@ fn without_a_request(outcome: Outcome, error: &'static str) -> outbound::Attempt
     }
 }
 
-fn classify(policy: &RetryPolicy, job: &DeliveryJob, made: PostedAttempt, url: Option<Arc<str>>) -> ClassifiedAttempt {
+/// `now`: a `Retry-After` may be a date.
+fn classify(
+    policy: &RetryPolicy,
+    job: &DeliveryJob,
+    made: PostedAttempt,
+    url: Option<Arc<str>>,
+    now: Timestamp,
+) -> ClassifiedAttempt {
     let response_time_ms = made.response_time_ms();
     let PostedAttempt { at, ended } = made;
     let retry_after = ended
         .retry_after
         .as_deref()
-        .and_then(|value| parse_retry_after(value, now().as_second()));
+        .and_then(|value| parse_retry_after(value, now.as_second()));
     let facts = AttemptFacts {
         outcome: ended.outcome,
         http_status: ended.http_status,
@@ -132,10 +145,4 @@ fn classify(policy: &RetryPolicy, job: &DeliveryJob, made: PostedAttempt, url: O
 fn chance() -> f64 {
     let random = getrandom::u32().expect("the operating system has random numbers");
     f64::from(random) / f64::from(u32::MAX)
-}
-
-/// Now, to the microsecond, PostgreSQL's precision.
-pub fn now() -> Timestamp {
-    let now = Timestamp::try_from(SystemTime::now()).expect("the system clock is within the calendar");
-    Timestamp::from_microsecond(now.as_microsecond()).expect("a timestamp cut to microseconds is a timestamp")
 }

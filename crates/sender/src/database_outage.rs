@@ -2,9 +2,10 @@
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 /// Only an outage of this length is logged; single failures are retried silently.
@@ -100,17 +101,17 @@ impl DatabaseOutage {
 mod tests {
     use super::*;
 
-    #[test]
-    fn it_is_long_once_nobody_got_an_answer_for_the_whole_time() {
+    #[tokio::test(start_paused = true)]
+    async fn it_is_long_once_nobody_got_an_answer_for_the_whole_time() {
         let outage = DatabaseOutage::new(Duration::from_millis(20));
         let error = std::io::Error::other("away");
         outage.failed(&error);
         assert!(!outage.is_long());
-        std::thread::sleep(Duration::from_millis(25));
+        tokio::time::advance(Duration::from_millis(25)).await;
         outage.answered();
         outage.failed(&error);
         assert!(!outage.is_long(), "somebody got an answer meanwhile");
-        std::thread::sleep(Duration::from_millis(25));
+        tokio::time::advance(Duration::from_millis(25)).await;
         outage.failed(&error);
         outage.failed(&error);
         assert!(outage.is_long());

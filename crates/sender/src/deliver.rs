@@ -4,27 +4,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker::topology::DELIVERY_LIMIT;
-use broker::{Message, PublishError, Publisher, Refusal};
+use broker::{Message, PublishError, Refusal};
 use domain::{DeferralCause, DeliveryHead, Lane, Next, RetryPolicy, Trigger};
-use outbound::Outbound;
+use store::StoreError;
 use store::outcomes::{DeliveryRecord, Disposition, Known, OutboxEntry};
-use store::{Database, StoreError};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, info_span, warn};
 use wire::DeliveryJob;
 
-use crate::attempt::{ClassifiedAttempt, attempt, not_survived, now};
+use crate::attempt::{ClassifiedAttempt, attempt, not_survived};
 use crate::auto_pause::AutoPauseGuard;
 use crate::database_outage::DatabaseOutage;
 use crate::dedup::{Dedup, dedup};
 use crate::metrics::{Finished, SenderMetrics, Success};
-use crate::record_outcome::Recorder;
+use crate::ports::Ports;
 use crate::records::{attempted, not_attempted, not_retried};
 use crate::reject_job::{of_another_account, unrecordable};
 use crate::schedule_retry::{retry_message, step_covering};
 use crate::slots::{Slot, SlotRequest, Slots, SpillReason};
 use crate::suspension::Suspension;
-use crate::targets::{Target, Targets};
+use crate::targets::Target;
 
 /// Pause before an unavailable database is queried again.
 const DATABASE_PAUSE: Duration = Duration::from_millis(500);
@@ -32,23 +31,16 @@ const DATABASE_PAUSE: Duration = Duration::from_millis(500);
 const RETURNS_AT_MOST: u32 = DELIVERY_LIMIT - 5;
 
 /// The parts a delivery needs.
-pub struct Deliverer {
-    /// The delivery log.
-    pub database: Database,
-    /// The cached settings of webhooks.
-    pub targets: Targets,
-    /// Posts to receivers.
-    pub outbound: Outbound,
+pub struct Deliverer<P> {
+    /// What it reaches outside the process.
+    pub ports: P,
     /// The retry policy.
     pub policy: RetryPolicy,
     /// The slots.
     pub slots: Slots,
-    /// Commits outcomes.
-    pub recorder: Recorder,
     /// The auto-pause rule in effect.
     pub auto_pause: AutoPauseGuard,
-    /// Publishes retries.
-    pub publisher: Publisher,
+    /// The metrics.
     pub metrics: Arc<SenderMetrics>,
     /// Detects that the process was suspended.
     pub suspension: Suspension,
@@ -85,7 +77,7 @@ pub struct Arrival {
 #[derive(Debug)]
 pub struct HandedBack;
 
-impl Deliverer {
+impl<P: Ports> Deliverer<P> {
     /// Processes the job. On return it may be acknowledged: its outcome is committed, and a retry, if one follows, is
     /// confirmed by the broker.
     ///
@@ -132,7 +124,7 @@ impl Deliverer {
     async fn known_delivery(&self, job: &DeliveryJob) -> Result<Option<Known>, HandedBack> {
         // A duplicate event may have been accepted on another day, in another partition, the first time.
         let day = (!job.repeat).then_some(job.delivery.accepted_at);
-        self.when_database_answers(|| self.database.known_delivery(job.delivery.id, day))
+        self.when_database_answers(|| self.ports.known_delivery(job.delivery.id, day))
             .await
     }
 
@@ -183,18 +175,18 @@ impl Deliverer {
     }
 
     async fn target(&self, job: &DeliveryJob) -> Result<Arc<Target>, HandedBack> {
-        self.when_database_answers(|| self.targets.get(job.delivery.webhook, &job.delivery.account))
+        self.when_database_answers(|| self.ports.target(job.delivery.webhook, &job.delivery.account))
             .await
     }
 
     /// An error says why no attempt is possible.
     async fn attempt(&self, job: &DeliveryJob, slot: Slot, target: &Target) -> Result<ClassifiedAttempt, &'static str> {
         if job.trigger == Trigger::Event && job.attempt == 1 {
-            let lag = now().duration_since(job.delivery.accepted_at);
+            let lag = self.ports.now().duration_since(job.delivery.accepted_at);
             self.metrics.first_attempt_lag.observe(lag.as_secs_f64().max(0.0));
         }
         self.metrics.in_flight.inc();
-        let classified = attempt(&self.outbound, &self.policy, target, job).await;
+        let classified = attempt(&self.ports, &self.policy, target, job).await;
         self.metrics.in_flight.dec();
         let Some(classified) = classified else {
             return Err("webhook deleted");
@@ -209,7 +201,7 @@ impl Deliverer {
 
     async fn defer_unsurvived(&self, job: &DeliveryJob) -> Result<(), HandedBack> {
         let target = self.target(job).await?;
-        let classified = not_survived(&self.policy, job);
+        let classified = not_survived(&self.policy, job, self.ports.now());
         let DeliveryHead { id, webhook, .. } = job.delivery;
         warn!(delivery_id = %id, webhook_id = %webhook, "job deferred: it was redelivered too often, it may end its sender");
         self.log_outcome(job, &target, &classified);
@@ -324,7 +316,7 @@ impl Deliverer {
 
     /// Commits the record. False when the database refuses it for good, and the job was moved to its rejected queue.
     async fn write(&self, job: &DeliveryJob, record: DeliveryRecord) -> Result<bool, HandedBack> {
-        let Err(refused) = self.recorder.record(record).await else {
+        let Err(refused) = self.ports.record(record).await else {
             return Ok(true);
         };
         self.metrics.rejected.inc();
@@ -340,7 +332,7 @@ impl Deliverer {
             return Ok(());
         };
         let failed = not_retried(job, format!("the broker does not take the retry: {refusal}"));
-        if self.recorder.record(failed).await.is_ok() {
+        if self.ports.record(failed).await.is_ok() {
             self.finished(job, Finished::Failed);
         }
         Ok(())
@@ -348,7 +340,7 @@ impl Deliverer {
 
     /// Publishes; returns a permanent refusal.
     async fn publish(&self, message: &Message) -> Result<Option<Refusal>, HandedBack> {
-        match self.publisher.publish_for_certain(message).await {
+        match self.ports.publish_for_certain(message).await {
             Ok(()) => Ok(None),
             Err(PublishError::Refused(refusal)) => Ok(Some(refusal)),
             Err(PublishError::Closed) => Err(HandedBack),
@@ -357,7 +349,7 @@ impl Deliverer {
 
     fn finished(&self, job: &DeliveryJob, result: Finished) {
         self.metrics.finished.with(result).inc();
-        let seconds = now().duration_since(job.delivery.accepted_at).as_secs_f64();
+        let seconds = self.ports.now().duration_since(job.delivery.accepted_at).as_secs_f64();
         self.metrics.end_to_end.with(result).observe(seconds.max(0.0));
     }
 

@@ -15,8 +15,9 @@ use tracing::{info, warn};
 use wire::event_body::test_body;
 use wire::{CrmEvent, TestAnswer, TestAttempt, TestRequest};
 
-use crate::attempt::{PostedAttempt, make, now};
+use crate::attempt::{PostedAttempt, make};
 use crate::metrics::SenderMetrics;
+use crate::ports::now;
 use crate::targets::{Endpoint, Target};
 
 /// CloudEvents `source` of example events.
@@ -54,7 +55,7 @@ impl TestRunner {
         };
         let example = Example::new(request, event_type);
         let target = self.target(&form.url, &form.secrets);
-        let made = make(&self.outbound, &target, example.id, &example.body).await?;
+        let made = make(&self.outbound, &target, example.id, &example.body, now()).await?;
         self.log_outcome(request, &form, &made);
         let answer = answer(&made);
         self.log(request, form, example, made).await;

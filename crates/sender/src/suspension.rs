@@ -22,7 +22,8 @@ const SUSPECT_FOR: Duration = Duration::from_secs(60);
 pub struct Suspension(Arc<Mutex<State>>);
 
 struct State {
-    last_check: Instant,
+    /// `None` if it is never checked.
+    last_check: Option<Instant>,
     ended: Option<Instant>,
 }
 
@@ -30,7 +31,7 @@ impl Suspension {
     /// Starts the checks, which end with the last clone. Called within a Tokio runtime.
     pub fn watch() -> Self {
         let state = Arc::new(Mutex::new(State {
-            last_check: Instant::now(),
+            last_check: Some(Instant::now()),
             ended: None,
         }));
         let watched = Arc::downgrade(&state);
@@ -41,6 +42,14 @@ impl Suspension {
             }
         });
         Self(state)
+    }
+
+    /// A process that is never suspended: for tests on a paused clock.
+    pub fn never() -> Self {
+        Self(Arc::new(Mutex::new(State {
+            last_check: None,
+            ended: None,
+        })))
     }
 
     /// Whether a job received now may have been redelivered to another sender meanwhile.
@@ -57,7 +66,7 @@ impl Suspension {
     fn latest(&self) -> Option<Instant> {
         let mut state = self.lock();
         let now = Instant::now();
-        let gap = now.duration_since(state.last_check);
+        let gap = now.duration_since(state.last_check?);
         if gap > GAP {
             state.ended = Some(now);
             warn!(
@@ -65,7 +74,7 @@ impl Suspension {
                 "the process was suspended: jobs are deduplicated in the delivery log before they are sent"
             );
         }
-        state.last_check = now;
+        state.last_check = Some(now);
         state.ended
     }
 
@@ -81,7 +90,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_gap_between_two_looks_is_a_suspension_for_a_minute() {
         let suspension = Suspension(Arc::new(Mutex::new(State {
-            last_check: Instant::now(),
+            last_check: Some(Instant::now()),
             ended: None,
         })));
         let before = Instant::now();

@@ -15,6 +15,7 @@ use wire::DeliveryJob;
 
 use crate::deliver::{Arrival, Deliverer};
 use crate::in_flight::{AttemptKey, InFlight};
+use crate::ports::LivePorts;
 use crate::reject_job::{panicked, unreadable};
 
 /// Byte budget of a lane's prefetch window. Processing (posting, recording, publishing the retry) copies a payload several
@@ -64,7 +65,7 @@ impl JobQueues {
 /// The job loop's parts.
 pub struct JobLoop {
     /// Processes jobs.
-    pub deliverer: Arc<Deliverer>,
+    pub deliverer: Arc<Deliverer<LivePorts>>,
     /// The attempts in flight.
     pub in_flight: InFlight,
     /// The token buckets of retries: the ladder returns all of an account's retries to the normal lane.
@@ -102,7 +103,7 @@ impl JobLoop {
 
     /// All other callers have given up, so the database is polled here.
     async fn database_is_back(&self) {
-        while let Err(error) = self.deliverer.database.wait_until_usable().await {
+        while let Err(error) = self.deliverer.ports.database.wait_until_usable().await {
             // A migration during the outage: this program ends with its rolling update, and works until then.
             if matches!(error, SchemaError::Newer { .. }) {
                 break;
@@ -165,9 +166,9 @@ impl JobLoop {
 }
 
 /// Moves a retry to the bulk lane. A duplicate there is skipped by the lookup that every retry gets.
-async fn move_to_bulk(deliverer: Arc<Deliverer>, incoming: Incoming) {
+async fn move_to_bulk(deliverer: Arc<Deliverer<LivePorts>>, incoming: Incoming) {
     let message = incoming.forward_to(topology::DELIVERY_EXCHANGE, topology::DELIVERIES_BULK);
-    match deliverer.publisher.publish_for_certain(&message).await {
+    match deliverer.ports.publisher.publish_for_certain(&message).await {
         Ok(()) => incoming.acknowledgement.acknowledge(),
         Err(PublishError::Refused(refusal)) => error!(%refusal, "a retry cannot be moved to the bulk lane"),
         Err(PublishError::Closed) => {}
@@ -175,9 +176,9 @@ async fn move_to_bulk(deliverer: Arc<Deliverer>, incoming: Incoming) {
 }
 
 /// Moves a job to the rejected queue.
-async fn reject(deliverer: Arc<Deliverer>, message: Message, acknowledgements: Vec<Acknowledgement>) {
+async fn reject(deliverer: Arc<Deliverer<LivePorts>>, message: Message, acknowledgements: Vec<Acknowledgement>) {
     deliverer.metrics.rejected.inc();
-    match deliverer.publisher.publish_for_certain(&message).await {
+    match deliverer.ports.publisher.publish_for_certain(&message).await {
         Ok(()) => acknowledgements.into_iter().for_each(Acknowledgement::acknowledge),
         Err(PublishError::Refused(refusal)) => {
             error!(%refusal, "cannot move a rejected job to its rejected queue")

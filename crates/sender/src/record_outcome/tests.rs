@@ -78,7 +78,7 @@ impl Scene {
 
 fn failed(webhook: WebhookId, event: &str, attempts: u32) -> DeliveryRecord {
     let account: AccountName = "acme".parse().unwrap();
-    let at = crate::attempt::now();
+    let at = crate::ports::now();
     DeliveryRecord {
         delivery: DeliveryHead {
             id: DeliveryId::derive(&account, "/crm", event, webhook),
