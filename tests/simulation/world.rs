@@ -11,10 +11,10 @@ use domain::{
 use jiff::Timestamp;
 use outbound::{Attempt, Post};
 use runtime::Metrics;
+use sender::endpoints::{EndpointState, ReadyEndpoint};
 use sender::metrics::SenderMetrics;
 use sender::ports::Ports;
 use sender::record_outcome::Refused;
-use sender::targets::{Endpoint, Target};
 use store::StoreError;
 use store::outcomes::{DeliveryRecord, Known};
 
@@ -49,7 +49,7 @@ pub struct World {
     pub subscriptions: SubscriptionIndex,
     pub accounts: HashMap<WebhookId, AccountName>,
     pub sabotage: Sabotage,
-    endpoints: HashMap<WebhookId, Arc<Target>>,
+    endpoints: HashMap<WebhookId, Arc<EndpointState>>,
     /// By host of the endpoint.
     by_host: HashMap<String, WebhookId>,
 }
@@ -99,11 +99,11 @@ impl World {
     }
 }
 
-fn endpoint(host: &str) -> Target {
+fn endpoint(host: &str) -> EndpointState {
     let url = format!("https://{host}/");
     let parsed = EndpointUrl::parse(&url, &AddressPolicy::public_only()).expect("a URL");
-    Target::Ready(Box::new(Endpoint {
-        target: outbound::Target::new(&parsed).expect("a host"),
+    EndpointState::Ready(Box::new(ReadyEndpoint {
+        destination: outbound::Endpoint::new(&parsed).expect("a host"),
         url: url.into(),
         keys: vec![SigningSecret::generate().key()],
     }))
@@ -115,7 +115,7 @@ pub struct SimPorts(pub Arc<World>);
 impl sender::ports::Receivers for SimPorts {
     async fn post(&self, post: Post<'_>) -> Attempt {
         let world = &self.0;
-        let webhook = world.by_host[post.target.host()];
+        let webhook = world.by_host[post.endpoint.host()];
         world.store.tables.lock().unwrap().judge_request(webhook, post.id);
         world.receivers.post(webhook, post.id).await
     }
@@ -143,7 +143,7 @@ impl Ports for SimPorts {
         }
     }
 
-    async fn target(&self, webhook: WebhookId, account: &AccountName) -> Result<Arc<Target>, Arc<StoreError>> {
+    async fn endpoint(&self, webhook: WebhookId, account: &AccountName) -> Result<Arc<EndpointState>, Arc<StoreError>> {
         let world = &self.0;
         assert_eq!(world.accounts.get(&webhook), Some(account));
         let stored = world.store.query(|tables| {
@@ -152,8 +152,8 @@ impl Ports for SimPorts {
         });
         let ignores = world.sabotage == Sabotage::IgnoresPauses;
         Ok(match stored.map_err(Arc::new)? {
-            (true, _) => Arc::new(Target::Deleted),
-            (false, true) if !ignores => Arc::new(Target::Paused),
+            (true, _) => Arc::new(EndpointState::Deleted),
+            (false, true) if !ignores => Arc::new(EndpointState::Paused),
             (false, _) => Arc::clone(&world.endpoints[&webhook]),
         })
     }

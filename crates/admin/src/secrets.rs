@@ -56,7 +56,7 @@ impl Admin {
         self.database
             .audit(Entry::new(by, id, AuditAction::SecretRevealed))
             .await?;
-        tracing::info!(account = %by.account, by = %by.who, webhook = %id, "secret shown");
+        tracing::info!(account = %by.account, by = %by.who, webhook_id = %id, "secret shown");
         Ok(secret)
     }
 

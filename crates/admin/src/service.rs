@@ -23,5 +23,5 @@ pub struct Admin {
 
 /// One log line for each change, beside the audit entry that the store wrote.
 pub(crate) fn log_change(by: &Bearer, webhook: WebhookId, action: AuditAction) {
-    tracing::info!(account = %by.account, by = %by.who, %webhook, %action, "webhook changed");
+    tracing::info!(account = %by.account, by = %by.who, webhook_id = %webhook, %action, "webhook changed");
 }

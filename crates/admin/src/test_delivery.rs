@@ -56,7 +56,7 @@ impl Admin {
         let test = test.ok_or(AdminError::NotFound)?;
         let traceparent = TraceContext::generate().to_string();
         let webhook_id = webhook.map(|webhook| webhook.id.to_string());
-        tracing::info!(account = %by.account, by = %by.who, webhook_id, %test, traceparent, "test delivery requested");
+        tracing::info!(account = %by.account, by = %by.who, webhook_id, test_id = %test, traceparent, "test delivery requested");
         self.send(TestRequest {
             test,
             account: by.account.clone(),
@@ -115,11 +115,11 @@ impl Admin {
             Ok(attempt) => return Ok(attempt.into()),
             Err(no_result) => no_result,
         };
-        tracing::warn!(%test, %account, reason = %no_result, "test delivery without a result");
+        tracing::warn!(test_id = %test, %account, reason = %no_result, "test delivery without a result");
         if let Err(error) = self.database.delete_test_request(&account, test).await {
             // Housekeeping deletes it, too.
             let error = &error as &dyn std::error::Error;
-            tracing::warn!(error, %test, "cannot withdraw a test request; it expires by itself");
+            tracing::warn!(error, test_id = %test, "cannot withdraw a test request; it expires by itself");
         }
         Err(no_result.into())
     }

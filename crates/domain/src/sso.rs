@@ -9,14 +9,14 @@ mod jws;
 mod key_error;
 mod key_set;
 mod public_key;
-mod ticket;
+mod token;
 
 use jiff::Timestamp;
 
 use claims::Claims;
 pub use key_error::KeyError;
 pub use key_set::KeySet;
-pub use ticket::{Refusal, Ticket, Voucher};
+pub use token::{Refusal, Token, Voucher};
 
 /// The issuer of SSO tokens, and their audience.
 #[derive(Debug, Clone)]
@@ -34,8 +34,8 @@ impl IdentityProvider {
     ///
     /// # Errors
     /// The first reason to refuse it. Its claims are checked only after its signature.
-    pub fn check(&self, ticket: &str, now: Timestamp) -> Result<Ticket, Refusal> {
-        let (payload, key) = jws::verified_payload(ticket, &self.keys)?;
+    pub fn check(&self, token: &str, now: Timestamp) -> Result<Token, Refusal> {
+        let (payload, key) = jws::verified_payload(token, &self.keys)?;
         let claims: Claims = serde_json::from_slice(&payload).map_err(|_| Refusal::Malformed)?;
         let voucher = Voucher {
             issuer: self.issuer.clone(),

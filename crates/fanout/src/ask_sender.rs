@@ -42,7 +42,7 @@ impl AskSender {
             Ok(TestAnswer::Attempted(attempt)) => Ok(attempt),
             Ok(TestAnswer::NotAttempted) => Err(NoTestResult::NotAttempted),
             Err(error) => {
-                warn!(error = &error as &dyn std::error::Error, test = %request.test, "cannot decode the reply to a test delivery request");
+                warn!(error = &error as &dyn std::error::Error, test_id = %request.test, "cannot decode the reply to a test delivery request");
                 Err(NoTestResult::NotAttempted)
             }
         }

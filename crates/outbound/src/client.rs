@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::network::Network;
 use crate::pool::Pool;
 use crate::tunnel::Tunnel;
-use crate::{Attempt, EgressHealth, EgressSettings, Post, Resolve, Target, answer, keep_alive, tls};
+use crate::{Attempt, EgressHealth, EgressSettings, Endpoint, Post, Resolve, answer, keep_alive, tls};
 
 /// Posts to receivers over pooled connections. Clones share the pool.
 #[derive(Clone)]
@@ -62,15 +62,15 @@ impl Outbound {
     pub async fn post(&self, post: Post<'_>) -> Attempt {
         let started = Instant::now();
         let deadline = started + self.timeout;
-        let target = post.target;
+        let endpoint = post.endpoint;
         let answered = match post.into_request(&self.user_agent) {
-            Ok(request) => timeout_at(deadline, self.exchange(target, request))
+            Ok(request) => timeout_at(deadline, self.exchange(endpoint, request))
                 .await
                 .unwrap_or(Err(Failure::TimedOut)),
             Err(failure) => Err(failure),
         };
         match answered {
-            Ok(answer) => self.finish(target, answer, started, deadline).await,
+            Ok(answer) => self.finish(endpoint, answer, started, deadline).await,
             Err(failure) => unanswered(failure, started),
         }
     }
@@ -81,8 +81,8 @@ impl Outbound {
     /// written to it; and when the connection ends without a byte of a response just after the request was written, the
     /// request is sent once more, over a new connection. The receiver may then get it twice, under the same
     /// `webhook-id`. Over a new connection nothing is sent again.
-    async fn exchange(&self, target: &Target, mut request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
-        while let Some(mut connection) = self.pool.take(&target.authority) {
+    async fn exchange(&self, endpoint: &Endpoint, mut request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
+        while let Some(mut connection) = self.pool.take(&endpoint.authority) {
             let again = request.clone();
             match connection.send(request).await {
                 Ok(head) => return Ok(Answer { head, connection }),
@@ -94,7 +94,7 @@ impl Outbound {
                 Err(SendError::Failed(failure)) => return Err(failure),
             }
         }
-        let mut connection = self.dialler.dial(target).await?;
+        let mut connection = self.dialler.dial(endpoint).await?;
         match connection.send(request).await {
             Ok(head) => Ok(Answer { head, connection }),
             Err(SendError::Unsent(_)) => Err(Failure::Closed),
@@ -103,7 +103,7 @@ impl Outbound {
     }
 
     /// Reads the response body and returns the connection to the pool if it is reusable.
-    async fn finish(&self, target: &Target, answer: Answer, started: Instant, deadline: Instant) -> Attempt {
+    async fn finish(&self, endpoint: &Endpoint, answer: Answer, started: Instant, deadline: Instant) -> Attempt {
         let Answer { head, mut connection } = answer;
         let response = match head {
             Head::Whole(response) => response,
@@ -112,7 +112,7 @@ impl Outbound {
         let announced = keep_alive::announced(response.headers());
         let attempt = answer::read(response, &mut connection, started, deadline).await;
         if connection.is_reusable().await {
-            self.pool.put(&target.authority, connection, announced);
+            self.pool.put(&endpoint.authority, connection, announced);
         }
         attempt
     }

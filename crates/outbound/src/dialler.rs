@@ -10,11 +10,11 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use crate::connection::Connection;
+use crate::endpoint::Host;
 use crate::failure::Failure;
 use crate::network::Network;
-use crate::target::Host;
 use crate::tunnel::Tunnel;
-use crate::{EgressHealth, Resolve, Target, tcp};
+use crate::{EgressHealth, Endpoint, Resolve, tcp};
 
 /// Suffix of short service names inside a Kubernetes cluster; only its search list, which is not used, would complete
 /// them.
@@ -42,23 +42,23 @@ impl Dialler {
     }
 
     /// Opens a new connection to the receiver.
-    pub(crate) async fn dial(&self, target: &Target) -> Result<Connection, Failure> {
+    pub(crate) async fn dial(&self, endpoint: &Endpoint) -> Result<Connection, Failure> {
         let deadline = Instant::now() + self.connect_timeout;
-        timeout_at(deadline, self.dial_until(target, deadline))
+        timeout_at(deadline, self.dial_until(endpoint, deadline))
             .await
             .unwrap_or(Err(Failure::ConnectTimedOut))
     }
 
-    async fn dial_until(&self, target: &Target, deadline: Instant) -> Result<Connection, Failure> {
-        let addresses = self.permitted_addresses(&target.host).await?;
-        let reach = |address, patience| self.reach(SocketAddr::new(address, target.port), patience);
+    async fn dial_until(&self, endpoint: &Endpoint, deadline: Instant) -> Result<Connection, Failure> {
+        let addresses = self.permitted_addresses(&endpoint.host).await?;
+        let reach = |address, patience| self.reach(SocketAddr::new(address, endpoint.port), patience);
         let stream = tcp::first_to_answer(&addresses, deadline, reach).await?;
         let stream = self
             .tls
-            .connect(target.server_name.clone(), stream)
+            .connect(endpoint.server_name.clone(), stream)
             .await
             .map_err(|error| {
-                tracing::debug!(host = ?target.host, error = &error as &dyn std::error::Error, "TLS handshake failed");
+                tracing::debug!(host = ?endpoint.host, error = &error as &dyn std::error::Error, "TLS handshake failed");
                 Failure::of_handshake(&error)
             })?;
         Connection::open(stream).await

@@ -5,7 +5,7 @@ use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::Full;
 
-use crate::Target;
+use crate::Endpoint;
 use crate::failure::Failure;
 
 // Standard Webhooks 1.0, "Webhook headers".
@@ -18,7 +18,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 #[derive(Clone)]
 pub struct Post<'a> {
     /// The endpoint, prepared once per webhook.
-    pub target: &'a Target,
+    pub endpoint: &'a Endpoint,
     /// `webhook-id`: the delivery's id.
     pub id: &'a str,
     /// `webhook-timestamp`: Unix seconds of this attempt.
@@ -34,7 +34,7 @@ impl Post<'_> {
     /// those made by `domain` always are.
     pub(crate) fn into_request(self, user_agent: &HeaderValue) -> Result<Request<Full<Bytes>>, Failure> {
         let mut headers = HeaderMap::with_capacity(8);
-        headers.insert(HOST, self.target.host_header.clone());
+        headers.insert(HOST, self.endpoint.host_header.clone());
         headers.insert(USER_AGENT, user_agent.clone());
         headers.insert(CONTENT_TYPE, JSON);
         headers.insert(WEBHOOK_ID, header(self.id)?);
@@ -42,7 +42,7 @@ impl Post<'_> {
         headers.insert(WEBHOOK_SIGNATURE, header(self.signature)?);
         let mut request = Request::new(Full::new(self.body));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.target.uri.clone();
+        *request.uri_mut() = self.endpoint.uri.clone();
         *request.headers_mut() = headers;
         Ok(request)
     }

@@ -17,6 +17,7 @@ use crate::auto_pause::AutoPauseGuard;
 use crate::database_outage::DatabaseOutage;
 use crate::deliver::Deliverer;
 use crate::egress_health;
+use crate::endpoints::Endpoints;
 use crate::in_flight::InFlight;
 use crate::metrics::SenderMetrics;
 use crate::ports::LivePorts;
@@ -26,7 +27,6 @@ use crate::slots::{SlotLimits, Slots};
 use crate::suspension::Suspension;
 use crate::take_job::{JobLoop, JobQueues, LANE_BYTES, intake};
 use crate::take_test::{TESTS, TestLoop};
-use crate::targets::Targets;
 
 /// Minimum limit on open files that a sender requests.
 const OPEN_FILES: u64 = 16_384;
@@ -165,7 +165,7 @@ impl Parts {
         let policy = settings.egress.address_policy();
         // Before waiting for the broker, so that `/readyz` names only what is missing.
         let slots = Slots::new(slot_limits(settings));
-        let targets = Targets::follow(self.database.clone(), policy, slots.clone(), changes_heard, end.clone());
+        let endpoints = Endpoints::follow(self.database.clone(), policy, slots.clone(), changes_heard, end.clone());
         self.topology.declare_when_reachable(&self.connector).await?;
         let egress = self.readiness.condition("egress");
         tokio::spawn(egress_health::follow(outbound.clone(), egress, self.stop.clone()));
@@ -174,7 +174,7 @@ impl Parts {
         let deliverer = Deliverer {
             ports: LivePorts {
                 database: self.database.clone(),
-                targets,
+                endpoints,
                 outbound,
                 recorder: Recorder::start(
                     self.database.clone(),

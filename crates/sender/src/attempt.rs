@@ -10,8 +10,8 @@ use outbound::Post;
 use store::outcomes::AttemptRecord;
 use wire::DeliveryJob;
 
+use crate::endpoints::EndpointState;
 use crate::ports::{Ports, Receivers};
-use crate::targets::Target;
 
 /// The result of an attempt, and what follows from it.
 pub struct ClassifiedAttempt {
@@ -40,23 +40,23 @@ impl PostedAttempt {
 pub async fn attempt(
     ports: &impl Ports,
     policy: &RetryPolicy,
-    target: &Target,
+    endpoint: &EndpointState,
     job: &DeliveryJob,
 ) -> Option<ClassifiedAttempt> {
-    let made = make(ports, target, job.delivery.id, &job.delivery.payload, ports.now()).await?;
-    Some(classify(policy, job, made, target.url().cloned(), ports.now()))
+    let made = make(ports, endpoint, job.delivery.id, &job.delivery.payload, ports.now()).await?;
+    Some(classify(policy, job, made, endpoint.url().cloned(), ports.now()))
 }
 
 /// Signs `body` and posts it, under this id and with this time. `None` as for [`attempt`].
 pub async fn make(
     receivers: &impl Receivers,
-    target: &Target,
+    endpoint: &EndpointState,
     id: DeliveryId,
     body: &Bytes,
     at: Timestamp,
 ) -> Option<PostedAttempt> {
-    let ended = match target {
-        Target::Ready(endpoint) => {
+    let ended = match endpoint {
+        EndpointState::Ready(endpoint) => {
             let id = id.to_string();
             let timestamp = at.as_second();
             let signature = sign(&endpoint.keys, &id, timestamp, body);
@@ -65,7 +65,7 @@ pub async fn make(
             let body = body.clone();
             receivers
                 .post(Post {
-                    target: &endpoint.target,
+                    endpoint: &endpoint.destination,
                     id,
                     timestamp,
                     signature,
@@ -73,9 +73,9 @@ pub async fn make(
                 })
                 .await
         }
-        Target::NotAllowed => without_a_request(Outcome::Blocked, "address not allowed"),
-        Target::SecretUnreadable => without_a_request(Outcome::LocalError, "signing secret cannot be decrypted"),
-        Target::Deleted | Target::Paused | Target::OfAnotherAccount => return None,
+        EndpointState::NotAllowed => without_a_request(Outcome::Blocked, "address not allowed"),
+        EndpointState::SecretUnreadable => without_a_request(Outcome::LocalError, "signing secret cannot be decrypted"),
+        EndpointState::Deleted | EndpointState::Paused | EndpointState::OfAnotherAccount => return None,
     };
     Some(PostedAttempt { at, ended })
 }

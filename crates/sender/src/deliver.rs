@@ -16,6 +16,7 @@ use crate::attempt::{ClassifiedAttempt, attempt, not_survived};
 use crate::auto_pause::AutoPauseGuard;
 use crate::database_outage::DatabaseOutage;
 use crate::dedup::{Dedup, dedup};
+use crate::endpoints::EndpointState;
 use crate::metrics::{Finished, SenderMetrics, Success};
 use crate::ports::Ports;
 use crate::records::{attempted, not_attempted, not_retried};
@@ -23,7 +24,6 @@ use crate::reject_job::{of_another_account, unrecordable};
 use crate::schedule_retry::{retry_message, step_covering};
 use crate::slots::{Slot, SlotRequest, Slots, SpillReason};
 use crate::suspension::Suspension;
-use crate::targets::Target;
 
 /// Pause before an unavailable database is queried again.
 const DATABASE_PAUSE: Duration = Duration::from_millis(500);
@@ -53,7 +53,7 @@ pub struct Deliverer<P> {
 /// The decision about a job.
 enum Admission {
     /// Make the attempt.
-    Attempt(Slot, Arc<Target>),
+    Attempt(Slot, Arc<EndpointState>),
     /// Hold the delivery: its webhook is paused.
     Hold,
     /// Spill the delivery to the outbox.
@@ -95,12 +95,12 @@ impl<P: Ports> Deliverer<P> {
         }
         match self.admit(&job, arrival.lane).await? {
             Admission::Reject => self.reject(&job).await,
-            Admission::Attempt(slot, target) => {
+            Admission::Attempt(slot, endpoint) => {
                 // While it waited for the slot, the process may have been suspended.
                 if self.suspension.ended_after(received) && !self.needs_attempt(&mut job).await? {
                     return Ok(());
                 }
-                let classified = self.attempt(&job, slot, &target).await;
+                let classified = self.attempt(&job, slot, &endpoint).await;
                 self.settle(&job, classified).await
             }
             Admission::Hold => self.hold(&job).await,
@@ -135,10 +135,10 @@ impl<P: Ports> Deliverer<P> {
 
     /// Decides about the job now. The pause is checked once more after waiting for the slot.
     async fn admit(&self, job: &DeliveryJob, lane: Lane) -> Result<Admission, HandedBack> {
-        let target = self.target(job).await?;
-        match *target {
-            Target::Paused => return Ok(Admission::Hold),
-            Target::OfAnotherAccount => return Ok(Admission::Reject),
+        let endpoint = self.endpoint(job).await?;
+        match *endpoint {
+            EndpointState::Paused => return Ok(Admission::Hold),
+            EndpointState::OfAnotherAccount => return Ok(Admission::Reject),
             _ => {}
         }
         // Retries have a rate of their own, the ladder's.
@@ -152,7 +152,7 @@ impl<P: Ports> Deliverer<P> {
         let request = SlotRequest {
             webhook,
             account,
-            host: target.host(),
+            host: endpoint.host(),
             released,
             lane,
             bytes: payload.len(),
@@ -166,27 +166,32 @@ impl<P: Ports> Deliverer<P> {
             Ok(slot) => slot,
             Err(why) => return Ok(Admission::Spill(why)),
         };
-        let target = self.target(job).await?;
-        Ok(if target.is_paused() {
+        let endpoint = self.endpoint(job).await?;
+        Ok(if endpoint.is_paused() {
             Admission::Hold
         } else {
-            Admission::Attempt(slot, target)
+            Admission::Attempt(slot, endpoint)
         })
     }
 
-    async fn target(&self, job: &DeliveryJob) -> Result<Arc<Target>, HandedBack> {
-        self.when_database_answers(|| self.ports.target(job.delivery.webhook, &job.delivery.account))
+    async fn endpoint(&self, job: &DeliveryJob) -> Result<Arc<EndpointState>, HandedBack> {
+        self.when_database_answers(|| self.ports.endpoint(job.delivery.webhook, &job.delivery.account))
             .await
     }
 
     /// An error says why no attempt is possible.
-    async fn attempt(&self, job: &DeliveryJob, slot: Slot, target: &Target) -> Result<ClassifiedAttempt, &'static str> {
+    async fn attempt(
+        &self,
+        job: &DeliveryJob,
+        slot: Slot,
+        endpoint: &EndpointState,
+    ) -> Result<ClassifiedAttempt, &'static str> {
         if job.trigger == Trigger::Event && job.attempt == 1 {
             let lag = self.ports.now().duration_since(job.delivery.accepted_at);
             self.metrics.first_attempt_lag.observe(lag.as_secs_f64().max(0.0));
         }
         self.metrics.in_flight.inc();
-        let classified = attempt(&self.ports, &self.policy, target, job).await;
+        let classified = attempt(&self.ports, &self.policy, endpoint, job).await;
         self.metrics.in_flight.dec();
         let Some(classified) = classified else {
             return Err("webhook deleted");
@@ -195,23 +200,23 @@ impl<P: Ports> Deliverer<P> {
             Next::Deferred(deferral) if deferral.cause == DeferralCause::LocalError => slot.deferred(deferral),
             _ => slot.ended(classified.record.http_status.is_some(), classified.throttled),
         }
-        self.log_outcome(job, target, &classified);
+        self.log_outcome(job, endpoint, &classified);
         Ok(classified)
     }
 
     async fn defer_unsurvived(&self, job: &DeliveryJob) -> Result<(), HandedBack> {
-        let target = self.target(job).await?;
+        let endpoint = self.endpoint(job).await?;
         let classified = not_survived(&self.policy, job, self.ports.now());
         let DeliveryHead { id, webhook, .. } = job.delivery;
         warn!(delivery_id = %id, webhook_id = %webhook, "job deferred: it was redelivered too often, it may end its sender");
-        self.log_outcome(job, &target, &classified);
+        self.log_outcome(job, &endpoint, &classified);
         self.settle(job, Ok(classified)).await
     }
 
     /// Our programs publish no such job: nothing of it is posted, signed or recorded.
     async fn reject(&self, job: &DeliveryJob) -> Result<(), HandedBack> {
         let DeliveryHead { id, webhook, .. } = job.delivery;
-        warn!(delivery = %id, webhook = %webhook, "job rejected: its webhook belongs to another account");
+        warn!(delivery_id = %id, webhook_id = %webhook, "job rejected: its webhook belongs to another account");
         self.metrics.rejected.inc();
         if let Some(refusal) = self.publish(&of_another_account(job)).await? {
             error!(delivery_id = %id, %refusal, "cannot move a job of another account to its rejected queue");
@@ -248,7 +253,7 @@ impl<P: Ports> Deliverer<P> {
             .map(drop)
     }
 
-    fn log_outcome(&self, job: &DeliveryJob, target: &Target, classified: &ClassifiedAttempt) {
+    fn log_outcome(&self, job: &DeliveryJob, endpoint: &EndpointState, classified: &ClassifiedAttempt) {
         let delivery = &job.delivery;
         let record = &classified.record;
         let seconds = f64::from(classified.record.response_time_ms) / 1000.0;
@@ -264,7 +269,7 @@ impl<P: Ports> Deliverer<P> {
             Next::Expired => {}
             _ => self
                 .auto_pause
-                .attempt_ended(delivery.webhook, target.host(), record.outcome.is_success()),
+                .attempt_ended(delivery.webhook, endpoint.host(), record.outcome.is_success()),
         }
         let trace_id = delivery
             .traceparent

@@ -12,8 +12,8 @@ use outbound::{Attempt, Outbound, Post};
 use store::outcomes::{DeliveryRecord, Known};
 use store::{Database, StoreError};
 
+use crate::endpoints::{EndpointState, Endpoints};
 use crate::record_outcome::{Recorder, Refused};
-use crate::targets::{Target, Targets};
 
 /// The receivers of webhooks.
 pub trait Receivers: Send + Sync {
@@ -33,12 +33,12 @@ pub trait Ports: Receivers + Publish + 'static {
         created_at: Option<Timestamp>,
     ) -> impl Future<Output = Result<Option<Known>, StoreError>> + Send;
 
-    /// The settings of a webhook of this account; see [`Targets::get`].
-    fn target(
+    /// The settings of a webhook of this account; see [`Endpoints::get`].
+    fn endpoint(
         &self,
         webhook: WebhookId,
         account: &AccountName,
-    ) -> impl Future<Output = Result<Arc<Target>, Arc<StoreError>>> + Send;
+    ) -> impl Future<Output = Result<Arc<EndpointState>, Arc<StoreError>>> + Send;
 
     /// Returns once the record is committed; see [`Recorder::record`].
     fn record(&self, record: DeliveryRecord) -> impl Future<Output = Result<(), Refused>> + Send;
@@ -55,7 +55,7 @@ pub struct LivePorts {
     /// The delivery log.
     pub database: Database,
     /// The cached settings of webhooks.
-    pub targets: Targets,
+    pub endpoints: Endpoints,
     /// Posts to receivers.
     pub outbound: Outbound,
     /// Commits outcomes.
@@ -83,8 +83,8 @@ impl Ports for LivePorts {
         self.database.known_delivery(delivery, created_at).await
     }
 
-    async fn target(&self, webhook: WebhookId, account: &AccountName) -> Result<Arc<Target>, Arc<StoreError>> {
-        self.targets.get(webhook, account).await
+    async fn endpoint(&self, webhook: WebhookId, account: &AccountName) -> Result<Arc<EndpointState>, Arc<StoreError>> {
+        self.endpoints.get(webhook, account).await
     }
 
     async fn record(&self, record: DeliveryRecord) -> Result<(), Refused> {

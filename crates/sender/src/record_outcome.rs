@@ -176,7 +176,7 @@ impl Writer {
                 self.answers();
                 if let Err(one) = self.halve(batch) {
                     let cause = &error as &dyn std::error::Error;
-                    error!(error = cause, delivery = %one.records[0].delivery.id, "the database refuses an outcome");
+                    error!(error = cause, delivery_id = %one.records[0].delivery.id, "the database refuses an outcome");
                     one.answer(&Err(Refused(error.to_string())));
                 }
             }
@@ -203,7 +203,7 @@ impl Writer {
     fn postpone(&mut self, batch: Batch) {
         let records = batch.records.len();
         let delivery = batch.records[0].delivery.id;
-        warn!(records, %delivery, "outcomes wait for row locks in the database; other outcomes are committed first");
+        warn!(records, delivery_id = %delivery, "outcomes wait for row locks in the database; other outcomes are committed first");
         self.later.push_back(batch.postponed());
     }
 
@@ -234,11 +234,11 @@ impl Writer {
     fn log_changes(&self, changes: &[HealthChange]) {
         for HealthChange { webhook, effect } in changes {
             match effect {
-                HealthEffect::Warn => warn!(%webhook, "webhook keeps failing"),
-                HealthEffect::Recovered => info!(%webhook, "webhook recovered: a delivery succeeded"),
+                HealthEffect::Warn => warn!(webhook_id = %webhook, "webhook keeps failing"),
+                HealthEffect::Recovered => info!(webhook_id = %webhook, "webhook recovered: a delivery succeeded"),
                 HealthEffect::Pause(reason) => {
                     self.metrics.auto_paused.with(ReasonLabel(*reason)).inc();
-                    warn!(%webhook, %reason, "webhook auto-paused");
+                    warn!(webhook_id = %webhook, %reason, "webhook auto-paused");
                 }
             }
         }

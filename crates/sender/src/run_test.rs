@@ -16,9 +16,9 @@ use wire::event_body::test_body;
 use wire::{CrmEvent, TestAnswer, TestAttempt, TestRequest};
 
 use crate::attempt::{PostedAttempt, make};
+use crate::endpoints::{EndpointState, ReadyEndpoint};
 use crate::metrics::SenderMetrics;
 use crate::ports::now;
-use crate::targets::{Endpoint, Target};
 
 /// CloudEvents `source` of example events.
 const SOURCE: &str = "/easycrm/webhooks/test";
@@ -54,8 +54,8 @@ impl TestRunner {
             return Some(impossible(request, "this version does not know the event type"));
         };
         let example = Example::new(request, event_type);
-        let target = self.target(&form.url, &form.secrets);
-        let made = make(&self.outbound, &target, example.id, &example.body, now()).await?;
+        let endpoint = self.endpoint(&form.url, &form.secrets);
+        let made = make(&self.outbound, &endpoint, example.id, &example.body, now()).await?;
         self.log_outcome(request, &form, &made);
         let answer = answer(&made);
         self.log(request, form, example, made).await;
@@ -63,14 +63,14 @@ impl TestRunner {
     }
 
     /// By the rules of a delivery: a URL that the address policy no longer allows is not dialled.
-    fn target(&self, url: &str, secrets: &[SigningSecret]) -> Target {
-        let target = EndpointUrl::parse(url, &self.policy)
+    fn endpoint(&self, url: &str, secrets: &[SigningSecret]) -> EndpointState {
+        let endpoint = EndpointUrl::parse(url, &self.policy)
             .ok()
-            .and_then(|url| outbound::Target::new(&url).ok());
-        target.map_or(Target::NotAllowed, |target| {
+            .and_then(|url| outbound::Endpoint::new(&url).ok());
+        endpoint.map_or(EndpointState::NotAllowed, |endpoint| {
             let keys = secrets.iter().map(SigningSecret::key).collect();
-            Target::Ready(Box::new(Endpoint {
-                target,
+            EndpointState::Ready(Box::new(ReadyEndpoint {
+                destination: endpoint,
                 url: url.into(),
                 keys,
             }))
@@ -81,7 +81,7 @@ impl TestRunner {
         let ended = &made.ended;
         self.metrics.attempts.with((ended.outcome, Trigger::Test)).inc();
         let webhook_id = form.webhook.map(|webhook| webhook.to_string());
-        info!(trace_id = trace_id(request), test = %request.test, webhook_id, account = request.account.as_str(),
+        info!(trace_id = trace_id(request), test_id = %request.test, webhook_id, account = request.account.as_str(),
             event_type = form.event_type, outcome = ended.outcome.as_str(), status_code = ended.http_status,
             duration_ms = made.response_time_ms(), error = ended.error, "test delivery attempted");
     }
@@ -112,10 +112,10 @@ impl TestRunner {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 let error = &error as &dyn std::error::Error;
-                warn!(error, test = %request.test, "cannot record a test delivery in the delivery log")
+                warn!(error, test_id = %request.test, "cannot record a test delivery in the delivery log")
             }
             Err(_) => {
-                warn!(test = %request.test, "a test delivery may be missing from the log: the database is slow")
+                warn!(test_id = %request.test, "a test delivery may be missing from the log: the database is slow")
             }
         }
     }
@@ -155,7 +155,7 @@ fn answer(made: &PostedAttempt) -> TestAttempt {
 }
 
 fn impossible(request: &TestRequest, reason: &str) -> TestAnswer {
-    warn!(trace_id = trace_id(request), test = %request.test, reason, "cannot make a test delivery");
+    warn!(trace_id = trace_id(request), test_id = %request.test, reason, "cannot make a test delivery");
     TestAnswer::NotAttempted
 }
 

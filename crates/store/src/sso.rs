@@ -1,6 +1,6 @@
 //! Sessions by single sign-on. An SSO token is exchanged for one session, once.
 
-use domain::sso::Ticket;
+use domain::sso::Token;
 
 use crate::bearer::{Bearer, Who};
 use crate::database::Database;
@@ -16,20 +16,20 @@ const DELETE: &str = "/* sso.delete */ DELETE FROM sso_tokens_used WHERE dead_si
 impl Database {
     /// Starts the session for an SSO token; `None` when it was used before. It counts as used only when the session was
     /// created.
-    pub async fn start_session_by_ticket(&self, ticket: &Ticket) -> Result<Option<SessionKey>, StoreError> {
+    pub async fn start_session_by_sso_token(&self, token: &Token) -> Result<Option<SessionKey>, StoreError> {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
-        if transaction.execute(USE, &[&ticket.id, &ticket.dead_since]).await? == 0 {
+        if transaction.execute(USE, &[&token.id, &token.dead_since]).await? == 0 {
             return Ok(None);
         }
-        let account = ticket.account.clone();
-        let role = ticket.role;
+        let account = token.account.clone();
+        let role = token.role;
         let bearer = Bearer {
-            who: Who::Person(ticket.subject.clone()),
+            who: Who::Person(token.subject.clone()),
             account,
             role,
         };
-        let key = sessions::start(&transaction, &bearer, Some(&ticket.voucher)).await?;
+        let key = sessions::start(&transaction, &bearer, Some(&token.voucher)).await?;
         transaction.commit().await?;
         Ok(Some(key))
     }

@@ -103,11 +103,14 @@ impl Database {
                 event_type,
             }));
         };
-        let target = self.target(webhook).await?.filter(|target| target.account == *account);
-        Ok(target.map(|target| TestForm {
+        let endpoint = self
+            .endpoint(webhook)
+            .await?
+            .filter(|endpoint| endpoint.account == *account);
+        Ok(endpoint.map(|endpoint| TestForm {
             webhook: Some(webhook),
-            url: target.url,
-            secrets: target.secrets,
+            url: endpoint.url,
+            secrets: endpoint.secrets,
             event_type,
         }))
     }

@@ -7,7 +7,7 @@ mod search;
 mod secret;
 
 pub use manage::{Creation, Edit, EditOutcome, NewWebhook};
-pub use read::{StatusCounts, Subscription, Target};
+pub use read::{StatusCounts, StoredEndpoint, Subscription};
 pub use search::WebhookFilter;
 
 use domain::{AccountName, EventType, EventTypeSet, PausedReason, WebhookHealth, WebhookId, WebhookStatus};

@@ -81,14 +81,18 @@ async fn a_replaced_secret_signs_for_another_day() {
         (&rotated["secret"], &rotated["secret_whsec"])
     );
 
-    let target = webhook
+    let endpoint = webhook
         .api
         .database
-        .target(id(&webhook.created).parse().unwrap())
+        .endpoint(id(&webhook.created).parse().unwrap())
         .await
         .unwrap()
         .unwrap();
-    let signing: Vec<_> = target.secrets.iter().map(|secret| secret.expose().to_owned()).collect();
+    let signing: Vec<_> = endpoint
+        .secrets
+        .iter()
+        .map(|secret| secret.expose().to_owned())
+        .collect();
     assert_eq!(
         signing,
         ["a plain old password", webhook.created["secret"].as_str().unwrap()]

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::ticket::{Refusal, Ticket, Voucher};
+use super::token::{Refusal, Token, Voucher};
 
 /// Maximum validity of a token, in seconds.
 const LONGEST_LIFE: f64 = 5.0 * 60.0;
@@ -46,7 +46,7 @@ impl Audience {
 
 impl Claims {
     /// The claims of the token, if its audience is `audience` and its issuer is the one that `voucher` names.
-    pub(super) fn check(self, audience: &str, voucher: Voucher, now: Timestamp) -> Result<Ticket, Refusal> {
+    pub(super) fn check(self, audience: &str, voucher: Voucher, now: Timestamp) -> Result<Token, Refusal> {
         if self.iss.as_ref() != Some(&voucher.issuer) {
             return Err(Refusal::Issuer);
         }
@@ -54,7 +54,7 @@ impl Claims {
             return Err(Refusal::Audience);
         }
         let dead_since = self.check_time(now)?;
-        Ok(Ticket {
+        Ok(Token {
             id: text(self.jti, "jti")?,
             dead_since,
             subject: text(self.sub, "sub")?,

@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 
 use super::key_set::KeySet;
 use super::public_key::{Algorithm, PublicKey};
-use super::ticket::Refusal;
+use super::token::Refusal;
 
 /// SSO tokens have a few hundred bytes.
 const MAX_BYTES: usize = 8 * 1024;

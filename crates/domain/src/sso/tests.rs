@@ -79,7 +79,7 @@ impl Signer {
         format!("{signed}.{signature}")
     }
 
-    fn ticket(&self, claims: &Value) -> String {
+    fn token(&self, claims: &Value) -> String {
         self.sign(&json!({"alg": self.algorithm()}), &claims.to_string())
     }
 }
@@ -126,19 +126,19 @@ fn with(name: &str, value: Value) -> Value {
 #[test]
 fn a_good_ticket_says_who_it_is() {
     for signer in [Signer::p256(), Signer::ed25519()] {
-        let ticket = provider(jwks(&[signer.jwk("a")]).unwrap())
-            .check(&signer.ticket(&claims()), now())
+        let token = provider(jwks(&[signer.jwk("a")]).unwrap())
+            .check(&signer.token(&claims()), now())
             .unwrap();
-        assert_eq!((ticket.id.as_str(), ticket.subject.as_str()), ("1", "alice"));
-        assert_eq!((ticket.account.as_str(), ticket.role), ("acme", Role::Viewer));
-        assert_eq!(ticket.dead_since.as_second(), NOW + 60 + 30);
+        assert_eq!((token.id.as_str(), token.subject.as_str()), ("1", "alice"));
+        assert_eq!((token.account.as_str(), token.role), ("acme", Role::Viewer));
+        assert_eq!(token.dead_since.as_second(), NOW + 60 + 30);
     }
 }
 
 #[test]
 fn a_ticket_of_another_maker_is_good_too() {
-    let ticket = provider(spki(RSA_SPKI).unwrap()).check(RSA_TICKET, now()).unwrap();
-    assert_eq!((ticket.subject.as_str(), ticket.role), ("alice", Role::Admin));
+    let token = provider(spki(RSA_SPKI).unwrap()).check(RSA_TICKET, now()).unwrap();
+    assert_eq!((token.subject.as_str(), token.role), ("alice", Role::Admin));
     let changed = RSA_TICKET.replace(".eyJ", ".eyK");
     assert_eq!(
         provider(spki(RSA_SPKI).unwrap()).check(&changed, now()),
@@ -150,7 +150,7 @@ fn a_ticket_of_another_maker_is_good_too() {
 fn claims_that_do_not_hold() {
     let signer = Signer::p256();
     let provider = provider(jwks(&[signer.jwk("a")]).unwrap());
-    let check = |claims: &Value| provider.check(&signer.ticket(claims), now()).map(drop);
+    let check = |claims: &Value| provider.check(&signer.token(claims), now()).map(drop);
     let cases = [
         ("iss", json!("https://evil.example"), Err(Refusal::Issuer)),
         ("iss", Value::Null, Err(Refusal::Issuer)),
@@ -316,7 +316,7 @@ fn a_key_that_cannot_be_used_does_not_keep_the_others_from_being_used() {
         KeyError::NotForSignatures(5),
     ];
     assert_eq!(keys.ignored(), ignored);
-    assert!(provider(keys).check(&signer.ticket(&claims()), now()).is_ok());
+    assert!(provider(keys).check(&signer.token(&claims()), now()).is_ok());
 }
 
 #[test]
@@ -324,8 +324,8 @@ fn a_ticket_names_the_key_that_signed_it_whatever_the_key_is_called() {
     let signer = Signer::p256();
     let other = Signer::ed25519();
     let both = provider(jwks(&[signer.jwk("a"), other.jwk("b")]).unwrap());
-    let ticket = signer.sign(&json!({"alg": "ES256", "kid": "a"}), &claims().to_string());
-    let voucher = both.check(&ticket, now()).unwrap().voucher;
+    let token = signer.sign(&json!({"alg": "ES256", "kid": "a"}), &claims().to_string());
+    let voucher = both.check(&token, now()).unwrap().voucher;
     assert_eq!((both.vouchers().len(), &both.vouchers()[0]), (2, &voucher));
     let renamed = provider(jwks(&[signer.jwk("z")]).unwrap());
     assert_eq!(renamed.vouchers(), std::slice::from_ref(&voucher));

@@ -54,7 +54,7 @@ impl Relay {
                 Err((webhook, error)) => {
                     // An error with one webhook must not affect the others.
                     error!(
-                        %webhook,
+                        webhook_id = %webhook,
                         error = &error as &dyn std::error::Error,
                         "outbox relay: cannot release deliveries to this webhook; postponed"
                     );

@@ -9,7 +9,7 @@ use testkit::certificates::TestCa;
 use testkit::receiver::{Answer, Receiver};
 use tokio::net::TcpStream;
 
-use crate::setup::{FakeResolver, PATIENCE, post, settings, target};
+use crate::setup::{FakeResolver, PATIENCE, endpoint, post, settings};
 
 const HOST: &str = "hooks.example.com";
 
@@ -39,7 +39,7 @@ impl Forbidden {
 
     async fn attempt(&self, url: &str, resolver: Arc<FakeResolver>, networks: &[&str]) -> Attempt {
         let outbound = Outbound::new(settings(self.ca.roots(), networks), resolver).unwrap();
-        post(&outbound, &target(url), "msg_1").await
+        post(&outbound, &endpoint(url), "msg_1").await
     }
 
     /// Connections are accepted in order: when ours is the first, there was none before.
@@ -168,14 +168,14 @@ async fn a_name_that_turns_private_is_refused_on_the_next_dial() {
 
     let resolver = FakeResolver::new(HOST, &[&["127.0.0.2"], &["127.0.0.1"]]);
     let outbound = Outbound::new(settings(rebound.ca.roots(), &["127.0.0.2/32"]), resolver.clone()).unwrap();
-    let target = target(&first.url_as(HOST, "/"));
-    assert_eq!(post(&outbound, &target, "msg_1").await.outcome, Outcome::Success);
+    let endpoint = endpoint(&first.url_as(HOST, "/"));
+    assert_eq!(post(&outbound, &endpoint, "msg_1").await.outcome, Outcome::Success);
     assert_eq!(
         resolver.lookups(),
         1,
         "what was judged is what was dialled: there is no second lookup"
     );
-    assert_blocked(&post(&outbound, &target, "msg_2").await, "rebound");
+    assert_blocked(&post(&outbound, &endpoint, "msg_2").await, "rebound");
     assert_eq!(first.count(), 1);
     rebound.assert_untouched().await;
 }

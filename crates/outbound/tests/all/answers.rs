@@ -7,7 +7,7 @@ use domain::Outcome;
 use outbound::{Attempt, Post};
 use testkit::receiver::{Answer, Script};
 
-use crate::setup::{BODY, PATIENCE, Scene, client_lets_go, target};
+use crate::setup::{BODY, PATIENCE, Scene, client_lets_go, endpoint};
 
 /// One request with this response.
 async fn attempt(answer: Answer) -> Attempt {
@@ -27,10 +27,10 @@ async fn check(answer: Answer, outcome: Outcome, http_status: Option<u16>, error
 #[tokio::test]
 async fn the_request_is_what_the_contract_says() {
     let scene = Scene::new().await;
-    let target = target(&scene.receiver.url("/hook?tenant=a%20b"));
+    let endpoint = endpoint(&scene.receiver.url("/hook?tenant=a%20b"));
     let body = Bytes::from("{\"name\":\"Zoë ☃\"}"); // 19 bytes
     let post = Post {
-        target: &target,
+        endpoint: &endpoint,
         id: "msg_1",
         timestamp: 1_795_410_000,
         signature: "v1,YQ== v1,Yg==",

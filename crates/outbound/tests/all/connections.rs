@@ -232,7 +232,7 @@ async fn a_receiver_that_never_reads_costs_no_socket_for_ever() {
         scene.receiver.answer(answer);
         let body = Bytes::from(vec![b' '; UNREAD_BODY_BYTES]);
         let post = Post {
-            target: &scene.target,
+            endpoint: &scene.endpoint,
             id: "msg_1",
             timestamp: 0,
             signature: "v1,",

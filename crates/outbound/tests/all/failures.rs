@@ -10,7 +10,7 @@ use testkit::receiver::{Answer, Receiver, SilentPort};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
-use crate::setup::{FakeResolver, OURS, PATIENCE, Scene, post, settings, target};
+use crate::setup::{FakeResolver, OURS, PATIENCE, Scene, endpoint, post, settings};
 
 const SOON: Duration = Duration::from_millis(500);
 
@@ -67,14 +67,14 @@ async fn a_connection_broken_before_the_answer_is_one_failed_attempt() {
 async fn a_closed_port_refuses() {
     let scene = Scene::new().await;
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let attempt = post(&scene.outbound, &target(&format!("https://{closed}/")), "msg_1").await;
+    let attempt = post(&scene.outbound, &endpoint(&format!("https://{closed}/")), "msg_1").await;
     check(&attempt, Outcome::ConnectError, "connection refused");
 }
 
 #[tokio::test]
 async fn an_unknown_name_is_not_found() {
     let scene = Scene::new().await;
-    let attempt = post(&scene.outbound, &target("https://hooks.example.com/"), "msg_1").await;
+    let attempt = post(&scene.outbound, &endpoint("https://hooks.example.com/"), "msg_1").await;
     check(&attempt, Outcome::DnsError, "name not found");
 }
 
@@ -85,7 +85,7 @@ async fn a_host_that_drops_packets_costs_the_connect_timeout() {
     let started = Instant::now();
     let attempt = post(
         &scene.outbound,
-        &target(&format!("https://{}/", silent.address())),
+        &endpoint(&format!("https://{}/", silent.address())),
         "msg_1",
     )
     .await;
@@ -109,7 +109,12 @@ async fn a_dead_address_leaves_time_for_the_next() {
     settings.connect_timeout = Duration::from_secs(2);
     let resolver = FakeResolver::new("hooks.example.com", &[&["127.0.0.1", "127.0.0.2"]]);
     let outbound = Outbound::new(settings, resolver).unwrap();
-    let attempt = post(&outbound, &target(&receiver.url_as("hooks.example.com", "/")), "msg_1").await;
+    let attempt = post(
+        &outbound,
+        &endpoint(&receiver.url_as("hooks.example.com", "/")),
+        "msg_1",
+    )
+    .await;
     assert_eq!(
         (attempt.outcome, receiver.count()),
         (Outcome::Success, 1),
@@ -124,7 +129,12 @@ async fn a_refusing_address_is_passed_over_at_once() {
     let receiver = Receiver::builder(&ca).identity(identity).start().await.unwrap();
     let resolver = FakeResolver::new("hooks.example.com", &[&["127.0.0.3", "::1", "127.0.0.1"]]);
     let outbound = Outbound::new(settings(ca.roots(), &["127.0.0.0/8", "::1/128"]), resolver).unwrap();
-    let attempt = post(&outbound, &target(&receiver.url_as("hooks.example.com", "/")), "msg_1").await;
+    let attempt = post(
+        &outbound,
+        &endpoint(&receiver.url_as("hooks.example.com", "/")),
+        "msg_1",
+    )
+    .await;
     assert_eq!(
         (attempt.outcome, receiver.count()),
         (Outcome::Success, 1),
@@ -136,7 +146,7 @@ async fn a_refusing_address_is_passed_over_at_once() {
 async fn a_signature_that_no_header_can_hold_fails_without_a_dial() {
     let scene = Scene::new().await;
     let post = Post {
-        target: &scene.target,
+        endpoint: &scene.endpoint,
         id: "msg\r\n1",
         timestamp: 0,
         signature: "v1,",

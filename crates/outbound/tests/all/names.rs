@@ -11,7 +11,7 @@ use testkit::certificates::TestCa;
 use testkit::name_server::{DnsReply, NameServer, many_addresses};
 use testkit::receiver::{Answer, Receiver};
 
-use crate::setup::{post, resident_kib, settings, target};
+use crate::setup::{endpoint, post, resident_kib, settings};
 
 /// Time for a delivery whose name servers work.
 const SOON: Duration = Duration::from_secs(1);
@@ -110,9 +110,9 @@ async fn a_name_server_that_ignores_ipv6_delays_no_delivery() {
     server.answer_type(HOST, RecordType::AAAA, DnsReply::silence());
     let (outbound, receiver) = receiver_named(&server).await;
     receiver.answer(Answer::ok().header("connection", "close"));
-    let target = target(&receiver.url_as(HOST, "/"));
+    let endpoint = endpoint(&receiver.url_as(HOST, "/"));
     for n in 0..10 {
-        let attempt = post(&outbound, &target, &format!("msg_{n}")).await;
+        let attempt = post(&outbound, &endpoint, &format!("msg_{n}")).await;
         assert_eq!(attempt.outcome, Outcome::Success, "{attempt:?}");
         assert!(attempt.response_time < SOON, "{attempt:?}");
     }
@@ -137,7 +137,7 @@ async fn a_delivery_goes_by_whatever_name_the_zone_holds() {
     let ca = TestCa::new();
     let receiver = Receiver::builder(&ca).identity(ca.issue(&[ODD])).start().await.unwrap();
     let outbound = Outbound::new(settings(ca.roots(), &["127.0.0.1/32"]), Arc::new(resolver(&server))).unwrap();
-    let attempt = post(&outbound, &target(&receiver.url_as(ODD, "/")), "msg_1").await;
+    let attempt = post(&outbound, &endpoint(&receiver.url_as(ODD, "/")), "msg_1").await;
     assert_eq!(
         (attempt.outcome, receiver.count()),
         (Outcome::Success, 1),
@@ -238,10 +238,10 @@ async fn a_name_server_that_is_away_is_ours_for_the_first_host() {
 async fn trouble_with_names_is_an_outcome_of_ours_and_shows_in_the_health() {
     let server = server(&[]).await;
     let (outbound, receiver) = receiver_named(&server).await;
-    let target = target(&receiver.url_as(HOST, "/"));
+    let endpoint = endpoint(&receiver.url_as(HOST, "/"));
     assert!(outbound.health().is_good());
     drop(server);
-    let attempt = post(&outbound, &target, "msg_1").await;
+    let attempt = post(&outbound, &endpoint, "msg_1").await;
     assert_eq!(
         (attempt.outcome, attempt.error),
         (Outcome::LocalError, Some("our name servers do not answer"))
@@ -253,7 +253,7 @@ async fn trouble_with_names_is_an_outcome_of_ours_and_shows_in_the_health() {
 async fn a_cluster_name_that_only_a_search_list_completes_is_explained() {
     let server = server(&[]).await;
     let (outbound, _receiver) = receiver_named(&server).await;
-    let attempt = post(&outbound, &target("https://erp.default.svc/"), "msg_1").await;
+    let attempt = post(&outbound, &endpoint("https://erp.default.svc/"), "msg_1").await;
     let words = "name not found (use the full name, ending in .svc.cluster.local)";
     assert_eq!((attempt.outcome, attempt.error), (Outcome::DnsError, Some(words)));
 }

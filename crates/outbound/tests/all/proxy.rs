@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 use tokio::task::JoinHandle;
 
-use crate::setup::{FakeResolver, OURS, Scene, post, settings, target};
+use crate::setup::{FakeResolver, OURS, Scene, endpoint, post, settings};
 
 const HOST: &str = "hooks.example.com";
 
@@ -77,7 +77,7 @@ async fn attempt(proxy: &Proxy, address: &str) -> (Attempt, Receiver) {
     settings.proxy = Some(proxy.url.parse().unwrap());
     let outbound = Outbound::new(settings, FakeResolver::new(HOST, &[&[address]])).unwrap();
     (
-        post(&outbound, &target(&receiver.url_as(HOST, "/")), "msg_1").await,
+        post(&outbound, &endpoint(&receiver.url_as(HOST, "/")), "msg_1").await,
         receiver,
     )
 }
@@ -124,7 +124,7 @@ async fn what_a_proxy_does_not_open_for_one_receiver_is_a_failed_connection() {
 }
 
 async fn check_ours(outbound: &Outbound, host: &str) {
-    let attempt = post(outbound, &target(&format!("https://{host}/")), "msg_1").await;
+    let attempt = post(outbound, &endpoint(&format!("https://{host}/")), "msg_1").await;
     assert_eq!(
         (attempt.outcome, attempt.error),
         (OURS, Some("our proxy does not answer")),
@@ -158,7 +158,7 @@ async fn a_proxy_that_fails_for_several_receivers_is_our_trouble() {
         let proxy = Proxy::start(answer).await;
         let outbound = through(&proxy.url);
         for host in ["127.0.0.1", "127.0.0.2", "127.0.0.1"] {
-            let attempt = post(&outbound, &target(&format!("https://{host}/")), "msg_1").await;
+            let attempt = post(&outbound, &endpoint(&format!("https://{host}/")), "msg_1").await;
             assert_eq!(attempt.error, Some("connection failed"), "{host}");
             assert!(outbound.health().proxy);
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::{AddressPolicy, EndpointUrl, Outcome};
-use outbound::{Attempt, EgressSettings, Outbound, Post, Resolve, ResolveError, Resolving, Target};
+use outbound::{Attempt, EgressSettings, Endpoint, Outbound, Post, Resolve, ResolveError, Resolving};
 use rustls::RootCertStore;
 use testkit::certificates::TestCa;
 use testkit::receiver::Receiver;
@@ -41,15 +41,15 @@ pub fn policy(networks: &[&str]) -> AddressPolicy {
 }
 
 /// A URL as it could have been saved while local addresses were allowed.
-pub fn target(url: &str) -> Target {
-    Target::new(&EndpointUrl::parse(url, &policy(&["0.0.0.0/0", "::/0"])).unwrap()).unwrap()
+pub fn endpoint(url: &str) -> Endpoint {
+    Endpoint::new(&EndpointUrl::parse(url, &policy(&["0.0.0.0/0", "::/0"])).unwrap()).unwrap()
 }
 
 /// A receiver on 127.0.0.1 and a client that trusts it and may dial it.
 pub struct Scene {
     pub receiver: Receiver,
     pub outbound: Outbound,
-    pub target: Target,
+    pub endpoint: Endpoint,
 }
 
 impl Scene {
@@ -69,24 +69,24 @@ impl Scene {
         let mut settings = settings(ca.roots(), &["127.0.0.1/32"]);
         adjust(&mut settings);
         let outbound = Outbound::new(settings, Arc::new(FakeResolver::default())).unwrap();
-        let target = target(&receiver.url("/hook"));
+        let endpoint = endpoint(&receiver.url("/hook"));
         Self {
             receiver,
             outbound,
-            target,
+            endpoint,
         }
     }
 
     pub async fn post(&self, id: &str) -> Attempt {
-        post(&self.outbound, &self.target, id).await
+        post(&self.outbound, &self.endpoint, id).await
     }
 }
 
-pub async fn post(outbound: &Outbound, target: &Target, id: &str) -> Attempt {
+pub async fn post(outbound: &Outbound, endpoint: &Endpoint, id: &str) -> Attempt {
     let body = Bytes::from_static(BODY);
     outbound
         .post(Post {
-            target,
+            endpoint,
             id,
             timestamp: 1_795_410_000,
             signature: "v1,c2lnbmF0dXJl",

@@ -10,7 +10,7 @@ use rustls::RootCertStore;
 use testkit::certificates::{ServerIdentity, TestCa};
 use testkit::receiver::{Answer, OnConnect, Receiver};
 
-use crate::setup::{FakeResolver, Scene, post, settings, target};
+use crate::setup::{FakeResolver, Scene, endpoint, post, settings};
 
 async fn check_certificate(issue: impl FnOnce(&TestCa) -> ServerIdentity) {
     let ca = TestCa::new();
@@ -40,7 +40,12 @@ async fn the_certificate_is_judged_by_name_not_by_the_address_dialled() {
     let receiver = Receiver::builder(&ca).identity(identity).start().await.unwrap();
     let resolver = FakeResolver::new("hooks.example.com", &[&["127.0.0.1"]]);
     let outbound = Outbound::new(settings(ca.roots(), &["127.0.0.1/32"]), resolver).unwrap();
-    let attempt = post(&outbound, &target(&receiver.url_as("hooks.example.com", "/")), "msg_1").await;
+    let attempt = post(
+        &outbound,
+        &endpoint(&receiver.url_as("hooks.example.com", "/")),
+        "msg_1",
+    )
+    .await;
     assert_eq!(attempt.outcome, Outcome::Success, "{attempt:?}");
     let host = format!("hooks.example.com:{}", receiver.address().port());
     assert_eq!(receiver.requests()[0].header("host"), Some(host.as_str()));
@@ -120,7 +125,7 @@ async fn the_sessions_of_many_receivers_are_resumed() {
     let outbound = Outbound::new(settings(ca.roots(), &["127.0.0.1/32"]), resolver).unwrap();
     for _ in 0..2 {
         for name in &names {
-            let attempt = post(&outbound, &target(&receiver.url_as(name, "/")), "msg_1").await;
+            let attempt = post(&outbound, &endpoint(&receiver.url_as(name, "/")), "msg_1").await;
             assert_eq!(attempt.outcome, Outcome::Success, "{attempt:?}");
         }
     }

@@ -23,10 +23,10 @@ const NO_ROLE: &str = "Your CRM does not say which account you belong to, or wha
 const INVALID: &str = "Your CRM could not sign you in here. Open the page again from there; if that does not help, tell \
                        its administrator.";
 
-/// `POST /sso`: the ticket in the field `token`, and where to go in `next`. The one form that other origins may send:
+/// `POST /sso`: the token in the field `token`, and where to go in `next`. The one form that other origins may send:
 /// the CRM's, and no others.
 ///
-/// It needs no cookie, so nobody's session can be abused by it. But any page could sign somebody in with a ticket of its
+/// It needs no cookie, so nobody's session can be abused by it. But any page could sign somebody in with a token of its
 /// author's own, who then sees what they type (login CSRF): so browsers, which say where a form comes from, must say
 /// the CRM.
 pub(crate) async fn by_form(State(state): State<PageState>, request: Request) -> Result<Response, PageError> {
@@ -38,11 +38,11 @@ pub(crate) async fn by_form(State(state): State<PageState>, request: Request) ->
         return Err(PageError::sso_token(INVALID, reason));
     }
     let fields = Fields::read_from_anywhere(request).await?;
-    let ticket = fields.get("token").map(str::trim).filter(|ticket| !ticket.is_empty());
-    exchange(&state, provider, &headers, ticket, fields.get("next")).await
+    let token = fields.get("token").map(str::trim).filter(|token| !token.is_empty());
+    exchange(&state, provider, &headers, token, fields.get("next")).await
 }
 
-/// `GET /sso?next=…`: the ticket as the bearer token that a proxy adds. No page of another origin can.
+/// `GET /sso?next=…`: the token as the bearer token that a proxy adds. No page of another origin can.
 pub(crate) async fn by_header(
     State(state): State<PageState>,
     headers: HeaderMap,
@@ -68,29 +68,27 @@ fn provider(state: &PageState) -> Result<&IdentityProvider, PageError> {
         .ok_or_else(PageError::not_found)
 }
 
-/// A ticket for a session. The session that the browser had before ends.
+/// A token for a session. The session that the browser had before ends.
 async fn exchange(
     state: &PageState,
     provider: &IdentityProvider,
     headers: &HeaderMap,
-    ticket: Option<&str>,
+    token: Option<&str>,
     next: Option<&str>,
 ) -> Result<Response, PageError> {
-    let ticket = ticket.ok_or_else(|| PageError::sso_token(MISSING, "there is none"))?;
-    let ticket = provider
-        .check(ticket, state.database().clock().now())
-        .map_err(refused)?;
+    let token = token.ok_or_else(|| PageError::sso_token(MISSING, "there is none"))?;
+    let token = provider.check(token, state.database().clock().now()).map_err(refused)?;
     let database = state.database();
-    let account = &ticket.account;
-    let subject = &ticket.subject;
-    let Some(key) = database.start_session_by_ticket(&ticket).await? else {
+    let account = &token.account;
+    let subject = &token.subject;
+    let Some(key) = database.start_session_by_sso_token(&token).await? else {
         return Err(PageError::sso_token(
             USED,
             format!("it was used before, by {subject:?} of {account}"),
         ));
     };
     end_session(state, headers).await?;
-    tracing::info!(%account, ?subject, role = %ticket.role, "signed in to the console through the CRM");
+    tracing::info!(%account, ?subject, role = %token.role, "signed in to the console through the CRM");
     let root = state.root();
     let next = next.and_then(|next| state.local_path(next)).unwrap_or(&root);
     Ok(([(SET_COOKIE, state.cookie.set(&key.expose()))], see_other(next)).into_response())

@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::{DeliveryPhase, DeliveryState, Lane, Outcome, Trigger};
 use jiff::{SignedDuration, Timestamp};
 use sender::deliver::{Arrival, Deliverer};
-use sender::targets::Target;
+use sender::endpoints::EndpointState;
 use store::outcomes::{Disposition, Known};
 use wire::DeliveryJob;
 
@@ -132,7 +132,7 @@ async fn a_duplicate_publishes_the_retry_again_that_may_be_missing() {
 #[tokio::test(start_paused = true)]
 async fn a_paused_webhook_gets_nothing() {
     let answers = Answers {
-        target: Arc::new(Target::Paused),
+        endpoint: Arc::new(EndpointState::Paused),
         ..Answers::default()
     };
     assert_eq!(
@@ -144,7 +144,7 @@ async fn a_paused_webhook_gets_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_delivery_to_a_deleted_webhook_fails() {
     let answers = Answers {
-        target: Arc::new(Target::Deleted),
+        endpoint: Arc::new(EndpointState::Deleted),
         ..Answers::default()
     };
     assert_eq!(
@@ -156,7 +156,7 @@ async fn a_delivery_to_a_deleted_webhook_fails() {
 #[tokio::test(start_paused = true)]
 async fn a_job_of_another_account_is_rejected() {
     let answers = Answers {
-        target: Arc::new(Target::OfAnotherAccount),
+        endpoint: Arc::new(EndpointState::OfAnotherAccount),
         ..Answers::default()
     };
     assert_eq!(

@@ -16,12 +16,12 @@ use runtime::Metrics;
 use sender::auto_pause::AutoPauseGuard;
 use sender::database_outage::DatabaseOutage;
 use sender::deliver::Deliverer;
+use sender::endpoints::{EndpointState, ReadyEndpoint};
 use sender::metrics::SenderMetrics;
 use sender::ports::{Ports, Receivers};
 use sender::record_outcome::Refused;
 use sender::slots::{SlotLimits, Slots};
 use sender::suspension::Suspension;
-use sender::targets::{Endpoint, Target};
 use store::StoreError;
 use store::outcomes::{DeliveryRecord, Known};
 use tokio_util::sync::CancellationToken;
@@ -44,7 +44,7 @@ pub enum Did {
 /// How the outside answers.
 pub struct Answers {
     pub known: Option<Known>,
-    pub target: Arc<Target>,
+    pub endpoint: Arc<EndpointState>,
     /// The receiver's answers, in turn; the last one stays.
     pub responses: Mutex<VecDeque<Attempt>>,
     pub response_time: Duration,
@@ -58,7 +58,7 @@ impl Default for Answers {
     fn default() -> Self {
         Self {
             known: None,
-            target: Arc::new(endpoint()),
+            endpoint: Arc::new(endpoint()),
             responses: Mutex::new([response(Outcome::Success, Some(200))].into()),
             response_time: Duration::ZERO,
             database_down_for: Duration::ZERO,
@@ -118,8 +118,8 @@ impl Ports for TestPorts {
         self.query(self.answers.known)
     }
 
-    async fn target(&self, _: WebhookId, _: &AccountName) -> Result<Arc<Target>, Arc<StoreError>> {
-        self.query(Arc::clone(&self.answers.target)).map_err(Arc::new)
+    async fn endpoint(&self, _: WebhookId, _: &AccountName) -> Result<Arc<EndpointState>, Arc<StoreError>> {
+        self.query(Arc::clone(&self.answers.endpoint)).map_err(Arc::new)
     }
 
     async fn record(&self, record: DeliveryRecord) -> Result<(), Refused> {
@@ -132,11 +132,11 @@ impl Ports for TestPorts {
     }
 }
 
-pub fn endpoint() -> Target {
+pub fn endpoint() -> EndpointState {
     let url = "https://hook.example.com/";
     let parsed = EndpointUrl::parse(url, &AddressPolicy::public_only()).unwrap();
-    Target::Ready(Box::new(Endpoint {
-        target: outbound::Target::new(&parsed).unwrap(),
+    EndpointState::Ready(Box::new(ReadyEndpoint {
+        destination: outbound::Endpoint::new(&parsed).unwrap(),
         url: url.into(),
         keys: vec![SigningSecret::generate().key()],
     }))

@@ -21,7 +21,7 @@ pub struct Subscription {
 
 /// The data that a sender needs to post to a webhook.
 #[derive(Debug)]
-pub struct Target {
+pub struct StoredEndpoint {
     /// Tenant that owns it.
     pub account: AccountName,
     /// Normalised endpoint URL.
@@ -56,7 +56,7 @@ const SUBSCRIPTIONS: &str = "/* webhooks.read.subscriptions */ SELECT account, i
 const SUBSCRIPTION: &str = "/* webhooks.read.subscription */
     SELECT account, id, event_types FROM webhooks WHERE id = $1";
 
-const TARGET: &str = "/* webhooks.read.target */
+const ENDPOINT: &str = "/* webhooks.read.endpoint */
     SELECT w.account, w.url, w.paused_reason IS NOT NULL AS paused, s.id AS secret_id, s.key_id,
         s.ciphertext
     FROM webhooks w JOIN webhook_secrets s ON s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > now())
@@ -103,9 +103,9 @@ impl Database {
     ///
     /// # Errors
     /// When the database is unavailable, or a secret does not decrypt.
-    pub async fn target(&self, webhook: WebhookId) -> Result<Option<Target>, StoreError> {
+    pub async fn endpoint(&self, webhook: WebhookId) -> Result<Option<StoredEndpoint>, StoreError> {
         let connection = self.connection().await?;
-        let statement = connection.prepare_cached(TARGET).await?;
+        let statement = connection.prepare_cached(ENDPOINT).await?;
         let rows = connection.query(&statement, &[&webhook.0]).await?;
         let Some(first) = rows.first() else { return Ok(None) };
         let account = account(first)?;
@@ -117,7 +117,7 @@ impl Database {
             };
             self.keys.open(place, row.get("key_id"), row.get("ciphertext"))
         };
-        Ok(Some(Target {
+        Ok(Some(StoredEndpoint {
             url: first.get("url"),
             paused: first.get("paused"),
             secrets: rows.iter().map(open).collect::<Result<_, _>>()?,

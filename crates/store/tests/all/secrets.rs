@@ -31,7 +31,10 @@ async fn no_column_holds_a_secret_in_the_clear() {
         let text: &str = row.get(1);
         assert!(!text.contains(secret) && !text.contains(&hex) && !text.contains("would find"));
     }
-    assert_eq!(database.target(id).await.unwrap().unwrap().secrets[0].expose(), secret);
+    assert_eq!(
+        database.endpoint(id).await.unwrap().unwrap().secrets[0].expose(),
+        secret
+    );
 }
 
 #[tokio::test]
@@ -56,7 +59,7 @@ async fn a_secret_works_in_its_own_row_only() {
             database.current_secret(&acme, id).await,
             Err(StoreError::Secret)
         ));
-        assert!(matches!(database.target(id).await, Err(StoreError::Secret)));
+        assert!(matches!(database.endpoint(id).await, Err(StoreError::Secret)));
     }
 }
 
@@ -107,7 +110,7 @@ async fn a_row_moved_to_another_webhook_or_account_does_not_decrypt() {
         database.current_secret(&account("acme"), theirs).await,
         Err(StoreError::Secret)
     ));
-    assert!(matches!(database.target(theirs).await, Err(StoreError::Secret)));
+    assert!(matches!(database.endpoint(theirs).await, Err(StoreError::Secret)));
 }
 
 /// The store with the first of these keys as the current one, and the others as former ones.
@@ -130,7 +133,9 @@ async fn a_key_is_retired_by_encrypting_its_secrets_again_while_everything_runs(
             .unwrap()
             .unwrap()
             .id;
-        let expected = before.target(id).await.unwrap().unwrap().secrets[0].expose().to_owned();
+        let expected = before.endpoint(id).await.unwrap().unwrap().secrets[0]
+            .expose()
+            .to_owned();
         // A few of them sign with a replaced secret, too.
         if number % 100 == 0 {
             before
@@ -146,8 +151,8 @@ async fn a_key_is_retired_by_encrypting_its_secrets_again_while_everything_runs(
         let (before, ids) = (before.clone(), ids.clone());
         async move {
             for (id, expected) in ids {
-                let target = before.target(id).await.unwrap().unwrap();
-                assert!(target.secrets.iter().any(|secret| secret.expose() == expected));
+                let endpoint = before.endpoint(id).await.unwrap().unwrap();
+                assert!(endpoint.secrets.iter().any(|secret| secret.expose() == expected));
             }
         }
     });
@@ -172,8 +177,8 @@ async fn a_key_is_retired_by_encrypting_its_secrets_again_while_everything_runs(
     let alone = with_keys(&url, &[2]);
     assert!(alone.has_all_keys().await.unwrap(), "it starts without the former key");
     for (id, expected) in &ids {
-        let target = alone.target(*id).await.unwrap().unwrap();
-        assert!(target.secrets.iter().any(|secret| secret.expose() == *expected));
+        let endpoint = alone.endpoint(*id).await.unwrap().unwrap();
+        assert!(endpoint.secrets.iter().any(|secret| secret.expose() == *expected));
     }
     assert!(
         !with_keys(&url, &[1]).has_all_keys().await.unwrap(),
@@ -202,7 +207,7 @@ async fn another_key_reads_nothing() {
         .unwrap()
         .id;
     let other = open(&url, 2);
-    assert!(matches!(other.target(id).await, Err(StoreError::Secret)));
+    assert!(matches!(other.endpoint(id).await, Err(StoreError::Secret)));
     assert!(!other.has_all_keys().await.unwrap());
     assert!(database.has_all_keys().await.unwrap());
 }
@@ -219,10 +224,10 @@ async fn a_replaced_secret_signs_until_it_expires() {
         .id;
     let expire = "UPDATE webhook_secrets SET expires_at = now() + $1::text::interval";
     sql.execute(expire, &[&"1 hour"]).await.unwrap();
-    assert_eq!(database.target(id).await.unwrap().unwrap().secrets.len(), 1);
+    assert_eq!(database.endpoint(id).await.unwrap().unwrap().secrets.len(), 1);
     assert!(database.current_secret(&account("acme"), id).await.unwrap().is_none());
     sql.execute(expire, &[&"-1 hour"]).await.unwrap();
-    assert!(database.target(id).await.unwrap().is_none());
+    assert!(database.endpoint(id).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -252,14 +257,14 @@ async fn at_most_three_replaced_secrets_go_on_signing() {
         database.rotate_secret(&by, id, &secret).await.unwrap().unwrap();
         given.push(secret.expose().to_owned());
     }
-    let signing = database.target(id).await.unwrap().unwrap().secrets;
+    let signing = database.endpoint(id).await.unwrap().unwrap().secrets;
     let mut signing: Vec<_> = signing.iter().map(|secret| secret.expose().to_owned()).collect();
     signing.sort();
     let mut newest = given.split_off(2);
     newest.sort();
     assert_eq!(signing, newest, "the one in use and three others");
     assert_eq!(
-        database.target(other).await.unwrap().unwrap().secrets.len(),
+        database.endpoint(other).await.unwrap().unwrap().secrets.len(),
         2,
         "another webhook keeps its own"
     );

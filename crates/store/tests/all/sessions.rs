@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::Role;
-use domain::sso::{Ticket, Voucher};
+use domain::sso::{Token, Voucher};
 use jiff::ToSpan;
 use store::Database;
 use store::bearer::{Bearer, Who};
@@ -34,7 +34,7 @@ pub fn rules() -> SessionRules {
 
 /// A session of a person, by an SSO token signed with `key-1`.
 async fn person(database: &Database, owner: &str, subject: &str, role: Role) -> SessionKey {
-    let ticket = Ticket {
+    let token = Token {
         id: uuid::Uuid::now_v7().to_string(),
         dead_since: now() + 1.minute(),
         subject: subject.to_owned(),
@@ -42,7 +42,7 @@ async fn person(database: &Database, owner: &str, subject: &str, role: Role) -> 
         role,
         voucher: voucher("key-1"),
     };
-    database.start_session_by_ticket(&ticket).await.unwrap().unwrap()
+    database.start_session_by_sso_token(&token).await.unwrap().unwrap()
 }
 
 /// The principal of a new token that never expires.

@@ -1,17 +1,17 @@
 //! SSO tokens are exchanged for sessions, once each.
 
 use domain::Role;
-use domain::sso::Ticket;
+use domain::sso::Token;
 use jiff::{Timestamp, ToSpan};
 use store::bearer::{Bearer, Who};
 
 use crate::fixture::{account, migrated, now};
 use crate::sessions::{rules, voucher};
 
-fn ticket(id: &str, dead_since: Timestamp) -> Ticket {
+fn token(id: &str, dead_since: Timestamp) -> Token {
     let subject = "alice@example.com".to_owned();
     let (account, role, voucher) = (account("acme"), Role::Viewer, voucher("key-1"));
-    Ticket {
+    Token {
         id: id.to_owned(),
         dead_since,
         subject,
@@ -24,8 +24,8 @@ fn ticket(id: &str, dead_since: Timestamp) -> Ticket {
 #[tokio::test]
 async fn a_ticket_is_good_for_one_session_however_many_try() {
     let (database, sql) = migrated().await;
-    let ticket = ticket("1", now() + 1.minute());
-    let tries = (0..8).map(|_| database.start_session_by_ticket(&ticket));
+    let token = token("1", now() + 1.minute());
+    let tries = (0..8).map(|_| database.start_session_by_sso_token(&token));
     let tries = futures_util::future::join_all(tries).await;
     let mut keys = tries.into_iter().filter_map(Result::unwrap);
     let (key, None) = (keys.next().unwrap(), keys.next()) else {
@@ -51,7 +51,7 @@ async fn a_ticket_is_good_for_one_session_however_many_try() {
     database.end_session(&key).await.unwrap();
     assert!(database.session(&key, &rules(), true).await.unwrap().is_none());
     assert!(
-        database.start_session_by_ticket(&ticket).await.unwrap().is_none(),
+        database.start_session_by_sso_token(&token).await.unwrap().is_none(),
         "nor ever again"
     );
 }
@@ -60,7 +60,7 @@ async fn a_ticket_is_good_for_one_session_however_many_try() {
 async fn a_session_by_ticket_ends_in_time_like_any_other() {
     let (database, sql) = migrated().await;
     let key = database
-        .start_session_by_ticket(&ticket("1", now()))
+        .start_session_by_sso_token(&token("1", now()))
         .await
         .unwrap()
         .unwrap();
@@ -80,7 +80,7 @@ async fn used_tokens_are_deleted_once_they_are_certainly_refused() {
     let (database, sql) = migrated().await;
     for (id, dead_since) in [("old", now() - 61.minutes()), ("young", now() - 1.minute())] {
         database
-            .start_session_by_ticket(&ticket(id, dead_since))
+            .start_session_by_sso_token(&token(id, dead_since))
             .await
             .unwrap()
             .unwrap();

@@ -37,16 +37,16 @@ async fn one_subscription_and_one_target() {
     let subscription = database.subscription(id).await.unwrap().unwrap();
     assert_eq!((subscription.account, subscription.webhook), (account("acme"), id));
     assert_eq!(subscription.event_types, new_webhook("").event_types);
-    let target = database.target(id).await.unwrap().unwrap();
+    let endpoint = database.endpoint(id).await.unwrap().unwrap();
     assert_eq!(
-        (target.account, target.url.as_str()),
+        (endpoint.account, endpoint.url.as_str()),
         (account("acme"), "https://erp.example.com/hook")
     );
-    assert!(!target.paused && target.secrets.len() == 1);
+    assert!(!endpoint.paused && endpoint.secrets.len() == 1);
     sql.execute("UPDATE webhooks SET paused_reason = 'gone', paused_at = now()", &[])
         .await
         .unwrap();
-    assert!(database.target(id).await.unwrap().unwrap().paused);
+    assert!(database.endpoint(id).await.unwrap().unwrap().paused);
 }
 
 #[tokio::test]

@@ -110,7 +110,7 @@ async fn a_deleted_webhook_is_gone_with_its_secrets() {
         database.delete_webhook(&acme, id, None).await.unwrap(),
         EditOutcome::NotFound
     );
-    assert!(database.target(id).await.unwrap().is_none());
+    assert!(database.endpoint(id).await.unwrap().is_none());
     let secrets: i64 = sql
         .query_one("SELECT count(*) FROM webhook_secrets", &[])
         .await

@@ -11,7 +11,7 @@ use rustls_pki_types::ServerName;
 /// A webhook's URL, prepared once per webhook so that no request parses it again. Clones share the bytes. `Debug` hides
 /// path and query, where receivers put keys.
 #[derive(Clone)]
-pub struct Target {
+pub struct Endpoint {
     /// Path and query, for the request line (RFC 9112 §3.2.1).
     pub(crate) uri: Uri,
     pub(crate) host_header: HeaderValue,
@@ -33,9 +33,9 @@ pub(crate) enum Host {
 /// The URL cannot be expressed in HTTP/1.1 and TLS.
 #[derive(Debug, thiserror::Error)]
 #[error("the URL cannot be sent in an HTTP request")]
-pub struct InvalidTarget;
+pub struct InvalidEndpoint;
 
-impl Target {
+impl Endpoint {
     /// The receiver's host: a name, or an address as written in a URL.
     pub fn host(&self) -> &str {
         self.authority.host()
@@ -44,10 +44,10 @@ impl Target {
     /// Prepares `url`.
     ///
     /// # Errors
-    /// [`InvalidTarget`] when the URL cannot be expressed in HTTP/1.1 and TLS.
-    pub fn new(url: &EndpointUrl) -> Result<Self, InvalidTarget> {
-        let parts = url.as_str().parse::<Uri>().map_err(|_| InvalidTarget)?.into_parts();
-        let authority = parts.authority.ok_or(InvalidTarget)?;
+    /// [`InvalidEndpoint`] when the URL cannot be expressed in HTTP/1.1 and TLS.
+    pub fn new(url: &EndpointUrl) -> Result<Self, InvalidEndpoint> {
+        let parts = url.as_str().parse::<Uri>().map_err(|_| InvalidEndpoint)?.into_parts();
+        let authority = parts.authority.ok_or(InvalidEndpoint)?;
         let path_and_query = parts.path_and_query.unwrap_or(PathAndQuery::from_static("/"));
         let host = match url.host() {
             endpoint_url::Host::Domain(name) => Host::Name(name.into()),
@@ -56,7 +56,7 @@ impl Target {
         };
         Ok(Self {
             uri: path_and_query.into(),
-            host_header: HeaderValue::from_str(authority.as_str()).map_err(|_| InvalidTarget)?,
+            host_header: HeaderValue::from_str(authority.as_str()).map_err(|_| InvalidEndpoint)?,
             authority,
             server_name: host.server_name()?,
             host,
@@ -66,17 +66,17 @@ impl Target {
 }
 
 impl Host {
-    fn server_name(&self) -> Result<ServerName<'static>, InvalidTarget> {
+    fn server_name(&self) -> Result<ServerName<'static>, InvalidEndpoint> {
         match self {
-            Self::Name(name) => ServerName::try_from(name.to_string()).map_err(|_| InvalidTarget),
+            Self::Name(name) => ServerName::try_from(name.to_string()).map_err(|_| InvalidEndpoint),
             Self::Literal(address) => Ok(ServerName::from(*address)),
         }
     }
 }
 
-impl fmt::Debug for Target {
+impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Target")
+        f.debug_struct("Endpoint")
             .field("authority", &self.authority)
             .finish_non_exhaustive()
     }
@@ -89,14 +89,14 @@ mod tests {
 
     use super::*;
 
-    fn target(url: &str) -> Target {
-        Target::new(&EndpointUrl::parse(url, &AddressPolicy::public_only()).unwrap()).unwrap()
+    fn endpoint(url: &str) -> Endpoint {
+        Endpoint::new(&EndpointUrl::parse(url, &AddressPolicy::public_only()).unwrap()).unwrap()
     }
 
     fn check(url: &str, host: &str, path_and_query: &str) {
-        let target = target(url);
-        assert_eq!(target.host_header, host);
-        assert_eq!(target.uri, path_and_query);
+        let endpoint = endpoint(url);
+        assert_eq!(endpoint.host_header, host);
+        assert_eq!(endpoint.uri, path_and_query);
     }
 
     #[test]
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn debug_hides_what_may_be_a_key() {
-        let shown = format!("{:?}", target("https://hooks.example.com/T00/sesame?token=sesame"));
+        let shown = format!("{:?}", endpoint("https://hooks.example.com/T00/sesame?token=sesame"));
         assert!(
             shown.contains("hooks.example.com") && !shown.contains("sesame"),
             "{shown}"
@@ -122,7 +122,7 @@ mod tests {
         fn every_url_that_may_be_saved_can_be_sent(path in "[ -~é☃]{0,40}", query in "[ -~é☃]{0,40}") {
             let text = format!("https://hooks.example.com/{path}?{query}");
             if let Ok(url) = EndpointUrl::parse(&text, &AddressPolicy::public_only()) {
-                prop_assert!(Target::new(&url).is_ok(), "{text}");
+                prop_assert!(Endpoint::new(&url).is_ok(), "{text}");
             }
         }
     }

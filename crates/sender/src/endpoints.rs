@@ -24,9 +24,9 @@ const CHANGES: usize = 1024;
 
 /// A webhook, prepared for posting.
 #[derive(Debug)]
-pub enum Target {
+pub enum EndpointState {
     /// As configured.
-    Ready(Box<Endpoint>),
+    Ready(Box<ReadyEndpoint>),
     /// Nothing is sent until it is resumed.
     Paused,
     /// The address policy does not allow its URL (any more).
@@ -39,7 +39,7 @@ pub enum Target {
     OfAnotherAccount,
 }
 
-impl Target {
+impl EndpointState {
     /// Whether its deliveries are held.
     pub fn is_paused(&self) -> bool {
         matches!(self, Self::Paused)
@@ -56,7 +56,7 @@ impl Target {
     /// The receiver's host; empty if nothing is dialled.
     pub fn host(&self) -> &str {
         match self {
-            Self::Ready(endpoint) => endpoint.target.host(),
+            Self::Ready(endpoint) => endpoint.destination.host(),
             Self::Paused | Self::NotAllowed | Self::SecretUnreadable | Self::Deleted | Self::OfAnotherAccount => "",
         }
     }
@@ -64,9 +64,9 @@ impl Target {
 
 /// Where to post, and the keys to sign with.
 #[derive(Debug)]
-pub struct Endpoint {
-    /// The endpoint.
-    pub target: outbound::Target,
+pub struct ReadyEndpoint {
+    /// Where to dial, and what to request.
+    pub destination: outbound::Endpoint,
     /// Its URL, as the database has it.
     pub url: Arc<str>,
     /// The current key first.
@@ -78,12 +78,12 @@ pub struct Endpoint {
 struct Known {
     /// `None` if it is deleted, or its secret does not decrypt.
     account: Option<AccountName>,
-    target: Arc<Target>,
+    endpoint: Arc<EndpointState>,
 }
 
 /// The cached settings of webhooks. Clones share the cache.
 #[derive(Clone)]
-pub struct Targets {
+pub struct Endpoints {
     database: Database,
     policy: AddressPolicy,
     cache: Cache<WebhookId, Known>,
@@ -95,7 +95,7 @@ pub struct Targets {
     slots: Slots,
 }
 
-impl Targets {
+impl Endpoints {
     /// Follows the changes of webhooks until `stop`.
     pub fn follow(
         database: Database,
@@ -111,7 +111,7 @@ impl Targets {
             .build();
         let (sender, changes) = mpsc::channel(CHANGES);
         tokio::spawn(listen(database.clone(), sender));
-        let targets = Self {
+        let endpoints = Self {
             database,
             policy,
             cache,
@@ -119,14 +119,14 @@ impl Targets {
             changes: Arc::default(),
             slots,
         };
-        let follower = targets.clone();
+        let follower = endpoints.clone();
         tokio::spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = follower.apply(changes, &condition) => {}
             }
         });
-        targets
+        endpoints
     }
 
     async fn apply(&self, mut changes: mpsc::Receiver<Change>, condition: &Condition) {
@@ -154,13 +154,13 @@ impl Targets {
     ///
     /// # Errors
     /// When it has to be read from the database and cannot be.
-    pub async fn get(&self, webhook: WebhookId, account: &AccountName) -> Result<Arc<Target>, Arc<StoreError>> {
+    pub async fn get(&self, webhook: WebhookId, account: &AccountName) -> Result<Arc<EndpointState>, Arc<StoreError>> {
         let known = self.known(webhook).await?;
         let is_anothers = known.account.is_some_and(|owner| owner != *account);
         Ok(if is_anothers {
-            Arc::new(Target::OfAnotherAccount)
+            Arc::new(EndpointState::OfAnotherAccount)
         } else {
-            known.target
+            known.endpoint
         })
     }
 
@@ -169,40 +169,40 @@ impl Targets {
             return self.read(webhook).await.map_err(Arc::new);
         }
         let before = self.changes.load(Ordering::Acquire);
-        let target = self.cache.try_get_with(webhook, self.read(webhook)).await?;
+        let endpoint = self.cache.try_get_with(webhook, self.read(webhook)).await?;
         // A notification that arrived during the read may have come too early to invalidate its result.
         if self.changes.load(Ordering::Acquire) != before {
             self.cache.invalidate(&webhook).await;
         }
-        Ok(target)
+        Ok(endpoint)
     }
 
     async fn read(&self, webhook: WebhookId) -> Result<Known, StoreError> {
-        let (account, target) = match self.database.target(webhook).await {
-            Ok(None) => (None, Target::Deleted),
+        let (account, endpoint) = match self.database.endpoint(webhook).await {
+            Ok(None) => (None, EndpointState::Deleted),
             Ok(Some(stored)) => (Some(stored.account.clone()), self.prepare(&stored)),
-            Err(StoreError::Secret) => (None, Target::SecretUnreadable),
+            Err(StoreError::Secret) => (None, EndpointState::SecretUnreadable),
             Err(error) => return Err(error),
         };
         Ok(Known {
             account,
-            target: Arc::new(target),
+            endpoint: Arc::new(endpoint),
         })
     }
 
-    fn prepare(&self, stored: &store::webhooks::Target) -> Target {
+    fn prepare(&self, stored: &store::webhooks::StoredEndpoint) -> EndpointState {
         if stored.paused {
-            return Target::Paused;
+            return EndpointState::Paused;
         }
         let Ok(url) = EndpointUrl::parse(&stored.url, &self.policy) else {
-            return Target::NotAllowed;
+            return EndpointState::NotAllowed;
         };
-        let Ok(target) = outbound::Target::new(&url) else {
-            return Target::NotAllowed;
+        let Ok(endpoint) = outbound::Endpoint::new(&url) else {
+            return EndpointState::NotAllowed;
         };
         let keys = stored.secrets.iter().map(domain::SigningSecret::key).collect();
-        Target::Ready(Box::new(Endpoint {
-            target,
+        EndpointState::Ready(Box::new(ReadyEndpoint {
+            destination: endpoint,
             url: stored.url.as_str().into(),
             keys,
         }))

@@ -1,4 +1,4 @@
-//! What a good ticket says, and why another is refused.
+//! What a valid SSO token says, and why another is refused.
 
 use jiff::Timestamp;
 
@@ -7,7 +7,7 @@ use crate::{AccountName, Role};
 /// Issuer and signing key of a session. The session is valid only while both are configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Voucher {
-    /// Who signed the ticket: its `iss`.
+    /// Who signed the token: its `iss`.
     pub issuer: String,
     /// Fingerprint of the key that signed it.
     pub key_fingerprint: String,
@@ -15,7 +15,7 @@ pub struct Voucher {
 
 /// The claims of a valid SSO token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ticket {
+pub struct Token {
     /// Its id (`jti`), which detects a second use.
     pub id: String,
     /// From this time on the token is certainly refused, so its id may be deleted.
