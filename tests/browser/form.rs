@@ -13,7 +13,7 @@ async fn an_address_without_tls_is_refused_at_its_field_and_everything_typed_is_
         let typed = [
             ("Name", "ERP \"Sync\" <1>"),
             ("Endpoint URL", url),
-            ("Signing secret", "a secret of our own"),
+            ("Secret", "a secret of our own"),
         ];
         for (field, text) in typed {
             page.fill(field, text).await?;

@@ -26,6 +26,8 @@ async fn check(page: &Page, path: &str) -> anyhow::Result<()> {
             "document.querySelectorAll('details').forEach((it) => {{ it.open = {details}; }})"
         ))
         .await?;
+        let loaded = "[...document.querySelectorAll('.more')].every((it) => it.querySelector('.fold'))";
+        page.wait_for("what is unfolded", loaded).await?;
         let overflow = page.evaluate("page.overflow()").await?;
         ensure!(overflow == json!([]), "{path}: {overflow:#}");
     }
@@ -142,6 +144,8 @@ async fn a_name_that_is_too_long_or_has_controls_is_told_at_its_field() -> anyho
             "page.field('Name').getAttribute('aria-invalid') === 'true'",
         )
         .await?;
+        let loaded = "[...document.querySelectorAll('.more')].every((it) => it.querySelector('.fold'))";
+        page.wait_for("what is unfolded", loaded).await?;
         let overflow = page.evaluate("page.overflow()").await?;
         assert_eq!(overflow, json!([]));
         page.check_traffic()?;

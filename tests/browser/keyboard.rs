@@ -67,7 +67,7 @@ async fn tab_reaches_everything_in_order_and_enter_and_space_work() -> anyhow::R
 
     go_to(&page, "Add Webhook").await?;
     page.press("Enter").await?;
-    page.wait_for_text("Events to send").await?;
+    page.wait_for_text("Events to subscribe").await?;
     page.open(&format!("{LIST}/new")).await?;
     walk(&page).await?;
     page.open(&format!("{LIST}/new")).await?;

@@ -55,7 +55,7 @@ impl Story {
     async fn fill_the_form_in(&self) -> anyhow::Result<()> {
         let page = &self.page;
         page.follow("Add Webhook").await?;
-        page.wait_for_text("Events to send").await?;
+        page.wait_for_text("Events to subscribe").await?;
         page.fill("Name", "ERP Sync").await?;
         page.fill("Endpoint URL", &self.stage.all.receiver.url("/api/crm-webhook"))
             .await?;
@@ -71,7 +71,7 @@ impl Story {
         assert_eq!(page.value("Name").await?, "ERP Sync");
         assert!(page.is_ticked("Invoice paid invoice.paid").await?);
         let requests = self.stage.all.receiver.wait_for(1, DEADLINE).await?;
-        let key = page.value("Signing secret").await?;
+        let key = page.value("Secret").await?;
         let [request] = &requests[..] else {
             panic!("{} requests", requests.len())
         };
@@ -97,7 +97,7 @@ impl Story {
         self.publish("deal.won", "story-won").await?;
         self.stage.all.receiver.wait_for(2, DEADLINE).await?;
         page.open(webhook).await?;
-        page.follow("Delivery log").await?;
+        page.follow("Delivery Log").await?;
         page.wait_for_text("Deliveries of the last 30 days").await?;
         page.wait_for_text("Delivered").await?;
         page.click_at("document.querySelector('tbody summary')").await?;

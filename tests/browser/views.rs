@@ -143,7 +143,7 @@ impl Views {
         self.page.open(&format!("{LIST}/new")).await?;
         self.page.fill("Name", "ERP Sync").await?;
         self.page.fill("Endpoint URL", "http://erp.company.com/").await?;
-        self.page.fill("Signing secret", "too short").await?;
+        self.page.fill("Secret", "too short").await?;
         self.page.click("Save").await?;
         self.page.wait_for_text("There is a problem").await
     }
@@ -174,7 +174,7 @@ impl Views {
         // The receiver here has a name that would tell readers nothing; and a secret is none in a picture.
         for (label, text) in [
             ("Endpoint URL", "https://erp.company.com/api/crm-webhook"),
-            ("Signing secret", "whsec_…"),
+            ("Secret", "whsec_…"),
         ] {
             page.evaluate(&format!("(page.field({}).value = {})", json!(label), json!(text)))
                 .await?;
@@ -192,7 +192,7 @@ impl Views {
             .click_at(&format!("{failed}.querySelector('summary')"))
             .await?;
         self.page
-            .wait_for("it to unfold", &format!("{failed}.querySelector('details').open"))
+            .wait_for("it to unfold", &format!("!!{failed}.querySelector('.fold')"))
             .await?;
         self.page.evaluate("scrollTo(0, 0)").await.map(drop)
     }

@@ -169,23 +169,21 @@ async fn trouble(world: &Arc<World>, processes: &mut Processes) {
         5 => world.store.tables.lock().unwrap().pause(webhook),
         6 => world.store.tables.lock().unwrap().resume(webhook),
         7 if random.percent(15) => world.store.tables.lock().unwrap().delete(webhook),
-        7 => retry_a_failed_one(world),
+        7 => send_one_again(world),
         _ => world.receivers.set(webhook, *random.one_of(&Behaviour::ALL)),
     }
 }
 
-/// An administrator presses Retry.
-fn retry_a_failed_one(world: &World) {
-    let failed: Vec<_> = {
+/// An administrator presses Retry, or Send again.
+fn send_one_again(world: &World) {
+    let ended: Vec<_> = {
         let tables = world.store.tables.lock().unwrap();
-        let failed = tables
-            .deliveries
-            .iter()
-            .filter(|(_, row)| row.phase == DeliveryPhase::Failed);
-        failed.map(|(delivery, _)| *delivery).collect()
+        let rows = tables.deliveries.iter();
+        let ended = rows.filter(|(_, row)| matches!(row.phase, DeliveryPhase::Failed | DeliveryPhase::Delivered));
+        ended.map(|(delivery, _)| *delivery).collect()
     };
-    if !failed.is_empty() {
-        world.store.retry(*world.random.one_of(&failed));
+    if !ended.is_empty() {
+        world.store.retry(*world.random.one_of(&ended));
     }
 }
 

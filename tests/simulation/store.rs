@@ -418,7 +418,7 @@ impl Tables {
         let Some(webhook) = self.webhooks.get(&row.delivery.webhook) else {
             return;
         };
-        if row.phase != DeliveryPhase::Failed || webhook.deleted {
+        if !matches!(row.phase, DeliveryPhase::Failed | DeliveryPhase::Delivered) || webhook.deleted {
             return;
         }
         let phase = match webhook.health.paused {

@@ -37,10 +37,10 @@ impl Admin {
         )]))
     }
 
-    /// Retries a failed delivery: one attempt, now.
+    /// Sends a failed or delivered delivery again: one attempt, now.
     ///
     /// # Errors
-    /// [`AdminError::NotFound`] and [`AdminError::NotFailed`].
+    /// [`AdminError::NotFound`] and [`AdminError::NotRetryable`].
     pub async fn retry_delivery(&self, by: &Bearer, id: DeliveryId) -> Result<Delivery, AdminError> {
         match self.database.retry_delivery(by, id).await? {
             Retry::Accepted(delivery) => {
@@ -48,7 +48,7 @@ impl Admin {
                 Ok(*delivery)
             }
             Retry::NotFound => Err(AdminError::NotFound),
-            Retry::NotFailed => Err(AdminError::NotFailed),
+            Retry::NotRetryable => Err(AdminError::NotRetryable),
         }
     }
 

@@ -22,9 +22,9 @@ pub enum AdminError {
     /// The webhook is no longer at the version that was to be changed.
     #[error("the webhook has been changed meanwhile")]
     VersionChanged,
-    /// The delivery is in no state to be retried, or its webhook is deleted.
-    #[error("the delivery has not failed")]
-    NotFailed,
+    /// The delivery has not ended, or its webhook is deleted, or it is a test delivery.
+    #[error("the delivery cannot be sent again")]
+    NotRetryable,
     /// The webhook's failed deliveries are being recovered already.
     #[error("a recovery of the webhook is under way")]
     RecoveryUnderWay,

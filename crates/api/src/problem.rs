@@ -203,7 +203,9 @@ impl From<AdminError> for Problem {
                 Self::new(Kind::WebhookLimit, detail)
             }
             AdminError::VersionChanged => Self::precondition_failed(),
-            AdminError::NotFailed => Self::new(Kind::NotFailed, "Only a failed delivery can be retried"),
+            AdminError::NotRetryable => {
+                Self::new(Kind::NotFailed, "Only a failed or delivered delivery can be sent again")
+            }
             AdminError::RecoveryUnderWay => Self::new(
                 Kind::RecoveryUnderWay,
                 "This webhook's failed deliveries are being sent again; wait until that is done",

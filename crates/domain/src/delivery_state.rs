@@ -58,11 +58,12 @@ impl DeliveryPhase {
 
     /// Whether a row of the log may go from this phase to another, or be written again in the same.
     ///
-    /// A success is final. Only what waits in the outbox is released. Everything else may follow from an outcome that comes
-    /// late: two senders may have a delivery's job, one of which was thought dead.
+    /// After a success only a person's request leads on: Send again puts the delivery into the outbox. Only what waits in
+    /// the outbox is released. Everything else may follow from an outcome that comes late: two senders may have a
+    /// delivery's job, one of which was thought dead.
     pub fn may_become(self, next: Self) -> bool {
         match (self, next) {
-            (Self::Delivered, _) => next == Self::Delivered,
+            (Self::Delivered, _) => next == Self::Delivered || next.waits(),
             (_, Self::Released) => self.waits() || self == Self::Released,
             _ => true,
         }
@@ -80,11 +81,11 @@ mod tests {
     }
 
     #[test]
-    fn a_success_is_final_and_only_what_waits_is_released() {
+    fn a_success_is_left_through_the_outbox_only_and_only_what_waits_is_released() {
         for phase in DeliveryPhase::ALL {
             assert_eq!(
                 DeliveryPhase::Delivered.may_become(*phase),
-                *phase == DeliveryPhase::Delivered
+                ["delivered", "spilled", "held"].contains(&phase.as_str())
             );
             let releasable = ["spilled", "released", "held"].contains(&phase.as_str());
             assert_eq!(phase.may_become(DeliveryPhase::Released), releasable, "{phase}");

@@ -30,6 +30,33 @@
 
   const settle = (root) => { localise(root); reveal(root); };
 
+  // The payload and attempts of a row of the log, loaded below it when it is unfolded.
+  const unfold = async (details) => {
+    const body = details.closest("tbody");
+    body.querySelector("tr.more")?.remove();
+    if (!details.open) return;
+    details.lastElementChild.hidden = true;
+    const row = document.createElement("tr");
+    row.className = "more";
+    const cell = row.insertCell();
+    cell.colSpan = body.rows[0].cells.length;
+    say(cell, "Loading…");
+    body.append(row);
+    try {
+      const answer = await fetch(details.dataset.unfold);
+      if (answer.redirected) { location.reload(); return; }
+      const part = parse(await answer.text()).getElementById("fold");
+      part.removeAttribute("id");
+      cell.replaceChildren(part);
+      settle(cell);
+    } catch {
+      say(cell, "The payload could not be loaded. Hide it, then try again.");
+    }
+  };
+  document.addEventListener("toggle", (event) => {
+    if (event.target.dataset.unfold) unfold(event.target);
+  }, true);
+
   // A button with data-fragment sends its form in the background; the answer replaces the element of that id.
   const sendInBackground = async (form, button) => {
     const id = button.dataset.fragment;
@@ -58,9 +85,39 @@
     const button = event.submitter;
     if (!button) return;
     if (button.getAttribute("aria-disabled") === "true") { event.preventDefault(); return; }
-    if (!button.dataset.fragment) return;
-    event.preventDefault();
-    sendInBackground(event.target, button);
+    if (button.dataset.fragment) {
+      event.preventDefault();
+      sendInBackground(event.target, button);
+      return;
+    }
+    // A second click sends nothing. The browser may show this page again later, by its Back button.
+    setTimeout(() => button.setAttribute("aria-disabled", "true"));
+  });
+  addEventListener("pageshow", () => all("[aria-disabled]").forEach((button) => button.removeAttribute("aria-disabled")));
+
+  // An error goes when its field is changed.
+  const setError = (field, input, text) => {
+    field.classList.toggle("wrong", text !== "");
+    field.querySelector(".error")?.remove();
+    all(`#error-summary a[href="#${input.id}"]`).forEach((link) => link.closest("li").remove());
+    if (byId("error-summary") && !byId("error-summary").querySelector("li")) byId("error-summary").remove();
+    if (text === "") { input.removeAttribute("aria-invalid"); return; }
+    const error = document.createElement("p");
+    error.className = "error";
+    error.id = `${input.id}-error`;
+    error.textContent = text;
+    input.before(error);
+    input.setAttribute("aria-invalid", "true");
+  };
+  document.addEventListener("input", (event) => {
+    const field = event.target.closest(".field.wrong");
+    if (field) setError(field, event.target.name === "event_types" ? byId("event_types") : event.target, "");
+  });
+  document.addEventListener("focusout", (event) => {
+    const input = event.target;
+    if (input.id !== "url" || input.type !== "url") return;
+    const text = input.value.trim();
+    if (text !== "" && !/^https:\/\//i.test(text)) setError(input.closest(".field"), input, "Webhook URL must use HTTPS");
   });
 
   // Copy buttons.
@@ -68,7 +125,6 @@
     const source = byId(button.dataset.copy);
     try {
       await navigator.clipboard.writeText(source.value ?? source.textContent);
-      say(byId("flash"), "Copied.");
       const before = button.textContent;
       button.textContent = "Copied";
       setTimeout(() => { button.textContent = before; }, 2000);
@@ -106,30 +162,65 @@
     if (event.key === "Enter" && event.target.id === "find") event.preventDefault();
   });
 
-  // Regions marked data-live are kept up to date while somebody looks, but never under their hands.
+  // Regions marked data-live are kept up to date while somebody looks, but never under their hands. Of a table with
+  // named rows each row is a region of its own.
   const isInUse = (region) =>
-    region.contains(document.activeElement) || region.querySelector("details[open]") !== null ||
+    region.contains(document.activeElement) || region.querySelector("details[open], .more") !== null ||
     (!getSelection().isCollapsed && region.contains(getSelection().anchorNode));
   const seen = new Map();
+  const replaceWhenFree = (current, fresh, insert) => {
+    if (seen.get(fresh.id) === fresh.innerHTML || isInUse(current)) return false;
+    seen.set(fresh.id, fresh.innerHTML);
+    insert(fresh);
+    return true;
+  };
+  const updateRows = (table, fresh) => {
+    let changed = false;
+    const rows = new Map(all("tbody[id]", table).map((row) => [row.id, row]));
+    let before = table.tHead;
+    all("tbody[id]", fresh).forEach((row) => {
+      const current = rows.get(row.id);
+      rows.delete(row.id);
+      let shown = current ?? row;
+      if (!current) seen.set(row.id, row.innerHTML);
+      else if (replaceWhenFree(current, row, (row) => current.replaceWith(row))) shown = row;
+      if (shown === row) { settle(row); changed = true; }
+      if (before.nextElementSibling !== shown) before.after(shown);
+      before = shown;
+    });
+    rows.forEach((row) => { if (!isInUse(row)) row.remove(); });
+    return changed;
+  };
+  const update = (region, fresh) => {
+    const tables = [region, fresh].map((part) => part.querySelector("table:has(> tbody[id])"));
+    if (tables.every(Boolean)) return updateRows(...tables);
+    return replaceWhenFree(region, fresh, (fresh) => {
+      region.replaceChildren(...fresh.childNodes);
+      settle(region);
+    });
+  };
+  let updated = new Date();
+  const tellStale = (text) => {
+    const line = byId("stale");
+    if (!line) return;
+    line.hidden = text === "";
+    line.textContent = text;
+  };
   const refresh = async () => {
     const answer = await fetch(location.href, { headers: { "X-Refresh": "1" } });
     if (answer.redirected) { location.reload(); return; }
-    if (!answer.ok) return;
+    if (answer.status === 404) { tellStale("This page no longer exists. The webhook may have been deleted."); return; }
+    if (!answer.ok) throw new Error(String(answer.status));
     const page = parse(await answer.text());
-    let changed = false;
-    all("[data-live]").forEach((region) => {
-      const fresh = page.getElementById(region.id);
-      if (!fresh || isInUse(region) || seen.get(region.id) === fresh.innerHTML) return;
-      seen.set(region.id, fresh.innerHTML);
-      region.replaceChildren(...fresh.childNodes);
-      settle(region);
-      changed = true;
-    });
+    const regions = all("[data-live]").map((region) => [region, page.getElementById(region.id)]);
+    const changed = regions.map(([region, fresh]) => fresh !== null && update(region, fresh));
+    updated = new Date();
+    tellStale("");
     // What was done a while ago may be undone by now.
-    if (changed) byId("flash").replaceChildren();
+    if (changed.some(Boolean)) byId("flash").replaceChildren();
   };
   const keepFresh = async () => {
-    if (!document.hidden) await refresh().catch(() => {});
+    if (!document.hidden) await refresh().catch(() => tellStale(`Not updated since ${format.format(updated)}.`));
     setTimeout(keepFresh, EVERY_MS);
   };
 
@@ -140,7 +231,7 @@
     history.replaceState(null, "", address);
   }
 
-  all("[data-live]").forEach((region) => seen.set(region.id, region.innerHTML));
+  all("[data-live], [data-live] tbody[id]").forEach((region) => seen.set(region.id, region.innerHTML));
   if (all("[data-live]").length > 1) setTimeout(keepFresh, EVERY_MS);
   settle(document);
   byId("error-summary")?.focus();

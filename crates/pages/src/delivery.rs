@@ -1,24 +1,26 @@
 //! One delivery: its payload and every attempt; and sending it again.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::Response;
-use domain::{DeliveryId, WebhookId};
-use store::delivery_log::{Attempt, DeliveryDetail};
+use domain::{DeliveryId, DeliveryState, WebhookId};
+use store::delivery_log::DeliveryDetail;
 
 use crate::access::session::SignedIn;
-use crate::access::submission::AdminSubmission;
+use crate::access::submission::{AdminSubmission, Submission};
 use crate::error::{PageError, see_other};
+use crate::page_query::PageQuery;
 use crate::state::PageState;
 use crate::view::layout::{Layout, page};
-use crate::view::log_line::{AttemptLine, Budget, LogLine, Payload};
+use crate::view::log_line::{AttemptLine, LogLine, Payload};
 use crate::view::text::filters;
 
-/// Of payload and answers together, in bytes; the API has the whole.
-const PAGE_BUDGET: usize = 50_000;
-/// Of a payload that is too long for the page, in bytes; escaped it is at most five times as long.
-const BEGINNING_BYTES: usize = 6 * 1024;
+/// A longer payload is shown whole on request only: every page stays small. Escaped and laid out, it is several times as
+/// long.
+const SHOWN_AT_ONCE: usize = 4 * 1024;
 
 #[derive(Template)]
 #[template(path = "delivery.html")]
@@ -33,67 +35,122 @@ struct DeliveryPage {
     attempts: Vec<AttemptLine>,
 }
 
-/// `GET …/{id}/deliveries/{delivery}`
+/// What a line of the log unfolds.
+#[derive(Template)]
+#[template(path = "fold.html")]
+struct Fold {
+    layout: Layout,
+    id: WebhookId,
+    line: LogLine,
+    payload: Payload,
+    attempts: Vec<AttemptLine>,
+}
+
+/// The confirmation before a delivered one is sent once more.
+#[derive(Template)]
+#[template(path = "send_again.html")]
+struct SendAgainPage {
+    layout: Layout,
+    id: WebhookId,
+    name: String,
+    line: LogLine,
+}
+
+/// `GET …/{id}/deliveries/{delivery}`; with `whole`, the payload in full whatever its length.
 pub(crate) async fn show(
     State(state): State<PageState>,
     viewer: SignedIn,
     Path(path): Path<(String, String)>,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, PageError> {
+    let query = PageQuery::parse(query.as_deref());
     let (id, detail) = find(&state, &viewer, &path).await?;
     let webhook = state.database().webhook(&viewer.bearer.account, id).await?;
-    let layout = Layout::load(&state, &viewer).await?;
-    let mut budget = Budget(PAGE_BUDGET);
+    let layout = Layout::load(&state, &viewer).await?.with_done(query.get("done"));
+    let whole = query.get("whole").is_some() || detail.payload.len() <= SHOWN_AT_ONCE;
     let shown = DeliveryPage {
         layout,
         id,
         name: webhook.map(|webhook| webhook.name),
         line: (&detail.delivery).into(),
+        payload: Payload::new(&detail.payload, if whole { usize::MAX } else { SHOWN_AT_ONCE }),
+        attempts: detail.attempts.iter().map(AttemptLine::from).collect(),
         event_id: detail.delivery.event_id,
-        payload: payload(&detail.payload, &mut budget),
-        attempts: attempts(&detail.attempts, &mut budget),
     };
     page(StatusCode::OK, &shown)
 }
 
-/// The payload, or its beginning if the whole is too long.
-fn payload(bytes: &[u8], budget: &mut Budget) -> Payload {
-    // A longer one is not even laid out: indented, it may become many times as long.
-    if bytes.len() <= PAGE_BUDGET {
-        let whole = Payload::new(bytes, bytes.len());
-        if budget.spend(whole.shown_bytes()) {
-            return whole;
-        }
-    }
-    let beginning = Payload::new(&bytes[..bytes.len().min(BEGINNING_BYTES)], bytes.len());
-    budget.spend(beginning.shown_bytes());
-    beginning
-}
-
-/// Answers that do not fit any more are left out.
-fn attempts(attempts: &[Attempt], budget: &mut Budget) -> Vec<AttemptLine> {
-    let line = |attempt| {
-        let line = AttemptLine::from(attempt);
-        if budget.spend(line.shown_bytes()) {
-            line
-        } else {
-            AttemptLine { excerpt: None, ..line }
-        }
+/// `GET …/{id}/deliveries/{delivery}/fold`: loaded when a line of the log is unfolded.
+pub(crate) async fn fold(
+    State(state): State<PageState>,
+    viewer: SignedIn,
+    Path(path): Path<(String, String)>,
+) -> Result<Response, PageError> {
+    let (id, detail) = find(&state, &viewer, &path).await?;
+    let shown = Fold {
+        layout: Layout::load(&state, &viewer).await?,
+        id,
+        line: (&detail.delivery).into(),
+        payload: Payload::new(&detail.payload, usize::MAX),
+        attempts: detail.attempts.iter().map(AttemptLine::from).collect(),
     };
-    attempts.iter().map(line).collect()
+    page(StatusCode::OK, &shown)
 }
 
-/// `POST …/{id}/deliveries/{delivery}/retry`
+/// `GET …/{id}/deliveries/{delivery}/payload`: the exact bytes, as a file.
+pub(crate) async fn download(
+    State(state): State<PageState>,
+    viewer: SignedIn,
+    Path(path): Path<(String, String)>,
+) -> Result<Response, PageError> {
+    let (_, detail) = find(&state, &viewer, &path).await?;
+    let name = format!("attachment; filename=\"{}.json\"", detail.delivery.id);
+    let response = Response::builder()
+        .header(CONTENT_TYPE, "application/json")
+        .header(CONTENT_DISPOSITION, name)
+        .body(Body::from(detail.payload))
+        .expect("a delivery's id is visible ASCII");
+    Ok(response)
+}
+
+/// `GET …/{id}/deliveries/{delivery}/send-again`
+pub(crate) async fn confirm(
+    State(state): State<PageState>,
+    viewer: SignedIn,
+    Path(path): Path<(String, String)>,
+) -> Result<Response, PageError> {
+    viewer.admins_only()?;
+    let (id, detail) = find(&state, &viewer, &path).await?;
+    let webhook = state.webhook(&viewer.bearer.account, id).await?;
+    let shown = SendAgainPage {
+        layout: Layout::load(&state, &viewer).await?,
+        id,
+        name: webhook.name,
+        line: (&detail.delivery).into(),
+    };
+    page(StatusCode::OK, &shown)
+}
+
+/// `POST …/{id}/deliveries/{delivery}/retry`: leads back to where the button was.
 pub(crate) async fn retry(
     State(state): State<PageState>,
     Path(path): Path<(String, String)>,
-    AdminSubmission(submission): AdminSubmission,
+    AdminSubmission(Submission { by, fields }): AdminSubmission,
 ) -> Result<Response, PageError> {
-    let (id, detail) = find(&state, &submission.by, &path).await?;
-    state
-        .admin
-        .retry_delivery(&submission.by.bearer, detail.delivery.id)
-        .await?;
-    Ok(see_other(&format!("{}/{id}/deliveries?done=retried", state.root())))
+    let (id, detail) = find(&state, &by, &path).await?;
+    let delivery = state.admin.retry_delivery(&by.bearer, detail.delivery.id).await?;
+    let done = match delivery.state {
+        DeliveryState::Held => "retry-held",
+        _ => "retried",
+    };
+    let log = format!("{}/{id}/deliveries", state.root());
+    let back = match fields.text("back") {
+        "delivery" => format!("{log}/{}?done={done}", delivery.id),
+        "" => format!("{log}?done={done}#{}", delivery.id),
+        query => format!("{log}?{query}&done={done}#{}", delivery.id),
+    };
+    let elsewhere = || see_other(&format!("{log}?done={done}"));
+    Ok(state.local_path(&back).map_or_else(elsewhere, see_other))
 }
 
 /// The delivery that the path names, if it is the account's and the webhook's.

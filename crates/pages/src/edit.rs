@@ -56,7 +56,14 @@ pub(crate) async fn save(
         return Ok(see_other(&format!("{}/{id}", state.root())));
     }
     match state.admin.edit_webhook(&by.bearer, id, &edit, version).await {
-        Ok(_) => Ok(see_other(&format!("{}/{id}?done=saved", state.root()))),
+        Ok(_) => {
+            let done = if edit.event_types.is_some() {
+                "saved-events"
+            } else {
+                "saved"
+            };
+            Ok(see_other(&format!("{}/{id}?done={done}", state.root())))
+        }
         Err(AdminError::VersionChanged) => {
             let detail = "Somebody else has changed this webhook meanwhile. Below is what you typed; save again to \
                           replace theirs.";

@@ -82,9 +82,9 @@ impl From<AdminError> for PageError {
             AdminError::VersionChanged => {
                 Self::Conflict("Somebody else has changed this webhook meanwhile. Look at it again.")
             }
-            AdminError::NotFailed => Self::Conflict(
-                "This delivery is no longer failed, so there is nothing to retry. Look at the log again.",
-            ),
+            AdminError::NotRetryable => {
+                Self::Conflict("This delivery is under way already, or its webhook is deleted. Look at the log again.")
+            }
             AdminError::RecoveryUnderWay => Self::Conflict(
                 "This webhook's failed deliveries are being sent again already. Wait until that is done.",
             ),

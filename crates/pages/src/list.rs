@@ -6,9 +6,8 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::{EventType, Role, WebhookId, WebhookStatus};
-use store::notifications::Notification;
 use store::recent_counts::{HourCount, RECENT_HOURS};
-use store::webhooks::{Webhook, WebhookFilter};
+use store::webhooks::{AutoPaused, Webhook, WebhookFilter};
 use url::{Url, form_urlencoded};
 use web::Cursor;
 
@@ -25,6 +24,8 @@ use crate::view::text::filters;
 const MAX_URL_CHARACTERS: usize = 200;
 /// Webhooks of a page.
 const PAGE: usize = 25;
+/// Auto-paused webhooks that are named above the list; of more, their number.
+const BANNERS: usize = 3;
 /// Longer searches find nothing that a shorter one would not.
 const MAX_SEARCH_CHARACTERS: usize = 200;
 
@@ -41,7 +42,8 @@ struct ListPage {
     next: Option<String>,
     /// Whether this is not the first page.
     later: bool,
-    banner: Option<Notification>,
+    /// What is wrong now.
+    auto_paused: AutoPaused,
 }
 
 struct Row {
@@ -88,7 +90,7 @@ pub(crate) async fn show(
     webhooks.truncate(PAGE);
     let ids: Vec<_> = webhooks.iter().map(|webhook| webhook.id).collect();
     let recent = database.recent_counts(account, &ids).await?;
-    let unread = database.notifications(account, Some(true), None, 1).await?;
+    let auto_paused = database.auto_paused_webhooks(account, BANNERS).await?;
     let layout = Layout::load(&state, &viewer).await?.with_done(query.get("done"));
     let role = viewer.bearer.role;
     let row = |webhook: &Webhook| Row::new(webhook, role, &recent.get(&webhook.id).copied().unwrap_or_default());
@@ -106,7 +108,7 @@ pub(crate) async fn show(
             )
         }),
         later: after.is_some(),
-        banner: unread.into_iter().next(),
+        auto_paused,
         status: filter.status,
         event_type: filter.event_type,
         search: filter.text.unwrap_or_default(),

@@ -1,13 +1,11 @@
 //! The delivery log of a webhook.
 
-use std::collections::HashMap;
-
 use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use domain::{DeliveryId, DeliveryState, EventType, WebhookId};
-use store::delivery_log::{Delivery, Extract, Filter, Place};
+use domain::{DeliveryState, EventType, WebhookId};
+use store::delivery_log::{Delivery, Filter, Place};
 use url::form_urlencoded;
 use web::{Cursor, PathId};
 
@@ -17,15 +15,11 @@ use crate::page_query::PageQuery;
 use crate::state::PageState;
 use crate::view::labels::Badge;
 use crate::view::layout::{Layout, page};
-use crate::view::log_line::{AttemptLine, Budget, LogLine, Payload};
+use crate::view::log_line::LogLine;
 use crate::view::text::filters;
 
 /// Deliveries of a page.
 const PAGE: usize = 20;
-/// Of a payload or an answer, in bytes; the delivery's own page has the whole.
-const EXTRACT_BYTES: i32 = 1024;
-/// Of all payloads and attempts together, in bytes.
-const PAGE_BUDGET: usize = 24_000;
 
 #[derive(Template)]
 #[template(path = "log.html")]
@@ -34,7 +28,7 @@ struct LogPage {
     id: WebhookId,
     name: String,
     retention_days: u16,
-    rows: Vec<Row>,
+    lines: Vec<LogLine>,
     /// What the address asks for, as it was sent.
     state: Option<DeliveryState>,
     event_type: Option<EventType>,
@@ -44,13 +38,8 @@ struct LogPage {
     filter_query: String,
     newer: Option<String>,
     older: Option<String>,
-}
-
-struct Row {
-    line: LogLine,
-    /// Nothing when the page has enough text already.
-    payload: Option<Payload>,
-    attempts: Vec<AttemptLine>,
+    /// The query of this page, to come back to it after a retry.
+    here: String,
 }
 
 /// A page's deliveries, newest first, and whether there are others on either side.
@@ -74,10 +63,6 @@ pub(crate) async fn show(
     let webhook = state.webhook(account, id).await?;
     let list = format!("pages of deliveries of {id} of {account}");
     let slice = slice(&state, &viewer, id, &filter, &list, &query).await?;
-    let mut extracts = state
-        .database()
-        .extracts(account, &slice.deliveries, EXTRACT_BYTES)
-        .await?;
     let layout = Layout::load(&state, &viewer).await?.with_done(query.get("done"));
     let place = |name: &str, delivery: &Delivery| {
         let cursor = Cursor {
@@ -97,7 +82,7 @@ pub(crate) async fn show(
             .last()
             .filter(|_| slice.older)
             .map(|last| place("after", last)),
-        rows: rows(&slice.deliveries, &mut extracts),
+        lines: slice.deliveries.iter().map(LogLine::from).collect(),
         id,
         name: webhook.name,
         retention_days: state.settings.retention_days,
@@ -105,7 +90,8 @@ pub(crate) async fn show(
         event_type,
         since: query.get("since").unwrap_or_default().to_owned(),
         until: query.get("until").unwrap_or_default().to_owned(),
-        filter_query: filter_query(&query),
+        filter_query: pairs(&query, &FILTERS, "&"),
+        here: pairs(&query, &HERE, ""),
         layout,
     };
     page(StatusCode::OK, &shown)
@@ -121,13 +107,19 @@ fn filter(query: &PageQuery<'_>) -> Result<Filter, PageError> {
     })
 }
 
-fn filter_query(query: &PageQuery<'_>) -> String {
+/// The parameters that filter the log.
+const FILTERS: [&str; 4] = ["state", "event_type", "since", "until"];
+/// Those that name one of its pages.
+const HERE: [&str; 6] = ["state", "event_type", "since", "until", "before", "after"];
+
+/// These parameters as a query, with `end` behind it if there is any.
+fn pairs(query: &PageQuery<'_>, names: &[&str], end: &str) -> String {
     let mut text = form_urlencoded::Serializer::new(String::new());
-    for name in ["state", "event_type", "since", "until"] {
+    for name in names {
         text.extend_pairs(query.get(name).map(|value| (name, value)));
     }
     let text = text.finish();
-    if text.is_empty() { text } else { text + "&" }
+    if text.is_empty() { text } else { text + end }
 }
 
 async fn slice(
@@ -166,31 +158,6 @@ async fn slice(
         newer: matches!(place, Place::After(..)),
         older: more,
     })
-}
-
-/// What does not fit any more is left to the delivery's own page.
-fn rows(deliveries: &[Delivery], extracts: &mut HashMap<DeliveryId, Extract>) -> Vec<Row> {
-    let mut budget = Budget(PAGE_BUDGET);
-    let row = |delivery: &Delivery| {
-        let extract = extracts.remove(&delivery.id).unwrap_or_default();
-        let payload = Payload::new(&extract.payload, extract.payload_bytes);
-        let attempts: Vec<_> = extract.attempts.iter().map(AttemptLine::from).collect();
-        let attempts_bytes: usize = attempts.iter().map(AttemptLine::shown_bytes).sum();
-        if budget.spend(payload.shown_bytes() + attempts_bytes) {
-            Row {
-                line: delivery.into(),
-                payload: Some(payload),
-                attempts,
-            }
-        } else {
-            Row {
-                line: delivery.into(),
-                payload: None,
-                attempts: Vec::new(),
-            }
-        }
-    };
-    deliveries.iter().map(row).collect()
 }
 
 impl LogPage {

@@ -62,6 +62,18 @@ fn ordinary() -> Vec<Route> {
             get(delivery::show),
         ),
         (
+            "/settings/integrations/webhooks/{id}/deliveries/{delivery}/fold",
+            get(delivery::fold),
+        ),
+        (
+            "/settings/integrations/webhooks/{id}/deliveries/{delivery}/payload",
+            get(delivery::download),
+        ),
+        (
+            "/settings/integrations/webhooks/{id}/deliveries/{delivery}/send-again",
+            get(delivery::confirm),
+        ),
+        (
             "/settings/integrations/webhooks/{id}/deliveries/{delivery}/retry",
             post(delivery::retry),
         ),

@@ -11,6 +11,7 @@ use web::PathId;
 
 use crate::access::submission::{AdminSubmission, Fields, Submission};
 use crate::error::PageError;
+use crate::new::chosen_id;
 use crate::state::PageState;
 use crate::view::layout::{Layout, page};
 use crate::view::test_result::TestView;
@@ -97,7 +98,11 @@ pub(crate) async fn form(
         errors: tested.errors,
         ..WebhookFields::sent(&submission.fields, true)
     };
-    page(tested.status, &FormPage::adding(layout, form).with_test(tested.view))
+    let id = chosen_id(&submission.fields);
+    page(
+        tested.status,
+        &FormPage::adding(layout, id, form).with_test(tested.view),
+    )
 }
 
 /// `POST …/{id}/test`: tests what stands in the form of a webhook, or the webhook as it is.

@@ -1,9 +1,5 @@
 //! Reads the delivery log, always within one account.
 
-mod extracts;
-
-pub use extracts::Extract;
-
 use domain::{AccountName, DeliveryId, DeliveryState, Outcome, Trigger, WebhookId};
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;

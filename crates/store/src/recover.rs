@@ -1,4 +1,4 @@
-//! Manual retry and recovery: sending failed deliveries again on request, one or all of a time range.
+//! Manual retry and recovery: sending deliveries again on request, one that has ended or all failed ones of a time range.
 
 mod marking;
 
@@ -22,8 +22,8 @@ pub enum Retry {
     Accepted(Box<Delivery>),
     /// The account has no such delivery.
     NotFound,
-    /// It has not failed, or its webhook is deleted: nothing was changed.
-    NotFailed,
+    /// It has not ended, or its webhook is deleted, or it is a test delivery: nothing was changed.
+    NotRetryable,
 }
 
 /// Counting stops here: in a large log it would occupy a connection for seconds.
@@ -72,7 +72,7 @@ const RETRY: &str = "/* recover.retry */ WITH retried AS (
         UPDATE deliveries d SET state = CASE WHEN w.paused_reason IS NULL THEN 'queued' ELSE 'held' END, waiting = true,
             updated_at = now()
         FROM webhooks w
-        WHERE d.account = $1 AND d.id = $2 AND d.state = 'failed' AND NOT d.test
+        WHERE d.account = $1 AND d.id = $2 AND d.state IN ('failed', 'delivered') AND NOT d.test
             AND d.created_on = (SELECT max(created_on) FROM deliveries WHERE account = $1 AND id = $2)
             AND w.id = d.webhook_id AND w.account = d.account
         RETURNING d.*
@@ -101,7 +101,7 @@ const PROGRESS: &str = "/* recover.progress */ SELECT requested_at, found,
     FROM recoveries WHERE account = $1 AND webhook_id = $2 AND finished_at IS NULL";
 
 impl Database {
-    /// Manual retry of a failed delivery of `by`'s account: one attempt, now.
+    /// Manual retry of a failed or delivered delivery of `by`'s account: one attempt, now.
     pub async fn retry_delivery(&self, by: &Bearer, id: DeliveryId) -> Result<Retry, StoreError> {
         let account = &by.account;
         let mut connection = self.connection().await?;
@@ -121,7 +121,7 @@ impl Database {
             .query_one(EXISTS, &[&account.as_str(), &id.as_uuid()])
             .await?
             .get(0);
-        Ok(if exists { Retry::NotFailed } else { Retry::NotFound })
+        Ok(if exists { Retry::NotRetryable } else { Retry::NotFound })
     }
 
     /// How many deliveries a recovery of this time range would send again. Test deliveries are excluded.

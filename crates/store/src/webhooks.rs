@@ -1,11 +1,13 @@
 //! Webhooks, for administrators, senders and fanout's subscription index.
 
+mod auto_paused;
 mod manage;
 mod pause;
 mod read;
 mod search;
 mod secret;
 
+pub use auto_paused::{AutoPaused, AutoPausedWebhook};
 pub use manage::{Creation, Edit, EditOutcome, NewWebhook};
 pub use read::{StatusCounts, StoredEndpoint, Subscription};
 pub use search::WebhookFilter;

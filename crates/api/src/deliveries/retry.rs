@@ -1,4 +1,4 @@
-//! `POST /deliveries/{id}/retry`: one attempt of a failed delivery, now. A body is not looked at.
+//! `POST /deliveries/{id}/retry`: one attempt of a failed or delivered delivery, now. A body is not looked at.
 
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -16,8 +16,8 @@ use crate::state::ApiState;
 
 pub(crate) fn operation() -> Operation {
     Operation::post("/api/v1/deliveries/{id}/retry", handler)
-        .for_admins(TAG, "retryDelivery", "Retry a failed delivery: one attempt, now")
-        .about("While its webhook is paused it is held. Test deliveries cannot be retried.")
+        .for_admins(TAG, "retryDelivery", "Send a failed or delivered delivery again: one attempt, now")
+        .about("Under the same webhook-id: a receiver that deduplicates ignores one that it has processed. While its webhook is paused it is held. Test deliveries cannot be sent again.")
         .id("DeliveryId")
         .idempotent_by_key()
         .answer(202, "The delivery", reference("Delivery"))

@@ -93,7 +93,11 @@ impl Kind {
                 "webhook-limit",
                 "The account has too many webhooks",
             ),
-            Self::NotFailed => (StatusCode::CONFLICT, "not-failed", "The delivery has not failed"),
+            Self::NotFailed => (
+                StatusCode::CONFLICT,
+                "not-failed",
+                "The delivery has neither failed nor been delivered",
+            ),
             Self::RecoveryUnderWay => (StatusCode::CONFLICT, "recovery-under-way", "A recovery is under way"),
             Self::KeyInUse => (
                 StatusCode::CONFLICT,

@@ -68,7 +68,10 @@ async fn a_failed_delivery_is_retried_once() {
         (&json!(4), &json!(500))
     );
     let refused = problem(&log.post(&retry(record.delivery.id), &json!({})).await, 409);
-    assert_eq!(refused["detail"], "Only a failed delivery can be retried");
+    assert_eq!(
+        refused["detail"],
+        "Only a failed or delivered delivery can be sent again"
+    );
     let waiting = "SELECT trigger, held FROM waiting_deliveries";
     let rows = log.api.sql().await.query(waiting, &[]).await.unwrap();
     assert_eq!(rows.len(), 1);
@@ -76,6 +79,19 @@ async fn a_failed_delivery_is_retried_once() {
         (rows[0].get::<_, String>(0), rows[0].get::<_, bool>(1)),
         ("manual".to_owned(), false)
     );
+}
+
+#[tokio::test]
+async fn a_delivered_one_is_sent_again_once() {
+    let log = Log::start().await;
+    let record = delivered(ACCOUNT, &log.webhook, "evt-1", now());
+    log.record(std::slice::from_ref(&record)).await;
+    let delivery = accepted(&log.post(&retry(record.delivery.id), &json!({})).await);
+    assert_eq!(
+        (&delivery["id"], &delivery["state"]),
+        (&json!(record.delivery.id), &json!("queued"))
+    );
+    problem(&log.post(&retry(record.delivery.id), &json!({})).await, 409);
 }
 
 #[tokio::test]
@@ -93,19 +109,18 @@ async fn while_its_webhook_is_paused_a_retry_is_held() {
 }
 
 #[tokio::test]
-async fn only_failed_deliveries_of_webhooks_that_exist_are_retried() {
+async fn what_has_not_ended_or_has_no_webhook_is_not_sent_again() {
     let log = Log::start().await;
     let other = id(&create(&log.client, &erp_sync()).await).to_owned();
-    let (done, orphan) = (
-        delivered(ACCOUNT, &log.webhook, "done", now()),
-        failed(ACCOUNT, &other, "orphan", now()),
-    );
+    let waits = failed(ACCOUNT, &log.webhook, "waits", now());
+    let orphan = failed(ACCOUNT, &other, "orphan", now());
     let test = failed(ACCOUNT, &log.webhook, "test", now());
-    log.record(&[done.clone(), orphan.clone(), test.clone()]).await;
+    log.record(&[waits.clone(), orphan.clone(), test.clone()]).await;
+    accepted(&log.post(&retry(waits.delivery.id), &json!({})).await);
     let mark = "UPDATE deliveries SET test = true WHERE event_id = 'test'";
     log.api.sql().await.execute(mark, &[]).await.unwrap();
     log.client.delete(&format!("/api/v1/webhooks/{other}")).await.unwrap();
-    for record in [done, orphan, test] {
+    for record in [waits, orphan, test] {
         problem(&log.post(&retry(record.delivery.id), &json!({})).await, 409);
     }
 }

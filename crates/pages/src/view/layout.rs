@@ -63,11 +63,16 @@ impl Layout {
 fn done_text(done: &str) -> Option<&'static str> {
     Some(match done {
         "created" => "The webhook has been added. It is active: events are sent from now on.",
-        "saved" => "Your changes are saved. They apply to events that are waiting, too.",
+        "exists" => "This webhook has been added already. To change it, choose Edit.",
+        "saved" => "Your changes are saved.",
+        "saved-events" => {
+            "Your changes are saved. The selected events apply from now on; events that are waiting are still sent."
+        }
         "paused" => "Paused. Events are kept and sent when you resume.",
         "resumed" => "Resumed. What was kept is being sent now, oldest first.",
         "rotated" => "The secret has been replaced. For 24 hours requests carry a signature of the old one, too.",
         "retried" => "The delivery is being sent again.",
+        "retry-held" => "The webhook is paused. The delivery is sent again when you resume it.",
         "recovering" => "The failed deliveries are being sent again.",
         "deleted" => "The webhook has been deleted.",
         "read" => "Marked as read.",

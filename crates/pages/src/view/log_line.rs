@@ -5,7 +5,6 @@ use store::delivery_log::{Attempt, Delivery};
 
 use super::json_text;
 use super::labels::{self, Badge, Moment};
-use super::text::shown_bytes;
 
 /// A delivery in a table.
 pub(crate) struct LogLine {
@@ -20,8 +19,10 @@ pub(crate) struct LogLine {
     /// When it is tried again.
     pub(crate) next_at: Option<Moment>,
     pub(crate) attempts: i32,
-    /// Whether it can be sent again by hand.
+    /// Whether it failed and can be retried.
     pub(crate) can_retry: bool,
+    /// Whether it was delivered and can be sent once more.
+    pub(crate) can_send_again: bool,
 }
 
 impl From<&Delivery> for LogLine {
@@ -44,12 +45,10 @@ impl From<&Delivery> for LogLine {
             next_at: delivery.next_attempt_at.map(Moment::from),
             attempts: delivery.attempts,
             can_retry: delivery.state == DeliveryState::Failed && !delivery.test,
+            can_send_again: delivery.state == DeliveryState::Delivered && !delivery.test,
         }
     }
 }
-
-/// Of an attempt without its answer, in bytes.
-const ATTEMPT_BYTES: usize = 200;
 
 /// An attempt in a table.
 pub(crate) struct AttemptLine {
@@ -60,13 +59,6 @@ pub(crate) struct AttemptLine {
     pub(crate) response_time_ms: i32,
     /// The beginning of the answer.
     pub(crate) excerpt: Option<String>,
-}
-
-impl AttemptLine {
-    /// How much text this puts into a page, in bytes.
-    pub(crate) fn shown_bytes(&self) -> usize {
-        ATTEMPT_BYTES + self.excerpt.as_deref().map_or(0, shown_bytes)
-    }
 }
 
 impl From<&Attempt> for AttemptLine {
@@ -83,43 +75,34 @@ impl From<&Attempt> for AttemptLine {
     }
 }
 
-/// How much text may still go into a page, in bytes: it stays small whatever payloads and answers are like.
-pub(crate) struct Budget(pub(crate) usize);
-
-impl Budget {
-    /// Whether so much still fits; then it is spent.
-    pub(crate) fn spend(&mut self, bytes: usize) -> bool {
-        let left = self.0.checked_sub(bytes);
-        self.0 = left.unwrap_or(self.0);
-        left.is_some()
-    }
-}
-
 /// A payload, or its beginning.
 pub(crate) struct Payload {
     /// As it was sent.
     pub(crate) exact: String,
-    /// The same, laid out; nothing for a beginning, or for what is no JSON.
+    /// The same, laid out; `None` for a beginning, or for what is no JSON.
     pub(crate) indented: Option<String>,
-    /// The length of the whole, when this is only its beginning.
-    pub(crate) cut_from: Option<usize>,
+    /// The length of the whole.
+    pub(crate) bytes: usize,
 }
 
 impl Payload {
-    /// Of the first bytes of a payload that has so many.
-    pub(crate) fn new(bytes: &[u8], whole_bytes: usize) -> Self {
-        let exact = String::from_utf8_lossy(bytes).into_owned();
-        let is_whole = bytes.len() == whole_bytes;
-        let indented = if is_whole { json_text::indented(&exact) } else { None };
+    /// The first `shown` bytes of a payload, or all of it.
+    pub(crate) fn new(payload: &[u8], shown: usize) -> Self {
+        let exact = String::from_utf8_lossy(&payload[..payload.len().min(shown)]).into_owned();
+        let bytes = payload.len();
         Self {
+            indented: if shown < bytes {
+                None
+            } else {
+                json_text::indented(&exact)
+            },
             exact,
-            indented,
-            cut_from: (!is_whole).then_some(whole_bytes),
+            bytes,
         }
     }
 
-    /// How much text this puts into a page, in bytes.
-    pub(crate) fn shown_bytes(&self) -> usize {
-        shown_bytes(&self.exact) + self.indented.as_deref().map_or(0, shown_bytes)
+    /// Whether this is only the beginning.
+    pub(crate) const fn is_cut(&self) -> bool {
+        self.exact.len() < self.bytes
     }
 }

@@ -42,21 +42,6 @@ fn write_mark(dest: &mut impl Write, character: char) -> fmt::Result {
     }
 }
 
-/// The length of a text in a page, in bytes: escaping may make it several times as long.
-pub(crate) fn shown_bytes(text: &str) -> usize {
-    struct Count(usize);
-    impl Write for Count {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            self.0 += text.len();
-            Ok(())
-        }
-    }
-    let mut count = Count(0);
-    ShownText
-        .write_escaped_str(&mut count, text)
-        .map_or(usize::MAX, |()| count.0)
-}
-
 /// What templates can do to values.
 pub(crate) mod filters {
     use askama::Values;
@@ -82,14 +67,6 @@ mod tests {
     #[test]
     fn markup_is_text() {
         assert_eq!(shown("<b a='\"'>&amp;"), "&#60;b a=&#39;&#34;&#39;&#62;&#38;amp;");
-    }
-
-    #[test]
-    fn lengths() {
-        assert_eq!(
-            (shown_bytes("abc"), shown_bytes("a<\u{202e}"), shown_bytes("é")),
-            (3, 14, 2)
-        );
     }
 
     #[test]

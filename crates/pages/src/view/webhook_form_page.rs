@@ -26,6 +26,8 @@ pub(crate) struct FormPage {
     cancel: String,
     /// The webhook's version, when it is edited.
     editing: Option<i64>,
+    /// The id that a new webhook will have: a form that is sent twice adds one.
+    new_id: Option<WebhookId>,
     form: WebhookFields,
     groups: Vec<Group>,
     test: Option<TestView>,
@@ -33,13 +35,14 @@ pub(crate) struct FormPage {
 
 impl FormPage {
     /// The form for a new webhook.
-    pub(crate) fn adding(layout: Layout, form: WebhookFields) -> Self {
+    pub(crate) fn adding(layout: Layout, id: WebhookId, form: WebhookFields) -> Self {
         Self {
             heading: "Add Webhook".to_owned(),
             action: format!("{}/new", layout.root),
             test_action: format!("{}/test", layout.root),
             cancel: layout.root.clone(),
             editing: None,
+            new_id: Some(id),
             form,
             groups: WebhookFields::groups(),
             test: None,
@@ -56,6 +59,7 @@ impl FormPage {
             test_action: format!("{webhook}/test"),
             cancel: webhook,
             editing: Some(version),
+            new_id: None,
             form,
             groups: WebhookFields::groups(),
             test: None,

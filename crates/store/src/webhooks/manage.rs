@@ -99,6 +99,8 @@ const DELETE: &str = "/* webhooks.manage.delete */
 
 const EXISTS: &str = "/* webhooks.manage.exists */ SELECT EXISTS (SELECT FROM webhooks WHERE account = $1 AND id = $2)";
 
+const IS_TAKEN: &str = "/* webhooks.manage.is_taken */ SELECT EXISTS (SELECT FROM webhooks WHERE id = $1)";
+
 impl Database {
     /// Creates a webhook with its secret in `by`'s account; `None` when the account has `at_most` webhooks already.
     pub async fn create_webhook(
@@ -116,7 +118,7 @@ impl Database {
     }
 
     /// Like [`Database::create_webhook`], with an id chosen beforehand. Idempotent: if the account has that webhook, it
-    /// is returned unchanged.
+    /// is returned unchanged. If another account has it, the new one gets another id.
     pub async fn create_webhook_as(
         &self,
         by: &Bearer,
@@ -139,6 +141,7 @@ impl Database {
         {
             return Ok(Creation::LimitReached);
         }
+        let id = free_id(&transaction, id).await?;
         let url = new.url.as_str();
         let event_types = names(new.event_types);
         transaction
@@ -265,6 +268,12 @@ impl Database {
             EditOutcome::NotFound
         })
     }
+}
+
+/// `id`, unless another account has it.
+async fn free_id(transaction: &Connection, id: WebhookId) -> Result<WebhookId, StoreError> {
+    let taken: bool = transaction.query_one(IS_TAKEN, &[&id.0]).await?.get(0);
+    Ok(if taken { WebhookId::generate() } else { id })
 }
 
 pub(super) async fn one_webhook(

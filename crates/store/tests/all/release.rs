@@ -411,10 +411,26 @@ async fn a_failed_delivery_is_retried_by_hand_once() {
 
     let done = delivered(&record);
     database.record(std::slice::from_ref(&done), AUTO_PAUSE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_delivered_one_is_sent_again_on_request() {
+    let (database, sql) = migrated().await;
+    let (erp, acme) = (webhook(&database, "acme", "ERP Sync").await, admin("acme"));
+    let done = delivered(&retrying(erp, "e", now()));
+    database.record(std::slice::from_ref(&done), AUTO_PAUSE).await.unwrap();
+    let again = database.retry_delivery(&acme, done.delivery.id).await.unwrap();
+    assert!(matches!(again, Retry::Accepted(_)), "{again:?}");
     assert_eq!(
-        database.retry_delivery(&acme, record.delivery.id).await.unwrap(),
-        Retry::NotFailed
+        database.retry_delivery(&acme, done.delivery.id).await.unwrap(),
+        Retry::NotRetryable
     );
+    // The outcome of the attempt that was made before comes once more: it changes nothing.
+    let released = release_all(&database, &sql, erp).await;
+    let facts: Vec<_> = released.iter().map(|it| (it.trigger, it.attempts)).collect();
+    assert_eq!(facts, [(Trigger::Manual, done.attempts)]);
+    let known = database.known_delivery(done.delivery.id, None).await.unwrap().unwrap();
+    assert_eq!((known.state, known.attempts), (DeliveryState::Queued, done.attempts));
 }
 
 #[tokio::test]

@@ -212,7 +212,7 @@ async fn tests_are_in_the_log_and_count_for_nothing() {
     assert_eq!(database.recoverable(&acme, id, begin, end).await.unwrap().count, 0);
     assert!(matches!(
         database.retry_delivery(&admin("acme"), last.delivery.id).await.unwrap(),
-        Retry::NotFailed
+        Retry::NotRetryable
     ));
     assert_eq!(
         database

@@ -69,7 +69,7 @@ async fn every_page_but_the_first_needs_a_session() {
 async fn what_belongs_to_another_account_is_not_found() {
     let api = Api::start().await;
     let paths = paths(&api, &mut Browser::admin(&api).await).await;
-    assert_eq!(paths.all.len(), 14);
+    assert_eq!(paths.all.len(), 17);
     let mut stranger = Browser::signed_in(&api, OTHER_ACCOUNT, Role::Admin).await;
     for path in &paths.all {
         let fields = [
@@ -104,7 +104,7 @@ async fn a_viewer_reads_and_changes_nothing() {
         if page.status == 200 {
             read += 1;
             let forms: Vec<_> = page.text().match_indices("method=\"post\"").map(|(at, _)| at).collect();
-            assert_eq!(forms.len(), 1, "{path} has a form besides signing out");
+            assert!(forms.len() <= 1, "{path} has a form besides signing out");
             assert!(!page.text().contains("whsec_") || path.ends_with("/verify"), "{path}");
         } else {
             assert!(matches!(page.status.as_u16(), 403 | 405), "{path}: {}", page.status);
@@ -112,7 +112,7 @@ async fn a_viewer_reads_and_changes_nothing() {
         let sent = viewer.post(path, &[("name", "Taken over")]).await;
         assert!(matches!(sent.status.as_u16(), 403 | 405), "{path}: {}", sent.status);
     }
-    assert_eq!(read, 6);
+    assert_eq!(read, 8);
     assert!(
         Browser::admin(&api)
             .await

@@ -145,7 +145,7 @@ async fn an_edit_is_saved_unless_somebody_was_faster() {
         ]
     };
     let saved = browser.post(&edit, &fields("Data lake")).await;
-    assert_eq!(location(&saved), format!("{webhook}?done=saved"));
+    assert_eq!(location(&saved), format!("{webhook}?done=saved-events"));
     let page = browser.page(&webhook).await;
     assert!(page.contains("<code>deal.lost</code>") && !page.contains("<code>deal.won</code>"));
     assert!(
@@ -227,4 +227,39 @@ async fn a_saved_webhook_is_tested_from_its_page_and_from_its_form() {
         Some("https://new.example.com/")
     );
     assert_eq!(browser.post(&format!("{other}/test"), &[]).await.status, 429);
+}
+
+#[tokio::test]
+async fn a_form_that_is_sent_twice_adds_one_webhook() {
+    let api = Api::start().await;
+    let mut browser = Browser::admin(&api).await;
+    let form = format!("{LIST}/new");
+    let id = value(&browser.page(&form).await, "id").unwrap();
+    let fields = [
+        ("id", &*id),
+        ("name", "ERP Sync"),
+        ("url", "https://erp.example.com/hook"),
+        ("event_types", "deal.won"),
+    ];
+    let added = format!("{LIST}/{id}");
+    assert_eq!(
+        location(&browser.post(&form, &fields).await),
+        format!("{added}?done=created")
+    );
+    assert_eq!(
+        location(&browser.post(&form, &fields).await),
+        format!("{added}?done=exists")
+    );
+    let page = browser.page(&format!("{added}?done=exists")).await;
+    assert!(page.contains("This webhook has been added already."), "{page}");
+    // The id of another account's webhook is as good as any.
+    let mut other = Browser::signed_in(&api, "globex", domain::Role::Admin).await;
+    let elsewhere = location(&other.post(&form, &fields).await);
+    assert!(
+        elsewhere.ends_with("?done=created") && !elsewhere.contains(&id),
+        "{elsewhere}"
+    );
+    let count = "SELECT count(*) FROM webhooks WHERE account = $1";
+    let row = api.sql().await.query_one(count, &[&ACCOUNT]).await.unwrap();
+    assert_eq!(row.get::<_, i64>(0), 1);
 }

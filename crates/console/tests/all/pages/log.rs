@@ -36,14 +36,18 @@ impl Log {
     fn delivered(&self, event_id: &str, minutes_ago: i64) -> DeliveryRecord {
         delivered(ACCOUNT, &self.webhook, event_id, now() - minutes_ago.minutes())
     }
+
+    /// Ids of the deliveries of these events.
+    fn ids_of(&self, events: &[impl AsRef<str>]) -> Vec<String> {
+        let id = |event: &str| self.delivered(event, 0).delivery.id.to_string();
+        events.iter().map(|event| id(event.as_ref())).collect()
+    }
 }
 
-/// Ids of events in a page, in its order.
-fn event_ids(page: &str) -> Vec<&str> {
-    let payloads = page
-        .match_indices("Exactly as sent</summary>")
-        .map(|(at, _)| &page[at..]);
-    payloads.map(|text| text.split("&#34;").nth(3).unwrap()).collect()
+/// Ids of deliveries in a page, in its order.
+fn ids(page: &str) -> Vec<String> {
+    let rows = page.split("<tbody id=\"").skip(1);
+    rows.map(|row| row.split('"').next().unwrap().to_owned()).collect()
 }
 
 /// The address of the link with this relation.
@@ -67,29 +71,36 @@ async fn a_line_tells_everything_about_a_delivery() {
     });
     log.record(&[failed.clone()]).await;
     let page = log.browser.page(&log.path).await;
-    let retry = format!("action=\"{}/{}/retry\"", log.path, failed.delivery.id);
+    let own_path = format!("{}/{}", log.path, failed.delivery.id);
     for text in [
         "500 Internal Server Error",
         "231 ms",
         "Failed</span>",
-        "Payload and 1 attempt",
-        "&#60;h1&#62;Oops&#60;/h1&#62;\u{fffd}",
-        "{&#34;id&#34;:&#34;evt-1&#34;,&#34;amount&#34;:1.10}",
-        "  &#34;amount&#34;: 1.10\n",
-        &retry,
+        &format!("action=\"{own_path}/retry\""),
+        &format!("data-unfold=\"{own_path}/fold\""),
     ] {
         assert!(page.contains(text), "{text} in {page}");
     }
-    let own = log.browser.page(&format!("{}/{}", log.path, failed.delivery.id)).await;
-    for text in [
-        "evt-1",
-        &failed.delivery.id.to_string(),
-        "Beginning of the answer",
-        "&#34;amount&#34;: 1.10",
-        ">Retry<",
-    ] {
-        assert!(own.contains(text), "{text}");
+    let fold = log.browser.page(&format!("{own_path}/fold")).await;
+    let own = log.browser.page(&own_path).await;
+    for shown in [&fold, &own] {
+        for text in [
+            "Response body",
+            "&#60;h1&#62;Oops&#60;/h1&#62;\u{fffd}",
+            "{&#34;id&#34;:&#34;evt-1&#34;,&#34;amount&#34;:1.10}",
+            "  &#34;amount&#34;: 1.10\n",
+            "28 bytes",
+            &format!("{own_path}/payload"),
+        ] {
+            assert!(shown.contains(text), "{text} in {shown}");
+        }
     }
+    assert!(own.contains("evt-1") && own.contains(">Retry<"), "{own}");
+    let file = log.browser.get(&format!("{own_path}/payload")).await;
+    assert_eq!(file.text(), "{\"id\":\"evt-1\",\"amount\":1.10}");
+    assert_eq!(file.headers["content-type"], "application/json");
+    let name = format!("attachment; filename=\"{}.json\"", failed.delivery.id);
+    assert_eq!(file.headers["content-disposition"], name.as_str());
     let other = log
         .browser
         .get(&format!("{}/msg_00000000000000000000000000000001", log.path))
@@ -123,7 +134,7 @@ async fn every_state_has_its_word() {
         ("failed", "Failed"),
     ] {
         let page = log.browser.page(&format!("{}?state={state}", log.path)).await;
-        assert_eq!(event_ids(&page), [state]);
+        assert_eq!(ids(&page), log.ids_of(&[state]));
         assert!(page.contains(&format!("</svg>{word}</span>")), "{word}");
         assert_eq!(page.contains("/retry\""), state == "failed");
     }
@@ -135,38 +146,33 @@ async fn every_state_has_its_word() {
 #[tokio::test]
 async fn pages_lead_back_and_forth_while_deliveries_arrive() {
     let log = Log::start().await;
-    let ids: Vec<_> = (0..47).map(|number| format!("evt-{number}")).collect();
+    let events: Vec<_> = (0..47).map(|number| format!("evt-{number}")).collect();
+    let expected = log.ids_of(&events);
     // Over several days; the first is the newest.
     let records: Vec<_> = (0..)
-        .zip(&ids)
+        .zip(&events)
         .map(|(number, id)| log.delivered(id, number * 120 + 1))
         .collect();
     log.record(&records).await;
     let filter = "event_type=deal.won";
     let first = log.browser.page(&format!("{}?{filter}", log.path)).await;
-    assert_eq!(
-        (event_ids(&first), link(&first, "prev")),
-        (ids[..20].iter().map(String::as_str).collect(), None)
-    );
+    assert_eq!((ids(&first), link(&first, "prev")), (expected[..20].to_vec(), None));
     let second = log.browser.page(&link(&first, "next").unwrap()).await;
-    assert_eq!(event_ids(&second), ids[20..40]);
+    assert_eq!(ids(&second), expected[20..40]);
     log.record(&[log.delivered("arriving", 0)]).await;
     let third = log.browser.page(&link(&second, "next").unwrap()).await;
-    assert_eq!(
-        (event_ids(&third), link(&third, "next")),
-        (ids[40..].iter().map(String::as_str).collect(), None)
-    );
+    assert_eq!((ids(&third), link(&third, "next")), (expected[40..].to_vec(), None));
     let back = log.browser.page(&link(&third, "prev").unwrap()).await;
-    assert_eq!(event_ids(&back), ids[20..40]);
+    assert_eq!(ids(&back), expected[20..40]);
     let top = log.browser.page(&link(&back, "prev").unwrap()).await;
-    assert_eq!(event_ids(&top), ids[..20]);
+    assert_eq!(ids(&top), expected[..20]);
     let newest = log.browser.page(&link(&top, "prev").unwrap()).await;
-    assert_eq!((event_ids(&newest), link(&newest, "prev")), (vec!["arriving"], None));
+    assert_eq!((ids(&newest), link(&newest, "prev")), (log.ids_of(&["arriving"]), None));
     let days = log
         .browser
         .page(&format!("{}?since=2026-01-01&until=2026-01-02", log.path))
         .await;
-    assert!(event_ids(&days).is_empty());
+    assert!(ids(&days).is_empty());
     assert_eq!(log.browser.get(&format!("{}?after=AAAA", log.path)).await.status, 400);
 }
 
@@ -187,13 +193,53 @@ async fn a_page_stays_small_whatever_is_in_it() {
     log.record(&records).await;
     let page = log.browser.page(&log.path).await;
     assert!(page.len() < 60_000, "{} bytes", page.len());
-    let own = log
-        .browser
-        .page(&format!("{}/{}", log.path, records[0].delivery.id))
-        .await;
+    let own_path = format!("{}/{}", log.path, records[0].delivery.id);
+    let own = log.browser.page(&own_path).await;
     assert!(
-        own.contains("The beginning of 200011 bytes.") && own.len() < 60_000,
+        own.contains("The first 4096 of 200011 bytes.") && own.len() < 60_000,
         "{} bytes",
         own.len()
+    );
+    let whole = log.browser.page(&format!("{own_path}?whole=1")).await;
+    assert!(
+        whole.len() > 400_000 && !whole.contains("Show all"),
+        "{} bytes",
+        whole.len()
+    );
+}
+
+#[tokio::test]
+async fn sending_again_leads_back_to_where_it_was_asked_for() {
+    let mut log = Log::start().await;
+    let done = log.delivered("done", 5);
+    let mut failed = log.delivered("failed", 6);
+    failed.disposition = Disposition::Failed { error: None };
+    log.record(&[done.clone(), failed.clone()]).await;
+    let page = log.browser.page(&log.path).await;
+    let confirm = format!("{}/{}/send-again", log.path, done.delivery.id);
+    assert!(page.contains(&confirm), "{page}");
+    let asked = log.browser.page(&confirm).await;
+    assert!(
+        asked.contains("It may act twice") && asked.contains("200 OK"),
+        "{asked}"
+    );
+    let retry = |id| format!("{}/{id}/retry", log.path);
+    let path = retry(done.delivery.id);
+    let sent = log.browser.post(&path, &[]).await;
+    let back = format!("{}?done=retried#{}", log.path, done.delivery.id);
+    assert_eq!(
+        (sent.status.as_u16(), sent.headers["location"].to_str().unwrap()),
+        (303, &*back)
+    );
+    let webhook = log.path.strip_suffix("/deliveries").unwrap().to_owned();
+    log.browser.post(&format!("{webhook}/pause"), &[]).await;
+    let path = retry(failed.delivery.id);
+    let sent = log.browser.post(&path, &[("back", "state=failed")]).await;
+    let back = format!("{}?state=failed&done=retry-held#{}", log.path, failed.delivery.id);
+    assert_eq!(sent.headers["location"].to_str().unwrap(), back);
+    let page = log.browser.page(&back).await;
+    assert!(
+        page.contains("The delivery is sent again when you resume it."),
+        "{page}"
     );
 }

@@ -176,7 +176,7 @@ async fn failed_deliveries_are_counted_and_then_sent_again() {
     let retry = format!("{webhook}/deliveries/{}/retry", records[2].delivery.id);
     assert_eq!(
         location(&browser.post(&retry, &[]).await),
-        format!("{webhook}/deliveries?done=retried")
+        format!("{webhook}/deliveries?done=retried#{}", records[2].delivery.id)
     );
     assert_eq!(browser.post(&retry, &[]).await.status, 409);
     assert!(browser.page(&format!("{webhook}/deliveries")).await.contains("Queued"));
@@ -252,7 +252,11 @@ async fn notifications_are_told_until_they_are_read() {
     }
     let shown = "Webhook &#39;ERP Sync&#39; has been paused due to repeated failures";
     let list = browser.page(LIST).await;
-    assert!(list.contains(shown) && list.contains(">2<span class=\"vh\"> unread</span>"));
+    assert!(
+        !list.contains(shown),
+        "the list says what is wrong now, and the webhook is not paused"
+    );
+    assert!(list.contains(">2<span class=\"vh\"> unread</span>"));
     let page = browser.page(&format!("{LIST}/notifications")).await;
     assert_eq!(page.matches("class=\"new\"").count(), 2);
     let read = &page[page.find("/notifications/").unwrap()..];
@@ -269,5 +273,34 @@ async fn notifications_are_told_until_they_are_read() {
     );
     let all = browser.post(&format!("{LIST}/notifications/read-all"), &[]).await;
     assert_eq!(location(&all), format!("{LIST}/notifications?done=read"));
-    assert!(!browser.page(LIST).await.contains(shown));
+    assert!(!browser.page(LIST).await.contains("unread"));
+}
+
+#[tokio::test]
+async fn the_list_says_which_webhooks_are_paused_because_of_failures() {
+    let api = Api::start().await;
+    let mut browser = Browser::admin(&api).await;
+    let mut webhooks = Vec::new();
+    for name in ["One", "Two", "Three", "Four", "Five"] {
+        webhooks.push(browser.add_webhook(name).await);
+    }
+    browser.post(&format!("{}/pause", webhooks[4]), &[]).await;
+    let pause =
+        "UPDATE webhooks SET paused_reason = 'repeated_failures', paused_at = now() WHERE paused_reason IS NULL";
+    api.sql().await.execute(pause, &[]).await.unwrap();
+    let list = browser.page(LIST).await;
+    assert_eq!(
+        list.matches("has been paused due to repeated failures").count(),
+        3,
+        "{list}"
+    );
+    assert!(list.contains("1 more webhook is paused because of failures."), "{list}");
+    for webhook in &webhooks[..4] {
+        browser.post(&format!("{webhook}/resume"), &[]).await;
+    }
+    let list = browser.page(LIST).await;
+    assert!(
+        !list.contains("because of failures") && !list.contains("note bad"),
+        "{list}"
+    );
 }
