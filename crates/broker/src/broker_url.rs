@@ -1,7 +1,10 @@
 //! The broker's URL.
 
 use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
 
+use domain::connection_url::{WhiteSpace, refuse_white_space};
 use lapin::uri::AMQPUri;
 use url::{Host, Url};
 
@@ -16,10 +19,28 @@ const HEARTBEAT_SECONDS: u16 = 10;
 #[derive(Clone, PartialEq, Eq)]
 pub struct BrokerUrl(AMQPUri);
 
-/// A text that is not an AMQP URL. It does not quote the text, which may hold a password.
+/// The broker's settings.
+#[derive(Debug, Clone)]
+pub struct BrokerSettings {
+    /// Its URL.
+    pub url: BrokerUrl,
+    /// The file that the URL was read from, if any: read again when no connection can be opened.
+    pub url_file: Option<PathBuf>,
+}
+
+/// Why a text is not a broker's URL. Repeats nothing of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not an AMQP URL of the form amqp://user:password@host:port/vhost")]
-pub struct InvalidUrl;
+pub enum InvalidBrokerUrl {
+    /// It does not have the form of an address.
+    #[error("must be an address such as amqp://user:password@host:5672/%2f{0}")]
+    Form(String),
+    /// It holds white space or control characters.
+    #[error(transparent)]
+    WhiteSpace(#[from] WhiteSpace),
+    /// The client cannot read it: of the parameters one is unknown or has an invalid value.
+    #[error("is not an AMQP URL of the form amqp://user:password@host:port/vhost")]
+    Unreadable,
+}
 
 impl BrokerUrl {
     pub(crate) fn uri(&self) -> &AMQPUri {
@@ -27,16 +48,26 @@ impl BrokerUrl {
     }
 }
 
-impl std::str::FromStr for BrokerUrl {
-    type Err = InvalidUrl;
+impl FromStr for BrokerUrl {
+    type Err = InvalidBrokerUrl;
 
-    fn from_str(text: &str) -> Result<Self, InvalidUrl> {
-        let mut uri: AMQPUri = text.parse().map_err(|_| InvalidUrl)?;
-        match Url::parse(text).map_err(|_| InvalidUrl)?.host() {
-            // The URI parser knows names only, and replaces such an address by `localhost`.
-            Some(Host::Ipv6(address)) => uri.authority.host = address.to_string(),
-            Some(_) => {}
-            None => return Err(InvalidUrl),
+    fn from_str(text: &str) -> Result<Self, InvalidBrokerUrl> {
+        let form = |reason: &str| InvalidBrokerUrl::Form(reason.to_owned());
+        let url = Url::parse(text).map_err(|error| form(&format!(" ({error})")))?;
+        if !matches!(url.scheme(), "amqp" | "amqps") {
+            return Err(form(": the scheme must be amqp or amqps"));
+        }
+        if url.host_str().is_none_or(str::is_empty) {
+            return Err(form(": the host is missing"));
+        }
+        if url.path().matches('/').count() > 1 {
+            return Err(form(": a slash in the virtual host's name is written %2f"));
+        }
+        refuse_white_space(text)?;
+        let mut uri: AMQPUri = text.parse().map_err(|_| InvalidBrokerUrl::Unreadable)?;
+        // The URI parser knows names only, and replaces such an address by `localhost`.
+        if let Some(Host::Ipv6(address)) = url.host() {
+            uri.authority.host = address.to_string();
         }
         // Strictly, RabbitMQ's URI scheme reads a final slash as a virtual host with an empty name, which nobody uses.
         if uri.vhost.is_empty() {
@@ -92,6 +123,32 @@ mod tests {
             "amqp://broker?heartbeat=often",
         ] {
             assert!(bad.parse::<BrokerUrl>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn broker_addresses() {
+        for good in [
+            "amqp://h",
+            "amqps://u:p@h:5671/v",
+            "amqp://u:p@[::1]:5672/%2f?heartbeat=10",
+            "amqp://h/",
+        ] {
+            assert!(good.parse::<BrokerUrl>().is_ok(), "{good}");
+        }
+        let bad = [
+            "h:5672",
+            "http://h",
+            "amqp://",
+            "amqp:///v",
+            "amqp://h:99999",
+            "amqp://h/a/b",
+            "amqp:h",
+            "",
+        ];
+        for text in bad {
+            let error = text.parse::<BrokerUrl>().unwrap_err().to_string();
+            assert!(error.starts_with("must be an address such as amqp://"), "{text}");
         }
     }
 }

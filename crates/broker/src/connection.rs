@@ -5,7 +5,6 @@
 //! So the socket is ours, and closed when the owner drops it.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,13 +12,12 @@ use futures_util::Stream;
 use lapin::tcp::{AsyncTcpStream, OwnedTLSConfig};
 use lapin::uri::AMQPScheme;
 use lapin::{Channel, ConnectionProperties, Event};
-use runtime::settings::{AmqpSettings, RotatedUrl};
-use runtime::{Program, Settings, UsageError};
+use runtime::RotatedUrl;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tracing::info;
 
-use crate::broker_url::{BrokerUrl, InvalidUrl};
+use crate::broker_url::{BrokerSettings, BrokerUrl};
 use crate::socket::Socket;
 
 /// Timeout for the socket: name lookup, TCP and TLS handshakes together.
@@ -39,25 +37,16 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// A connector to the configured broker; nothing is connected yet. `program` is the name shown in the broker's
-    /// management page.
-    ///
-    /// # Errors
-    /// When the URL is invalid.
-    pub fn from_settings(settings: &Settings, program: Program) -> Result<Self, UsageError> {
-        let url = settings.amqp.url.expose().parse();
-        let url = url.map_err(|e: InvalidUrl| UsageError(format!("WEBHOOKS_AMQP__URL is {e}")))?;
-        Ok(Self::with(url, settings.amqp.url_file.clone(), program.name()))
-    }
-
-    /// `name` is shown in the broker's management page.
+    /// A connector to this broker; nothing is connected yet. `name` is shown in the broker's management page.
     pub fn new(url: BrokerUrl, name: &str) -> Self {
-        Self::with(url, None, name)
+        Self::from_settings(&BrokerSettings { url, url_file: None }, name)
     }
 
-    fn with(url: BrokerUrl, file: Option<PathBuf>, name: &str) -> Self {
+    /// The same to the configured broker.
+    pub fn from_settings(settings: &BrokerSettings, name: &str) -> Self {
+        let BrokerSettings { url, url_file } = settings.clone();
         Self {
-            url: Arc::new(RotatedUrl::new(url, file, "WEBHOOKS_AMQP__URL_FILE", parse)),
+            url: Arc::new(RotatedUrl::new(url, url_file, "WEBHOOKS_AMQP__URL_FILE")),
             name: name.into(),
         }
     }
@@ -112,13 +101,6 @@ impl Connector {
         let lapin = in_time(HANDSHAKE_TIMEOUT, Box::pin(greeting)).await?;
         Ok(Connection(Arc::new(Open { lapin, socket })))
     }
-}
-
-fn parse(text: &str) -> Result<BrokerUrl, String> {
-    AmqpSettings::check_url(text)?
-        .expose()
-        .parse()
-        .map_err(|error: InvalidUrl| error.to_string())
 }
 
 /// A connection. Dropping it closes it, gracefully if the broker responds, and within two seconds in any case.

@@ -27,7 +27,7 @@ pub mod topology;
 mod window;
 
 pub use acknowledgement::Acknowledgement;
-pub use broker_url::{BrokerUrl, InvalidUrl};
+pub use broker_url::{BrokerSettings, BrokerUrl, InvalidBrokerUrl};
 pub use connection::Connector;
 pub use consumer::Consumer;
 pub use incoming::Incoming;

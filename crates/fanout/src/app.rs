@@ -5,7 +5,8 @@ use std::sync::Arc;
 use admin::TestSending;
 use anyhow::Context;
 use broker::{Connector, Consumer, Publisher, Requester, Telemetry, Topology};
-use runtime::{Metrics, Program, Readiness, Settings, TelemetryServer, logs, shutdown};
+use runtime::{Metrics, Program, Readiness, TelemetryServer, logs, shutdown};
+use settings::Settings;
 use store::{Database, PoolUse};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -30,8 +31,8 @@ const JOB_BYTES: usize = 64 * 1024 * 1024;
 /// # Errors
 /// When a part cannot be set up and waiting would not help.
 pub async fn serve(settings: Settings) -> anyhow::Result<()> {
-    let connector = Connector::from_settings(&settings, Program::Fanout)?;
-    let database = Database::from_settings(&settings)?;
+    let connector = Connector::from_settings(&settings.amqp, Program::Fanout.name());
+    let database = Database::from_settings(&settings.database, settings.secrets.clone())?;
     let metrics = Metrics::new();
     let readiness = Readiness::new();
     logs::init(Program::Fanout, &settings.log, &metrics)?;

@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use broker::Connector;
 use clap::{Parser, Subcommand};
-use runtime::{Program, Settings, exit, install_crypto_provider};
+use runtime::{Program, exit, install_crypto_provider};
+use settings::Settings;
 use store::Database;
 
 use crate::app;
@@ -90,21 +90,15 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
             Command::Token(command) => token::run(&settings()?, command).await,
             Command::Session(command) => session::run(&settings()?, command).await,
             Command::Secrets(command) => secrets::run(&settings()?, command).await,
-            Command::Config(ConfigCommand::Check) => check(&settings()?),
+            Command::Config(ConfigCommand::Check) => print(&settings()?.redacted()),
             Command::Openapi => print(&format!("{:#}\n", api::document(""))),
             Command::Healthcheck => Ok(runtime::healthcheck(settings()?.telemetry.listen).await?),
         }
     })
 }
 
-/// `config check` accepts nothing that `serve` refuses.
-fn check(settings: &Settings) -> anyhow::Result<()> {
-    Connector::from_settings(settings, Program::Fanout)?;
-    print(&settings.redacted())
-}
-
 async fn migrate(settings: &Settings) -> anyhow::Result<()> {
-    let applied = Database::from_settings(settings)?
+    let applied = Database::from_settings(&settings.database, settings.secrets.clone())?
         .migrate()
         .await
         .context("the schema could not be brought up to date")?;

@@ -7,8 +7,9 @@ mod server;
 use std::sync::Arc;
 use std::time::Duration;
 
+use runtime::Periodic;
 use runtime::periodic::Next;
-use runtime::{Periodic, Settings};
+use settings::Settings;
 use store::mail::Mail;
 use store::{Database, StoreError};
 use tokio_util::sync::CancellationToken;

@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::network::Network;
 use crate::pool::Pool;
 use crate::tunnel::Tunnel;
-use crate::{Attempt, EgressHealth, EgressSettings, Endpoint, Post, Resolve, answer, keep_alive, tls};
+use crate::{Attempt, EgressHealth, OutboundSettings, Post, Resolve, Endpoint, answer, keep_alive, tls};
 
 /// Posts to receivers over pooled connections. Clones share the pool.
 #[derive(Clone)]
@@ -33,7 +33,7 @@ impl Outbound {
     ///
     /// # Errors
     /// [`OutboundError`] when there are no root certificates or TLS cannot be configured.
-    pub fn new(settings: EgressSettings, resolver: Arc<dyn Resolve>) -> Result<Self, OutboundError> {
+    pub fn new(settings: OutboundSettings, resolver: Arc<dyn Resolve>) -> Result<Self, OutboundError> {
         let dialler = Dialler {
             resolver,
             policy: settings.policy,

@@ -16,10 +16,10 @@ pub struct ProxyAddress {
     port: u16,
 }
 
-/// The text is not `http://host:port`.
+/// The text is not `http://host:port`. Repeats nothing of it: people put passwords into proxy URLs.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("a proxy is given as http://host:port, without a user, a path or a query")]
-pub struct InvalidProxyAddress;
+#[error("must be an address such as http://proxy.example.com:3128{0}")]
+pub struct InvalidProxyAddress(String);
 
 impl ProxyAddress {
     /// Name or address, without brackets.
@@ -36,17 +36,19 @@ impl FromStr for ProxyAddress {
     type Err = InvalidProxyAddress;
 
     fn from_str(text: &str) -> Result<Self, InvalidProxyAddress> {
-        let url = Url::parse(text).map_err(|_| InvalidProxyAddress)?;
-        let bare = url.username().is_empty()
-            && url.password().is_none()
-            && matches!(url.path(), "" | "/")
-            && url.query().is_none()
-            && url.fragment().is_none();
-        if url.scheme() != "http" || !bare {
-            return Err(InvalidProxyAddress);
+        let refused = |reason: &str| InvalidProxyAddress(reason.to_owned());
+        let url = Url::parse(text).map_err(|error| refused(&format!(" ({error})")))?;
+        if url.scheme() != "http" {
+            return Err(refused(": the proxy itself is spoken to over http"));
         }
-        let host = url.host_str().ok_or(InvalidProxyAddress)?;
-        let port = url.port_or_known_default().ok_or(InvalidProxyAddress)?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(refused(": a user name or password is not supported"));
+        }
+        if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+            return Err(refused(": nothing may follow the host and port"));
+        }
+        let host = url.host_str().ok_or_else(|| refused(""))?;
+        let port = url.port_or_known_default().ok_or_else(|| refused(""))?;
         Ok(Self {
             host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
             port,

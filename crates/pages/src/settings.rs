@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use domain::Origin;
 use domain::sso::IdentityProvider;
-use runtime::settings::Origin;
 use url::Url;
 
 /// What the pages say and do beyond the API.

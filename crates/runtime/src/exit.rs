@@ -6,7 +6,6 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use crate::settings::SettingsError;
 use crate::{Program, logs};
 
 /// A failure, or an interruption before the work was done.
@@ -14,7 +13,7 @@ pub const FAILED: u8 = 1;
 /// Usage error: arguments or settings that can never work.
 pub const USAGE: u8 = 2;
 
-/// The program was called with invalid arguments, in a way the command line parser cannot detect.
+/// The program was called with settings or arguments that can never work, in a way the command line parser cannot detect.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct UsageError(pub String);
@@ -45,12 +44,10 @@ fn print(report: String) {
     let _ = is_printed.recv_timeout(REPORT_WITHIN);
 }
 
-/// The exit code for an error: [`USAGE`] when its chain holds a [`UsageError`] or a [`SettingsError`], else [`FAILED`].
+/// The exit code for an error: [`USAGE`] when its chain holds a [`UsageError`], else [`FAILED`].
 #[must_use]
 pub fn code(error: &anyhow::Error) -> u8 {
-    let wrong_use = error
-        .chain()
-        .any(|cause| cause.is::<UsageError>() || cause.is::<SettingsError>());
+    let wrong_use = error.chain().any(|cause| cause.is::<UsageError>());
     if wrong_use { USAGE } else { FAILED }
 }
 
@@ -68,15 +65,12 @@ mod tests {
     use anyhow::{Context, anyhow};
 
     use super::*;
-    use crate::Settings;
 
     #[test]
     fn wrong_use_is_told_from_failure_wherever_it_stands_in_the_chain() {
         let usage = || anyhow::Error::from(UsageError("no such account".to_owned()));
-        let settings = || anyhow::Error::from(Settings::load_from(Program::Sender, None, Vec::new()).unwrap_err());
         assert_eq!(code(&usage()), USAGE);
         assert_eq!(code(&usage().context("cannot create the token")), USAGE);
-        assert_eq!(code(&settings().context("cannot start")), USAGE);
         assert_eq!(code(&anyhow!("no such account")), FAILED);
     }
 
@@ -89,20 +83,5 @@ mod tests {
             .unwrap_err();
         let expected = "sender: cannot start\n  because: cannot reach the broker\n  because: connection refused\n";
         assert_eq!(render(Program::Sender, &error), expected);
-    }
-
-    #[test]
-    fn the_report_names_every_problem_of_the_settings_once() {
-        let error = Settings::load_from(Program::Fanout, None, Vec::new()).unwrap_err();
-        let report = render(Program::Fanout, &error.into());
-        assert!(
-            report.starts_with("fanout: the configuration is not valid:\n  WEBHOOKS_AMQP__URL is required"),
-            "{report}"
-        );
-        assert_eq!(
-            report.matches("WEBHOOKS_DATABASE__URL is required").count(),
-            1,
-            "{report}"
-        );
     }
 }

@@ -1,9 +1,8 @@
-//! The infrastructure of both programs: settings, logs, metrics, the health server, shutdown, trace context and exit
-//! codes.
+//! The infrastructure of both programs: logs, metrics, the health server, shutdown, trace context, exit codes, and secrets
+//! in files.
 //!
 //! Nothing here knows what an event, a job or a delivery is, and nothing here talks to the broker, the database or a
-//! customer. `fanout` and `sender` call it from `main.rs` and `app.rs`; the only files that read the environment are
-//! the ones under `settings`.
+//! customer, or reads the environment.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod crypto;
@@ -15,7 +14,8 @@ pub mod metrics;
 pub mod periodic;
 mod program;
 pub mod readiness;
-pub mod settings;
+mod rotated_url;
+mod secret_file;
 pub mod shutdown;
 pub mod telemetry_server;
 pub mod trace_context;
@@ -28,6 +28,7 @@ pub use metrics::Metrics;
 pub use periodic::Periodic;
 pub use program::{Program, REVISION, VERSION};
 pub use readiness::{Condition, Readiness};
-pub use settings::{Settings, SettingsError};
+pub use rotated_url::RotatedUrl;
+pub use secret_file::read_secret_file;
 pub use telemetry_server::TelemetryServer;
 pub use trace_context::TraceContext;

@@ -8,6 +8,7 @@
 mod count;
 mod json;
 mod panics;
+mod settings;
 mod writer;
 
 use std::io::{self, IsTerminal};
@@ -21,10 +22,10 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{EnvFilter, Registry, fmt};
 
 use crate::metrics::Metrics;
-use crate::settings::{LogFormat, LogSettings};
 use crate::{Program, VERSION};
 use count::CountEvents;
 use json::JsonLines;
+pub use settings::{DEFAULT_LEVELS, LogFormat, LogSettings};
 use writer::Lines;
 
 /// How long the end of the process waits for its last lines to be read.

@@ -6,8 +6,9 @@ use anyhow::Context;
 use broker::{Connector, Consumer, Intake, Publisher, Telemetry, Topology};
 use domain::{Lane, LaneBudgets};
 use http::HeaderValue;
-use outbound::{EgressSettings, HickoryResolver, NameServerSource, Outbound};
-use runtime::{Metrics, Program, Readiness, Settings, TelemetryServer, logs, shutdown};
+use outbound::{HickoryResolver, NameServerSource, Outbound, OutboundSettings};
+use runtime::{Metrics, Program, Readiness, TelemetryServer, logs, shutdown};
+use settings::Settings;
 use store::Database;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -38,8 +39,8 @@ const SOCKETS_PER_REQUEST: u64 = 4;
 /// # Errors
 /// When a part cannot be set up and waiting would not help.
 pub async fn serve(settings: Settings) -> anyhow::Result<()> {
-    let connector = Connector::from_settings(&settings, Program::Sender)?;
-    let database = Database::from_settings(&settings)?;
+    let connector = Connector::from_settings(&settings.amqp, Program::Sender.name());
+    let database = Database::from_settings(&settings.database, settings.secrets.clone())?;
     let outbound = outbound(&settings)?;
     let metrics = Metrics::new();
     let readiness = Readiness::new();
@@ -109,18 +110,15 @@ fn make_room_for_sockets(concurrency: usize) {
 fn outbound(settings: &Settings) -> anyhow::Result<Outbound> {
     let egress = &settings.egress;
     let user_agent = format!("EasyCRM-Webhooks/{}", runtime::VERSION);
-    let outbound = EgressSettings {
+    let roots = outbound::load_roots(&egress.extra_roots)?;
+    let outbound = OutboundSettings {
         timeout: egress.timeout,
         connect_timeout: egress.connect_timeout,
         policy: egress.address_policy(),
-        roots: egress.load_roots()?,
-        proxy: egress
-            .proxy
-            .as_ref()
-            .map(|proxy| proxy.to_string().parse())
-            .transpose()?,
+        roots,
+        proxy: egress.proxy.clone(),
         max_idle: settings.sender.concurrency,
-        idle_timeout: EgressSettings::IDLE_TIMEOUT,
+        idle_timeout: OutboundSettings::IDLE_TIMEOUT,
         user_agent: HeaderValue::try_from(user_agent).expect("a version is visible ASCII"),
     };
     let name_servers = NameServerSource {

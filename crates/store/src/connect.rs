@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::ClientWrapper;
-use runtime::settings::{DatabaseUrl, InvalidDatabaseUrl, RotatedUrl};
+use runtime::RotatedUrl;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -17,6 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
 use crate::connection::Connection;
+use crate::database_url::DatabaseUrl;
 use crate::error::StoreError;
 
 /// Timeout for one server, sign-in included. The last one has the rest of the total.
@@ -82,9 +83,8 @@ pub(crate) struct Source {
 
 impl Source {
     pub(crate) fn new(url: DatabaseUrl, file: Option<PathBuf>, tls: MakeRustlsConnect) -> Self {
-        let parse = |text: &str| text.parse().map_err(|error: InvalidDatabaseUrl| error.to_string());
         Self {
-            url: RotatedUrl::new(url, file, "WEBHOOKS_DATABASE__URL_FILE", parse),
+            url: RotatedUrl::new(url, file, "WEBHOOKS_DATABASE__URL_FILE"),
             tls,
         }
     }

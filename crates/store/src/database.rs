@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
-use runtime::Settings;
-use runtime::settings::{DatabaseRootsError, DatabaseUrl};
 use rustls::RootCertStore;
 use tokio::sync::mpsc;
 use tokio_postgres::Config;
@@ -13,8 +11,10 @@ use tokio_postgres::Config;
 use crate::clock::Clock;
 use crate::connect::{Limits, Opener, Source};
 use crate::connection::Connection;
+use crate::database_url::DatabaseUrl;
 use crate::error::StoreError;
-use crate::secret_keys::{SecretKey, SecretKeys};
+use crate::secret_keys::SecretKeys;
+use crate::settings::{DatabaseRootsError, DatabaseSettings};
 use crate::tls;
 
 /// Timeout for a free connection.
@@ -33,25 +33,17 @@ pub struct Database {
 }
 
 impl Database {
-    /// The configured database; nothing is connected yet.
+    /// The configured database; nothing is connected before the first use, so it may start later.
     ///
     /// # Errors
     /// When TLS is required and there is no root certificate.
-    pub fn from_settings(settings: &Settings) -> Result<Self, DatabaseRootsError> {
-        let database = &settings.database;
-        let previous = settings
-            .secrets
-            .previous_keys
-            .iter()
-            .map(|key| SecretKey::new(key.expose()))
-            .collect();
-        let keys = SecretKeys::new(SecretKey::new(settings.secrets.key.expose()), previous);
-        let tls = tls::connector(database.load_roots()?, database.url.verification());
-        let source = Source::new(database.url.clone(), database.url_file.clone(), tls);
-        Ok(Self::over(Arc::new(source), database.pool_size, keys))
+    pub fn from_settings(settings: &DatabaseSettings, keys: SecretKeys) -> Result<Self, DatabaseRootsError> {
+        let tls = tls::connector(settings.load_roots()?, settings.url.verification());
+        let source = Source::new(settings.url.clone(), settings.url_file.clone(), tls);
+        Ok(Self::over(Arc::new(source), settings.pool_size, keys))
     }
 
-    /// Creates a pool; nothing is connected before the first use, so the database may start later.
+    /// The same with exactly these root certificates.
     pub fn new(url: &DatabaseUrl, pool_size: usize, roots: RootCertStore, keys: SecretKeys) -> Self {
         let tls = tls::connector(roots, url.verification());
         Self::over(Arc::new(Source::new(url.clone(), None, tls)), pool_size, keys)

@@ -4,9 +4,11 @@
 mod rekey;
 
 use std::fmt;
+use std::str::FromStr;
 
-use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::{Engine, alphabet};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use domain::{AccountName, SigningSecret, WebhookId};
@@ -23,7 +25,14 @@ const NONCE_BYTES: usize = 24;
 /// its row only; a nonce may begin with this byte, too.
 const BOUND_TO_ITS_PLACE: u8 = 1;
 
+/// The standard alphabet (RFC 4648 section 4); the one `=` at the end may be missing.
+const KEY_TEXT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
 /// One 32-byte key, wiped when dropped.
+#[derive(Clone)]
 pub struct SecretKey {
     id: String,
     cipher: XChaCha20Poly1305,
@@ -43,7 +52,23 @@ impl SecretKey {
     }
 }
 
+/// The text is not a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be 32 bytes in base64; `openssl rand -base64 32` makes one")]
+pub struct InvalidSecretKey;
+
+impl FromStr for SecretKey {
+    type Err = InvalidSecretKey;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSecretKey> {
+        let bytes = Zeroizing::new(KEY_TEXT.decode(text).map_err(|_| InvalidSecretKey)?);
+        let key: &[u8; 32] = bytes.as_slice().try_into().map_err(|_| InvalidSecretKey)?;
+        Ok(Self::new(key))
+    }
+}
+
 /// The keys of this installation: the first encrypts, all decrypt.
+#[derive(Clone)]
 pub struct SecretKeys {
     current: SecretKey,
     previous: Vec<SecretKey>,

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use runtime::settings::Verification;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::database_url::Verification;
 
 #[expect(clippy::disallowed_methods, reason = "for verify-ca, which still verifies the chain")]
 /// Verifies against these root certificates. Without one, no certificate is accepted.

@@ -7,7 +7,7 @@ use axum::http::header::{
     X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use runtime::settings::Origin;
+use domain::Origin;
 use url::Url;
 
 /// RFC 6797, for a year. Of the console's host alone: what else its domain serves, it cannot know.

@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 use clap::Subcommand;
-use runtime::Settings;
+use settings::Settings;
 
 use super::ready_database::ready_database;
 use super::terminal::print;

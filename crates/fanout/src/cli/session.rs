@@ -3,7 +3,8 @@
 use clap::{Args, Subcommand};
 use domain::AccountName;
 use pages::SESSION_LIMITS;
-use runtime::{Settings, UsageError};
+use runtime::UsageError;
+use settings::Settings;
 use store::sessions::{SessionFilter, SessionRules};
 
 use super::ready_database::ready_database;

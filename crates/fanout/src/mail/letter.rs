@@ -6,7 +6,7 @@ use lettre::Message;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MessageBuilder};
 use runtime::UsageError;
-use runtime::settings::{HttpSettings, MailSettings};
+use settings::{HttpSettings, MailSettings};
 use store::mail::{Mail, MailedWebhook};
 use store::notifications::Notification;
 use url::Url;

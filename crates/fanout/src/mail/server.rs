@@ -7,7 +7,7 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
-use runtime::settings::{EgressSettings, MailSettings, SmtpServer, SmtpTls};
+use settings::{EgressSettings, MailSettings, SmtpServer, SmtpTls};
 
 /// Timeout for a mail.
 const TIMEOUT: Duration = Duration::from_secs(30);

@@ -48,7 +48,7 @@ impl Scene {
         ];
         let settings = settings.map(|(name, value)| (format!("WEBHOOKS_{name}"), value.to_owned()));
         let settings = Settings::load_from(Program::Fanout, None, settings).unwrap();
-        let database = Database::from_settings(&settings).unwrap();
+        let database = Database::from_settings(&settings.database, settings.secrets.clone()).unwrap();
         database.migrate().await.unwrap();
         let metrics = Arc::new(FanoutMetrics::new(&Metrics::new()));
         let mut mailer = Mailer::from_settings(&settings, &database, &metrics).unwrap().unwrap();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::{AddressPolicy, EndpointUrl, Outcome};
-use outbound::{Attempt, EgressSettings, Endpoint, Outbound, Post, Resolve, ResolveError, Resolving};
+use outbound::{Attempt, Outbound, OutboundSettings, Post, Resolve, ResolveError, Resolving, Endpoint};
 use rustls::RootCertStore;
 use testkit::certificates::TestCa;
 use testkit::receiver::Receiver;
@@ -23,15 +23,15 @@ pub const OURS: Outcome = Outcome::LocalError;
 pub const BODY: &[u8] = br#"{"type":"deal.won","data":{"id":"deal_9001"}}"#;
 
 /// Settings that let the client dial `networks` besides public addresses, with timeouts that no quick response reaches.
-pub fn settings(roots: RootCertStore, networks: &[&str]) -> EgressSettings {
-    EgressSettings {
+pub fn settings(roots: RootCertStore, networks: &[&str]) -> OutboundSettings {
+    OutboundSettings {
         timeout: PATIENCE,
         connect_timeout: PATIENCE,
         policy: policy(networks),
         roots,
         proxy: None,
         max_idle: 64,
-        idle_timeout: EgressSettings::IDLE_TIMEOUT,
+        idle_timeout: OutboundSettings::IDLE_TIMEOUT,
         user_agent: "EasyCRM-Webhooks/test".parse().unwrap(),
     }
 }
@@ -58,14 +58,14 @@ impl Scene {
     }
 
     /// With other settings.
-    pub async fn with(adjust: impl FnOnce(&mut EgressSettings)) -> Self {
+    pub async fn with(adjust: impl FnOnce(&mut OutboundSettings)) -> Self {
         let ca = TestCa::new();
         let receiver = Receiver::start(&ca).await.unwrap();
         Self::around(&ca, receiver, adjust)
     }
 
     /// With this receiver.
-    pub fn around(ca: &TestCa, receiver: Receiver, adjust: impl FnOnce(&mut EgressSettings)) -> Self {
+    pub fn around(ca: &TestCa, receiver: Receiver, adjust: impl FnOnce(&mut OutboundSettings)) -> Self {
         let mut settings = settings(ca.roots(), &["127.0.0.1/32"]);
         adjust(&mut settings);
         let outbound = Outbound::new(settings, Arc::new(FakeResolver::default())).unwrap();

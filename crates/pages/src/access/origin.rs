@@ -5,8 +5,8 @@
 
 use axum::http::HeaderMap;
 use axum::http::header::{HOST, ORIGIN};
+use domain::Origin;
 use domain::sso::IdentityProvider;
-use runtime::settings::Origin;
 use url::Url;
 
 use crate::settings::PageSettings;

@@ -1,5 +1,6 @@
 use domain::{AccountName, WebhookId};
-use runtime::{Program, Settings};
+use runtime::Program;
+use settings::Settings;
 use store::notifications::Notification;
 use uuid::Uuid;
 

@@ -6,7 +6,8 @@ use broker::{BrokerUrl, Connector, Publisher, Telemetry, Topology};
 use domain::{NotificationKind, ReleaseRate};
 use lapin::options::{BasicGetOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
-use runtime::{Metrics, Program, Readiness, Settings};
+use runtime::{Metrics, Program, Readiness};
+use settings::Settings;
 use store::Database;
 use testkit::servers::PrivateRabbit;
 use testkit::shared_stack;
@@ -87,7 +88,8 @@ impl Scene {
     }
 
     fn database(&self) -> Database {
-        Database::from_settings(&self.settings()).unwrap()
+        let settings = self.settings();
+        Database::from_settings(&settings.database, settings.secrets).unwrap()
     }
 
     fn connector(&self) -> Connector {

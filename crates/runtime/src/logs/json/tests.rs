@@ -102,10 +102,7 @@ fn hostile_text_cannot_begin_a_line_of_its_own() {
 #[test]
 fn an_error_is_written_with_its_causes() {
     let cause = io::Error::other("connection refused");
-    let error = crate::settings::SettingsError::from(crate::settings::Problem {
-        name: "WEBHOOKS_X__Y".to_owned(),
-        reason: "is wrong".to_owned(),
-    });
+    let error = crate::UsageError("the configuration is not valid:\n  WEBHOOKS_X__Y is wrong".to_owned());
     let chain = Chain(cause);
     let lines = logged(|| {
         tracing::error!(error = &chain as &dyn std::error::Error, "first");
