@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::network::Network;
 use crate::pool::Pool;
 use crate::tunnel::Tunnel;
-use crate::{Attempt, EgressHealth, OutboundSettings, Post, Resolve, Endpoint, answer, keep_alive, tls};
+use crate::{Attempt, EgressHealth, Endpoint, OutboundSettings, Post, Resolve, answer, keep_alive, tls};
 
 /// Posts to receivers over pooled connections. Clones share the pool.
 #[derive(Clone)]

@@ -11,40 +11,20 @@ pub(crate) const HIDDEN: &str = "(hidden)";
 /// Every setting that was read, in a form that holds no secret.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Effective {
-    lines: BTreeMap<&'static str, Line>,
+    /// Each value as TOML with its origin, by key; `None` for a setting without a value.
+    lines: BTreeMap<&'static str, Option<(String, String)>>,
     warnings: Vec<Problem>,
 }
 
-#[derive(Clone, Debug)]
-enum Line {
-    Absent,
-    Value { value: Shown, origin: String },
-}
-
-/// A value that may be shown.
-#[derive(Clone, Debug)]
-pub(crate) enum Shown {
-    /// One value.
-    One(String),
-    /// A list of values.
-    Many(Vec<String>),
-}
-
 impl Effective {
-    /// Notes a value and its origin, replacing what was noted under this key.
-    pub(crate) fn note(&mut self, key: &'static str, value: Shown, origin: &str) {
-        self.lines.insert(
-            key,
-            Line::Value {
-                value,
-                origin: origin.to_owned(),
-            },
-        );
+    /// Notes a value, as TOML, and its origin, replacing what was noted under this key.
+    pub(crate) fn note(&mut self, key: &'static str, value: String, origin: &str) {
+        self.lines.insert(key, Some((value, origin.to_owned())));
     }
 
     /// Notes that a setting has no value.
     pub(crate) fn note_absent(&mut self, key: &'static str) {
-        self.lines.insert(key, Line::Absent);
+        self.lines.insert(key, None);
     }
 
     /// Notes a suspicious setting.
@@ -55,13 +35,6 @@ impl Effective {
     /// The suspicious settings.
     pub(crate) fn warnings(&self) -> &[Problem] {
         &self.warnings
-    }
-}
-
-impl Shown {
-    /// A list.
-    pub(crate) fn many<T: AsRef<str>>(texts: &[T]) -> Self {
-        Self::Many(texts.iter().map(|text| text.as_ref().to_owned()).collect())
     }
 }
 
@@ -79,28 +52,22 @@ impl fmt::Display for Effective {
                 open = Some(section);
             }
             match line {
-                Line::Value { value, origin } => writeln!(formatter, "{name} = {value}  # {origin}")?,
-                Line::Absent => writeln!(formatter, "# {name} is not set")?,
+                Some((value, origin)) => writeln!(formatter, "{name} = {value}  # {origin}")?,
+                None => writeln!(formatter, "# {name} is not set")?,
             }
         }
         Ok(())
     }
 }
 
-impl fmt::Display for Shown {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::One(text) => formatter.write_str(&literal(text)),
-            Self::Many(texts) => {
-                let items: Vec<_> = texts.iter().map(|text| literal(text)).collect();
-                write!(formatter, "[{}]", items.join(", "))
-            }
-        }
-    }
+/// A TOML list of literals.
+pub(crate) fn literals(texts: impl Iterator<Item: AsRef<str>>) -> String {
+    let items: Vec<_> = texts.map(|text| literal(text.as_ref())).collect();
+    format!("[{}]", items.join(", "))
 }
 
 /// A TOML literal: numbers and truth values as they are, all else in quotes, with control characters escaped.
-fn literal(text: &str) -> String {
+pub(crate) fn literal(text: &str) -> String {
     if text.parse::<i64>().is_ok() || text.parse::<bool>().is_ok() {
         return text.to_owned();
     }

@@ -4,7 +4,9 @@ mod secret;
 
 use std::collections::BTreeSet;
 
-use crate::effective::{Effective, Shown};
+use zeroize::Zeroizing;
+
+use crate::effective::{self, Effective};
 use crate::error::{Problem, SettingsError};
 use crate::given::{Content, Given};
 use crate::unknown;
@@ -20,6 +22,12 @@ pub(crate) struct Reader {
     refused: BTreeSet<&'static str>,
     problems: Vec<Problem>,
     effective: Effective,
+}
+
+/// A raw value and its origin in words.
+struct Found {
+    content: Content,
+    origin: String,
 }
 
 impl Reader {
@@ -41,24 +49,15 @@ impl Reader {
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> T {
         self.optional(key, &parse).unwrap_or_else(|| {
-            self.effective.note(key, Shown::One(default.to_owned()), "default");
+            self.effective.note(key, effective::literal(default), "default");
             parse(default).expect(DEFAULTS_ARE_VALID)
         })
     }
 
     /// A setting that may be absent.
     pub(crate) fn optional<T>(&mut self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        self.effective.note_absent(key);
-        let text = match self.content(key)? {
-            Content::One(text) => text.trim().to_owned(),
-            Content::Many(_) | Content::Nested => {
-                self.refuse(key, "must be a single value");
-                return None;
-            }
-        };
-        let value = self.accept(key, parse(&text))?;
-        self.effective.note(key, Shown::One(text), &self.given.origin_text(key));
-        Some(value)
+        let found = self.find(key);
+        self.one(key, found, |text| parse(text.trim()), |text| text.trim().to_owned())
     }
 
     /// A setting with any number of values: a list, or one comma-separated text.
@@ -68,28 +67,16 @@ impl Reader {
         default: &[&str],
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Vec<T> {
-        self.given_list(key, &parse).unwrap_or_else(|| {
-            self.effective.note(key, Shown::many(default), "default");
+        let found = self.find(key);
+        let split = |text: &str| text.split(',').map(|item| item.trim().to_owned()).collect();
+        self.many(key, found, split, &parse, str::to_owned).unwrap_or_else(|| {
+            self.effective
+                .note(key, effective::literals(default.iter().copied()), "default");
             default
                 .iter()
                 .map(|text| parse(text).expect(DEFAULTS_ARE_VALID))
                 .collect()
         })
-    }
-
-    fn given_list<T>(&mut self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
-        let texts = match self.content(key)? {
-            Content::One(text) => text.split(',').map(|item| item.trim().to_owned()).collect(),
-            Content::Many(texts) => texts,
-            Content::Nested => {
-                self.refuse(key, "must be a list of single values");
-                return None;
-            }
-        };
-        let values = self.accept(key, texts.iter().map(|text| parse(text)).collect())?;
-        self.effective
-            .note(key, Shown::many(&texts), &self.given.origin_text(key));
-        Some(values)
     }
 
     /// Notes that a setting cannot be used. `reason` continues a sentence that begins with the setting's name.
@@ -128,6 +115,59 @@ impl Reader {
     fn content(&mut self, key: &str) -> Option<Content> {
         self.known.insert(key.to_owned());
         self.given.content(key).cloned()
+    }
+
+    fn find(&mut self, key: &str) -> Option<Found> {
+        Some(Found {
+            content: self.content(key)?,
+            origin: self.given.origin_text(key),
+        })
+    }
+
+    /// Parses a single value, and notes it as `show` makes it printable.
+    fn one<T>(
+        &mut self,
+        key: &'static str,
+        found: Option<Found>,
+        parse: impl Fn(&str) -> Result<T, String>,
+        show: impl Fn(&str) -> String,
+    ) -> Option<T> {
+        self.effective.note_absent(key);
+        let found = found?;
+        let Content::One(text) = found.content else {
+            self.refuse(key, "must be a single value");
+            return None;
+        };
+        let text = Zeroizing::new(text);
+        let value = self.accept(key, parse(&text))?;
+        self.effective
+            .note(key, effective::literal(&show(&text)), &found.origin);
+        Some(value)
+    }
+
+    /// The same for a list, or for one text that `split` makes a list of.
+    fn many<T>(
+        &mut self,
+        key: &'static str,
+        found: Option<Found>,
+        split: impl Fn(&str) -> Vec<String>,
+        parse: impl Fn(&str) -> Result<T, String>,
+        show: impl Fn(&str) -> String,
+    ) -> Option<Vec<T>> {
+        let found = found?;
+        let texts = match found.content {
+            Content::One(text) => split(&Zeroizing::new(text)),
+            Content::Many(texts) => texts,
+            Content::Nested => {
+                self.refuse(key, "must be a list of single values");
+                return None;
+            }
+        };
+        let texts = Zeroizing::new(texts);
+        let values = self.accept(key, texts.iter().map(|text| parse(text)).collect())?;
+        let shown = effective::literals(texts.iter().map(|text| show(text)));
+        self.effective.note(key, shown, &found.origin);
+        Some(values)
     }
 
     fn accept<T>(&mut self, key: &'static str, value: Result<T, String>) -> Option<T> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::{AddressPolicy, EndpointUrl, Outcome};
-use outbound::{Attempt, Outbound, OutboundSettings, Post, Resolve, ResolveError, Resolving, Endpoint};
+use outbound::{Attempt, Endpoint, Outbound, OutboundSettings, Post, Resolve, ResolveError, Resolving};
 use rustls::RootCertStore;
 use testkit::certificates::TestCa;
 use testkit::receiver::Receiver;

@@ -3,17 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use runtime::read_secret_file;
-use zeroize::Zeroizing;
 
-use super::Reader;
-use crate::effective::{HIDDEN, Shown};
+use super::{Found, Reader};
+use crate::effective::HIDDEN;
 use crate::given::{Content, variable};
-
-/// A secret's text and its origin in words.
-struct Found {
-    content: Content,
-    origin: String,
-}
 
 impl Reader {
     /// A required secret. `None` is a problem that has been noted. `show` makes the text printable.
@@ -37,41 +30,22 @@ impl Reader {
         parse: impl Fn(&str) -> Result<T, String>,
         show: impl Fn(&str) -> String,
     ) -> Option<T> {
-        self.effective.note_absent(key);
-        let Found { content, origin } = self.find(key)?;
-        let Content::One(text) = content else {
-            self.refuse(key, "must be a single value");
-            return None;
-        };
-        let text = Zeroizing::new(text);
-        let value = self.accept(key, parse(&text))?;
-        self.effective.note(key, Shown::One(show(&text)), &origin);
-        Some(value)
+        let found = self.find_secret(key);
+        self.one(key, found, parse, show)
     }
 
     /// Any number of secrets: a list, or one text with commas or white space between them.
     pub(crate) fn secret_list<T>(&mut self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
-        self.effective.note(key, Shown::many::<&str>(&[]), "default");
-        let Some(Found { content, origin }) = self.find(key) else {
-            return Vec::new();
-        };
-        let texts = match content {
-            Content::One(text) => split(&Zeroizing::new(text)),
-            Content::Many(texts) => texts,
-            Content::Nested => {
-                self.refuse(key, "must be a list of single values");
-                return Vec::new();
-            }
-        };
-        let texts = Zeroizing::new(texts);
-        self.effective
-            .note(key, Shown::many(&vec![HIDDEN; texts.len()]), &origin);
-        self.accept(key, texts.iter().map(|text| parse(text)).collect())
-            .unwrap_or_default()
+        let found = self.find_secret(key);
+        self.many(key, found, split, parse, |_| HIDDEN.to_owned())
+            .unwrap_or_else(|| {
+                self.effective.note(key, "[]".to_owned(), "default");
+                Vec::new()
+            })
     }
 
     /// The setting itself or its file, whichever was given; of two, the one from the later source.
-    fn find(&mut self, key: &'static str) -> Option<Found> {
+    fn find_secret(&mut self, key: &'static str) -> Option<Found> {
         let twin = twin(key);
         let place = self.nonempty(key);
         let file = self.nonempty(&twin);
