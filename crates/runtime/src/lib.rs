@@ -1,5 +1,5 @@
-//! The infrastructure of both programs: logs, metrics, the health server, shutdown, trace context, exit codes, and secrets
-//! in files.
+//! The infrastructure of both programs: logs, metrics, the HTTP server, health, shutdown, trace context, exit codes, and
+//! secrets in files.
 //!
 //! Nothing here knows what an event, a job or a delivery is, and nothing here talks to the broker, the database or a
 //! customer, or reads the environment.
@@ -9,6 +9,7 @@ mod crypto;
 mod error_causes;
 pub mod exit;
 mod healthcheck;
+pub mod http_server;
 pub mod logs;
 pub mod metrics;
 pub mod periodic;

@@ -1,6 +1,5 @@
 //! `/metrics`, `/healthz` and `/readyz`, on a port of their own that customers never reach.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,29 +9,31 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
+use crate::http_server::{ServerLimits, serve};
 use crate::metrics::{self, Metrics};
 use crate::readiness::Readiness;
 
-/// Enough for scrapers, health checks and a person; more wait in the kernel's queue.
-const MAX_CONNECTIONS: usize = 64;
-/// How long a client may take to send a request's head, the wait on an idle connection included.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
-/// The pause after a failed `accept`: without one, a lack of file descriptors makes the loop spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+const LIMITS: ServerLimits = ServerLimits {
+    // Enough for scrapers, health checks and a person, who may share an address.
+    connections: 64,
+    per_address: 64,
+    first_head: Duration::from_secs(30),
+    head: Duration::from_secs(30),
+    age: Duration::from_secs(600),
+    drain: Duration::from_secs(10),
+};
 
 /// The server. It responds until it is dropped, so that it reports a shutdown to the very end.
 #[derive(Debug)]
 pub struct TelemetryServer {
     local_addr: SocketAddr,
-    accepting: AbortHandle,
+    _serving: AbortOnDropHandle<()>,
 }
 
 /// The address cannot be listened on.
@@ -53,60 +54,22 @@ impl TelemetryServer {
         let failed = |source| ListenError { listen, source };
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let local_addr = listener.local_addr().map_err(failed)?;
-        let accepting = tokio::spawn(accept(listener, Arc::new(Pages { metrics, readiness }))).abort_handle();
-        Ok(Self { local_addr, accepting })
+        let pages = Arc::new(Pages { metrics, readiness });
+        let service = service_fn(move |request: Request<Incoming>| {
+            std::future::ready(Ok(pages.respond(request.method(), request.uri().path())))
+        });
+        // It ends when it is dropped, never before.
+        let serving = serve(listener, service, LIMITS, CancellationToken::new());
+        Ok(Self {
+            local_addr,
+            _serving: AbortOnDropHandle::new(tokio::spawn(serving)),
+        })
     }
 
     /// The address it listens on; with the assigned port if port 0 was requested.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
-    }
-}
-
-impl Drop for TelemetryServer {
-    fn drop(&mut self) {
-        self.accepting.abort();
-    }
-}
-
-/// Accepts until it is dropped. The connections' tasks belong to this one and end with it.
-async fn accept(listener: TcpListener, pages: Arc<Pages>) {
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let mut connections = JoinSet::new();
-    loop {
-        let slot = Arc::clone(&slots)
-            .acquire_owned()
-            .await
-            .expect("the semaphore is never closed");
-        match listener.accept().await {
-            Ok((stream, _)) => drop(connections.spawn(answer(stream, Arc::clone(&pages), slot))),
-            Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "cannot accept a connection on the telemetry port"
-                );
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-        // Removes finished ones.
-        while connections.try_join_next().is_some() {}
-    }
-}
-
-async fn answer(stream: TcpStream, pages: Arc<Pages>, _slot: OwnedSemaphorePermit) {
-    let service = service_fn(|request: Request<Incoming>| {
-        let response = pages.respond(request.method(), request.uri().path());
-        async { Ok::<_, Infallible>(response) }
-    });
-    let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-    if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {
-        // Client disconnects and malformed requests are expected.
-        tracing::debug!(
-            error = &error as &dyn std::error::Error,
-            "a connection to the telemetry port failed"
-        );
     }
 }
 

@@ -1,4 +1,4 @@
-//! The HTTP edge that API and pages share: serving connections, what surrounds every request, and its limits.
+//! The HTTP edge that API and pages share: their port, what surrounds every request, and its limits.
 //!
 //! Nothing here knows a route, a problem or a page. What goes wrong at the edge is a [`Failure`], which travels as a
 //! typed extension of the response; the [`Surface`] that the request is for makes a problem or a page of it.
@@ -19,7 +19,7 @@ mod path_id;
 mod refusal;
 mod request_limit;
 mod safe_headers;
-mod server;
+mod serve;
 mod surface;
 
 pub use account_limit::AccountLimit;
@@ -35,5 +35,5 @@ pub use path_id::PathId;
 pub use refusal::{Refusal, Refusals};
 pub use request_limit::RequestLimit;
 pub use safe_headers::SafeHeaders;
-pub use server::serve;
+pub use serve::serve;
 pub use surface::{RouteLabel, Surface};

@@ -4,13 +4,12 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Connections of one address at once; a quarter of all. A proxy in front of us is one address, and keeps fewer: each
-/// serves a hundred requests a second and more.
-const MOST: usize = 128;
-
-/// Who has how many. Clones share the counts.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Peers(Arc<Mutex<HashMap<IpAddr, usize>>>);
+/// How many connections each address has. Clones share the counts.
+#[derive(Debug, Clone)]
+pub(super) struct Peers {
+    most: usize,
+    counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
 
 /// A connection that is counted, until this is dropped.
 #[derive(Debug)]
@@ -20,12 +19,20 @@ pub(super) struct Share {
 }
 
 impl Peers {
+    /// At most so many of one address.
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            most,
+            counts: Arc::default(),
+        }
+    }
+
     /// Counts a connection from `address`; `None` when it has too many.
     pub(super) fn admit(&self, address: IpAddr) -> Option<Share> {
         let address = network(address);
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(address).or_default();
-        if *count >= MOST {
+        if *count >= self.most {
             return None;
         }
         *count += 1;
@@ -38,7 +45,7 @@ impl Peers {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        let mut counts = self.peers.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.peers.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = counts.get_mut(&self.address) {
             *count -= 1;
             if *count == 0 {
@@ -61,9 +68,11 @@ fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
+    const MOST: usize = 128;
+
     #[test]
     fn one_address_leaves_room_for_the_others_and_gets_back_what_it_gives_back() {
-        let peers = Peers::default();
+        let peers = Peers::new(MOST);
         let address = |text: &str| text.parse().unwrap();
         let mut shares: Vec<_> = (0..MOST).map(|_| peers.admit(address("192.0.2.1")).unwrap()).collect();
         assert!(peers.admit(address("192.0.2.1")).is_none() && peers.admit(address("::ffff:192.0.2.1")).is_none());
@@ -71,12 +80,12 @@ mod tests {
         shares.pop();
         shares.push(peers.admit(address("192.0.2.1")).unwrap());
         drop((shares, other));
-        assert!(peers.0.lock().unwrap().is_empty());
+        assert!(peers.counts.lock().unwrap().is_empty());
     }
 
     #[test]
     fn a_network_of_ipv6_is_one_address() {
-        let peers = Peers::default();
+        let peers = Peers::new(MOST);
         let of = |host: u128| IpAddr::V6(Ipv6Addr::from_bits((0x2001_0db8_u128 << 96) | host));
         let shares: Vec<_> = (0..MOST as u128).map(|host| peers.admit(of(host)).unwrap()).collect();
         assert!(peers.admit(of(u64::MAX.into())).is_none());

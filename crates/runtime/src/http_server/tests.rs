@@ -1,4 +1,5 @@
-use axum::routing::get;
+use bytes::Bytes;
+use http_body_util::Full;
 use testkit::wait::until;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
@@ -10,7 +11,9 @@ const LONG: Duration = Duration::from_secs(60);
 const WITHIN: Duration = Duration::from_secs(10);
 const SHORT: Duration = Duration::from_millis(50);
 /// No time limit is reached.
-const PATIENT: Patience = Patience {
+const PATIENT: ServerLimits = ServerLimits {
+    connections: 512,
+    per_address: 128,
     first_head: LONG,
     head: LONG,
     age: LONG,
@@ -26,23 +29,26 @@ struct Served {
     task: JoinHandle<()>,
 }
 
-async fn served(patience: Patience) -> Served {
+async fn served(limits: ServerLimits) -> Served {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let entered = Arc::new(Notify::new());
     let go_on = Arc::new(Notify::new());
     let entering = Arc::clone(&entered);
     let waiting = Arc::clone(&go_on);
-    let slow = async move || {
-        entering.notify_one();
-        waiting.notified().await;
-        "done"
-    };
-    let router = Router::new()
-        .route("/fast", get(async || "done"))
-        .route("/slow", get(slow));
+    let service = service_fn(move |request: Request<Incoming>| {
+        let entering = Arc::clone(&entering);
+        let waiting = Arc::clone(&waiting);
+        async move {
+            if request.uri().path() == "/slow" {
+                entering.notify_one();
+                waiting.notified().await;
+            }
+            Ok(Response::new(Full::new(Bytes::from_static(b"done"))))
+        }
+    });
     let shutdown = CancellationToken::new();
-    let task = tokio::spawn(serve_with(patience, listener, router, shutdown.clone()));
+    let task = tokio::spawn(serve(listener, service, limits, shutdown.clone()));
     Served {
         address,
         entered,
@@ -91,7 +97,7 @@ async fn what_is_being_answered_at_the_end_is_answered() {
 
 #[tokio::test]
 async fn what_never_ends_is_cut_off() {
-    let served = served(Patience {
+    let served = served(ServerLimits {
         drain: SHORT,
         ..PATIENT
     })
@@ -105,7 +111,7 @@ async fn what_never_ends_is_cut_off() {
 
 #[tokio::test]
 async fn a_head_that_does_not_come_ends_the_connection() {
-    let served = served(Patience { head: SHORT, ..PATIENT }).await;
+    let served = served(ServerLimits { head: SHORT, ..PATIENT }).await;
     for beginning in ["", "GET /fast HTTP/1.1\r\nhost:"] {
         assert!(!rest(served.send(beginning).await).await.contains("200"));
     }
@@ -115,7 +121,7 @@ async fn a_head_that_does_not_come_ends_the_connection() {
 
 #[tokio::test]
 async fn a_first_request_has_less_time_than_the_next() {
-    let served = served(Patience {
+    let served = served(ServerLimits {
         first_head: SHORT,
         ..PATIENT
     })
@@ -136,7 +142,7 @@ async fn a_first_request_has_less_time_than_the_next() {
 
 #[tokio::test]
 async fn a_slow_answer_is_no_missing_request() {
-    let served = served(Patience {
+    let served = served(ServerLimits {
         first_head: SHORT,
         ..PATIENT
     })
@@ -178,7 +184,7 @@ async fn one_address_does_not_keep_the_others_out() {
 
 #[tokio::test]
 async fn an_old_connection_takes_no_more_requests() {
-    let served = served(Patience { age: SHORT, ..PATIENT }).await;
+    let served = served(ServerLimits { age: SHORT, ..PATIENT }).await;
     let busy = served.send("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
     served.entered.notified().await;
     assert_eq!(rest(served.send("").await).await, "");

@@ -1,20 +1,20 @@
-//! Answering connections: HTTP/1.1, behind a proxy that ends TLS.
+//! Serving HTTP/1.1, the same for the port of users and the port of operators: no client holds a connection for ever, or
+//! all of them.
 
 mod peers;
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum::Router;
-use axum::http::Request;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
-use hyper::service::Service;
+use hyper::service::{Service, service_fn};
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -23,8 +23,6 @@ use tokio_util::sync::CancellationToken;
 
 use peers::Peers;
 
-/// Connections at once; more wait in the system's queue.
-const MAX_CONNECTIONS: usize = 512;
 /// A request's head has at most so many bytes; hyper answers a longer one with 431.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// What a connection reads ahead, at most.
@@ -32,47 +30,44 @@ const MAX_BUFFERED_BYTES: usize = 64 * 1024;
 /// Pause after a failed `accept` (out of file descriptors, usually), which would otherwise spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a connection may take for what.
+/// How many connections a port has, and how long each may take for what.
 #[derive(Debug, Clone, Copy)]
-struct Patience {
+pub struct ServerLimits {
+    /// Connections at once; more wait in the system's queue.
+    pub connections: usize,
+    /// Connections of one client address at once; more are closed.
+    pub per_address: usize,
     /// For the head of the first request: a client that connects has a request to send.
-    first_head: Duration,
-    /// For that of each later one, counted from the end of the last answer. Longer than proxies keep idle connections
-    /// (60 s, usually): they must be the ones to close, or a request meets a closing connection.
-    head: Duration,
-    /// For all its requests; afterwards it takes no more, so that no client keeps a slot for ever.
-    age: Duration,
+    pub first_head: Duration,
+    /// For that of each later one, counted from the end of the last answer.
+    pub head: Duration,
+    /// For all its requests; afterwards it takes no more, so that no client keeps a connection for ever.
+    pub age: Duration,
     /// For what is being answered when it has to end.
-    drain: Duration,
+    pub drain: Duration,
 }
 
-const PATIENCE: Patience = Patience {
-    first_head: Duration::from_secs(10),
-    head: Duration::from_secs(75),
-    age: Duration::from_secs(600),
-    drain: Duration::from_secs(10),
-};
-
-/// Answers what connects to `listener` until `shutdown` is cancelled, then finishes what is being answered, for at
-/// most ten seconds, and returns.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
-    serve_with(PATIENCE, listener, router, shutdown).await;
-}
-
-async fn serve_with(patience: Patience, listener: TcpListener, router: Router, shutdown: CancellationToken) {
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let peers = Peers::default();
+/// Serves what connects to `listener` until `stop` is cancelled, then finishes what is being answered, within the limit
+/// for that, and returns. Dropped, it closes all connections at once.
+pub async fn serve<S, B>(listener: TcpListener, service: S, limits: ServerLimits, stop: CancellationToken)
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+{
+    let slots = Arc::new(Semaphore::new(limits.connections));
+    let peers = Peers::new(limits.per_address);
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            () = shutdown.cancelled() => break,
+            () = stop.cancelled() => break,
             (stream, peer, slot) = accept(&listener, &slots) => {
                 // One that has too many is closed unheard: an answer would take as long as a request.
                 let Some(share) = peers.admit(peer) else { continue };
-                let router = router.clone();
-                let shutdown = shutdown.clone();
+                let service = service.clone();
+                let stop = stop.clone();
                 connections.spawn(async move {
-                    answer(patience, stream, router, shutdown).await;
+                    answer(limits, stream, service, stop).await;
                     drop((slot, share));
                 });
             }
@@ -95,6 +90,7 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, I
             Ok((stream, peer)) => return (stream, peer.ip(), slot),
             Err(error) => {
                 tracing::warn!(
+                    listen = listener.local_addr().ok().map(tracing::field::display),
                     error = &error as &dyn std::error::Error,
                     "cannot accept a connection; will retry"
                 );
@@ -104,44 +100,31 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, I
     }
 }
 
-async fn answer(patience: Patience, stream: TcpStream, router: Router, shutdown: CancellationToken) {
+async fn answer<S, B>(limits: ServerLimits, stream: TcpStream, service: S, stop: CancellationToken)
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>> + 'static,
+{
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(patience.head);
+    http.timer(TokioTimer::new()).header_read_timeout(limits.head);
     http.max_header_size(MAX_HEAD_BYTES).max_buf_size(MAX_BUFFERED_BYTES);
-    let asked = Arc::new(AtomicBool::new(false));
-    let service = Asked {
-        router: TowerToHyperService::new(router),
-        asked: Arc::clone(&asked),
-    };
+    let asked = &AtomicBool::new(false);
+    let service = service_fn(move |request| {
+        asked.store(true, Ordering::Relaxed);
+        service.call(request)
+    });
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = never_asked(patience.first_head, &asked) => return,
-        () = until_it_must_end(patience.age, &shutdown) => {
+        () = never_asked(limits.first_head, asked) => return,
+        () = until_it_must_end(limits.age, &stop) => {
             connection.as_mut().graceful_shutdown();
-            timeout(patience.drain, connection).await.unwrap_or(Ok(()))
+            timeout(limits.drain, connection).await.unwrap_or(Ok(()))
         }
     };
     if let Err(error) = ended {
         // Client disconnects and malformed requests are expected.
         tracing::debug!(error = &error as &dyn std::error::Error, "connection failed");
-    }
-}
-
-/// The router, and whether a connection has come to a request's end of head.
-struct Asked {
-    router: TowerToHyperService<Router>,
-    asked: Arc<AtomicBool>,
-}
-
-impl Service<Request<Incoming>> for Asked {
-    type Response = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Response;
-    type Error = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Error;
-    type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
-
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
-        self.asked.store(true, Ordering::Relaxed);
-        self.router.call(request)
     }
 }
 
@@ -153,9 +136,9 @@ async fn never_asked(patience: Duration, asked: &AtomicBool) {
     }
 }
 
-async fn until_it_must_end(age: Duration, shutdown: &CancellationToken) {
+async fn until_it_must_end(age: Duration, stop: &CancellationToken) {
     tokio::select! {
-        () = shutdown.cancelled() => {}
+        () = stop.cancelled() => {}
         () = sleep(age) => {}
     }
 }
