@@ -3,17 +3,13 @@
 //! The connection is not here: a task of its own ([`Keeper`]) opens, uses and closes it, and this type only talks to
 //! that task. So dropping any future of a [`Consumer`], at any point, loses and leaks nothing.
 
-use std::sync::Arc;
-
 use tokio::sync::{mpsc, watch};
 
-use crate::connection::Connector;
+use crate::broker::Broker;
 use crate::incoming::Incoming;
 use crate::intake::Intake;
-use crate::keeper::Keeper;
+use crate::keeper::{Keeper, Opener};
 use crate::order::{Order, Wanted};
-use crate::telemetry::Telemetry;
-use crate::topology::Topology;
 
 /// A consumer of one queue.
 pub struct Consumer {
@@ -23,10 +19,9 @@ pub struct Consumer {
     messages: mpsc::Receiver<Incoming>,
 }
 
-impl Consumer {
-    /// A consumer that has not started; [`Consumer::next`] starts it. The topology is declared again at every
-    /// connection, so that a broker that lost its volume is set up anew.
-    pub fn new(connector: Connector, topology: Topology, telemetry: Arc<Telemetry>, intake: Intake) -> Self {
+impl Broker {
+    /// A consumer that has not started; [`Consumer::next`] starts it.
+    pub fn consumer(&self, intake: Intake) -> Consumer {
         let (orders, received) = watch::channel(Order {
             number: 0,
             wanted: Wanted::Close,
@@ -34,14 +29,17 @@ impl Consumer {
         let (done, was_done) = watch::channel(0);
         // As many as can be unacknowledged, so that the session never blocks on the caller.
         let (sender, messages) = mpsc::channel(usize::from(intake.messages.max(1)));
-        tokio::spawn(Keeper::new(connector, topology, telemetry, intake, sender).run(received, done));
-        Self {
+        let opener = Opener::new(self, intake);
+        tokio::spawn(Keeper::new(opener, received, done, sender).run());
+        Consumer {
             orders,
             done: was_done,
             messages,
         }
     }
+}
 
+impl Consumer {
     /// The next message, however long the broker is unavailable. Cancel-safe.
     pub async fn next(&mut self) -> Incoming {
         self.order(Wanted::Consume);

@@ -1,6 +1,5 @@
 //! The task behind a consumer: runs one session after the other, each closed before the next begins.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lapin::ErrorKind;
@@ -9,15 +8,13 @@ use runtime::with_causes;
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, warn};
 
-use crate::backoff::Backoff;
+use crate::broker::Broker;
 use crate::byte_budget::ByteBudget;
-use crate::connection::Connector;
-use crate::connection_log::ConnectionLog;
 use crate::incoming::Incoming;
 use crate::intake::Intake;
 use crate::order::{Order, Wanted};
+use crate::reconnect::Reconnecting;
 use crate::session::{BLOCKED_AT_MOST, Duty, End, LOOK_EVERY, Session};
-use crate::telemetry::Telemetry;
 use crate::topology::{self, Topology};
 use crate::window::Window;
 
@@ -34,18 +31,57 @@ const AT_ONCE_IN_A_ROW: u32 = 1000;
 #[error("the broker cancelled the consumer")]
 struct Cancelled;
 
-pub(crate) struct Keeper {
-    connector: Connector,
-    topology: Topology,
-    telemetry: Arc<Telemetry>,
+/// Opens the sessions of a consumer.
+pub(crate) struct Opener {
+    /// With the topology that the queue needs.
+    broker: Broker,
     intake: Intake,
     /// Name in the log and in the broker's management page.
     name: &'static str,
-    messages: mpsc::Sender<Incoming>,
     budget: ByteBudget,
+}
+
+impl Opener {
+    pub(crate) fn new(broker: &Broker, intake: Intake) -> Self {
+        let mut broker = broker.clone();
+        let name = match intake.queue {
+            topology::TESTS => {
+                broker.topology = Topology::of_tests();
+                "consumer of tests"
+            }
+            topology::DELIVERIES_BULK => "bulk consumer",
+            _ => "consumer",
+        };
+        Self {
+            broker,
+            intake,
+            name,
+            budget: ByteBudget::new(intake.bytes),
+        }
+    }
+
+    /// `isolated`: messages are consumed one by one.
+    async fn open(&self, isolated: bool) -> Result<Session, lapin::Error> {
+        // A session that can finish nothing, or may not be read, would only cost its messages a return.
+        while self.broker.telemetry.blocked_for() > BLOCKED_AT_MOST || !self.budget.is_below_limit() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        let connection = self.broker.connector.connect(self.name).await?;
+        if !isolated {
+            self.broker.topology.mend(&connection).await;
+        }
+        Session::open(connection, self.intake).await
+    }
+}
+
+pub(crate) struct Keeper {
+    opener: Opener,
+    connections: Reconnecting,
+    orders: watch::Receiver<Order>,
+    /// Number of the last order carried out.
+    done: watch::Sender<u64>,
+    messages: mpsc::Sender<Incoming>,
     window: Window,
-    backoff: Backoff,
-    log: ConnectionLog,
     /// Consecutive sessions that ended soon after they had received something.
     short: u32,
     /// Consecutive sessions that one message ended while it was consumed alone.
@@ -54,108 +90,63 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     pub(crate) fn new(
-        connector: Connector,
-        topology: Topology,
-        telemetry: Arc<Telemetry>,
-        intake: Intake,
+        opener: Opener,
+        orders: watch::Receiver<Order>,
+        done: watch::Sender<u64>,
         messages: mpsc::Sender<Incoming>,
     ) -> Self {
-        let budget = ByteBudget::new(intake.bytes);
-        let window = Window::new(intake.messages.max(1), intake.bytes);
-        let (name, topology) = match intake.queue {
-            topology::TESTS => ("consumer of tests", Topology::of_tests()),
-            topology::DELIVERIES_BULK => ("bulk consumer", topology),
-            _ => ("consumer", topology),
-        };
-        telemetry.consumes(intake.queue, false);
-        let log = ConnectionLog::new(name, &connector);
-        let backoff = Backoff::default();
-        let short = 0;
-        let at_once = 0;
+        let intake = opener.intake;
+        opener.broker.telemetry.consumes(intake.queue, false);
         Self {
-            connector,
-            topology,
-            telemetry,
-            intake,
-            name,
-            messages,
-            budget,
-            window,
-            backoff,
-            log,
-            short,
-            at_once,
-        }
-    }
-
-    /// Carries out commands until the sender is dropped.
-    pub(crate) async fn run(mut self, mut orders: watch::Receiver<Order>, done: watch::Sender<u64>) {
-        while orders.has_changed().is_ok() {
-            let order = *orders.borrow_and_update();
-            if order.wanted == Wanted::Consume {
-                self.stay(&mut orders, &done).await;
-            } else {
-                // Between sessions nothing is consumed and nothing is held.
-                done.send_replace(order.number);
-                let _ = orders.changed().await;
-            }
-        }
-    }
-
-    /// One session, or one attempt to open one.
-    async fn stay(&mut self, orders: &mut watch::Receiver<Order>, done: &watch::Sender<u64>) {
-        let opened = tokio::select! {
-            biased;
-            () = not_wanted(orders) => return,
-            opened = self.open() => opened,
-        };
-        match opened {
-            Ok(session) => {
-                let pause = self.serve(session, orders, done).await;
-                wait(orders, pause).await;
-            }
-            Err(error) => {
-                self.log.waits(&error);
-                wait(orders, self.backoff.next()).await;
-            }
-        }
-    }
-
-    async fn open(&self) -> Result<Session, lapin::Error> {
-        // A session that can finish nothing, or may not be read, would only cost its messages a return.
-        while self.telemetry.blocked_for() > BLOCKED_AT_MOST || !self.budget.is_below_limit() {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-        let connection = self.connector.connect(self.name).await?;
-        if !self.window.is_isolated() {
-            self.topology.mend(&connection).await;
-        }
-        Session::open(connection, self.intake).await
-    }
-
-    /// Returns the wait before the next session.
-    async fn serve(
-        &mut self,
-        mut session: Session,
-        orders: &mut watch::Receiver<Order>,
-        done: &watch::Sender<u64>,
-    ) -> Duration {
-        if self.window.is_isolated() {
-            debug!(queue = self.intake.queue, "consuming with a prefetch of one");
-        } else {
-            self.log.connected();
-        }
-        self.backoff.succeeded();
-        let messages = &self.messages;
-        let budget = &self.budget;
-        let telemetry = &*self.telemetry;
-        let duty = Duty {
-            window: &mut self.window,
+            connections: Reconnecting::new(opener.name, &opener.broker.connector),
+            opener,
             orders,
             done,
             messages,
-            budget,
-            telemetry,
+            window: Window::new(intake.messages.max(1), intake.bytes),
+            short: 0,
+            at_once: 0,
+        }
+    }
+
+    /// Carries out orders until the consumer is dropped.
+    pub(crate) async fn run(mut self) {
+        while self.orders.has_changed().is_ok() {
+            let order = *self.orders.borrow_and_update();
+            if order.wanted == Wanted::Consume {
+                self.stay().await;
+            } else {
+                // Between sessions nothing is consumed and nothing is held.
+                self.done.send_replace(order.number);
+                let _ = self.orders.changed().await;
+            }
+        }
+    }
+
+    /// One session, or the attempts to open one.
+    async fn stay(&mut self) {
+        let isolated = self.window.is_isolated();
+        let session = tokio::select! {
+            biased;
+            () = not_wanted(&mut self.orders) => return,
+            session = self.connections.open(|| self.opener.open(isolated)) => session,
+        };
+        if isolated {
+            debug!(queue = self.queue(), "consuming with a prefetch of one");
+        } else {
+            self.connections.connected();
+        }
+        self.serve(session).await;
+    }
+
+    async fn serve(&mut self, mut session: Session) {
+        let duty = Duty {
+            window: &mut self.window,
+            orders: &mut self.orders,
+            done: &self.done,
+            messages: &self.messages,
+            budget: &self.opener.budget,
+            telemetry: &self.opener.broker.telemetry,
         };
         let begun = Instant::now();
         let end = session.serve(duty).await;
@@ -164,32 +155,30 @@ impl Keeper {
             End::Closed | End::Blocked => session.close().await,
             End::Overrun | End::Failed(_) => session.abandon(),
         }
-        self.telemetry.consumes(self.intake.queue, false);
-        self.telemetry.holds(self.intake.queue, 0, 0);
+        self.opener.broker.telemetry.consumes(self.queue(), false);
+        self.opener.broker.telemetry.holds(self.queue(), 0, 0);
         self.at_once = if received { 0 } else { self.at_once + 1 };
         self.short = if received && begun.elapsed() < SHORT {
             self.short + 1
         } else {
             0
         };
-        self.after(end)
+        self.after(end);
     }
 
-    fn after(&mut self, end: End) -> Duration {
-        let queue = self.intake.queue;
+    /// Logs the end of a session, and decides how soon the next one follows: at once, unless it says otherwise.
+    fn after(&mut self, end: End) {
+        let queue = self.queue();
         match end {
-            End::Closed => {
-                self.short = 0;
-                return Duration::ZERO;
+            End::Closed => self.short = 0,
+            End::Blocked => warn!(
+                queue,
+                "the broker has blocked publishes for long (backpressure): consumption stops until it accepts them"
+            ),
+            End::Overrun => {
+                warn!(queue, "byte budget exceeded (backpressure): the prefetch is reduced");
+                self.connections.back_off();
             }
-            End::Blocked => {
-                warn!(
-                    queue,
-                    "the broker has blocked publishes for long (backpressure): consumption stops until it accepts them"
-                );
-                return Duration::ZERO;
-            }
-            End::Overrun => warn!(queue, "byte budget exceeded (backpressure): the prefetch is reduced"),
             End::Failed(error) => {
                 let by_message = error.as_ref().is_some_and(may_be_by_a_message) || self.short >= SHORT_IN_A_ROW;
                 let error = error
@@ -201,9 +190,9 @@ impl Keeper {
                         error = with_causes(error),
                         "a message ended the connection again"
                     );
-                    return AT_ONCE;
+                    return self.connections.pause(AT_ONCE);
                 }
-                self.log.lost(error);
+                self.connections.lost(error);
                 if by_message {
                     warn!(
                         queue,
@@ -213,7 +202,10 @@ impl Keeper {
                 }
             }
         }
-        self.backoff.next()
+    }
+
+    fn queue(&self) -> &'static str {
+        self.opener.intake.queue
     }
 }
 
@@ -233,11 +225,4 @@ fn may_be_by_a_message(error: &lapin::Error) -> bool {
 /// Returns when messages are not wanted any more, or the sender is dropped.
 async fn not_wanted(orders: &mut watch::Receiver<Order>) {
     let _ = orders.wait_for(|order| order.wanted != Wanted::Consume).await;
-}
-
-async fn wait(orders: &mut watch::Receiver<Order>, pause: Duration) {
-    tokio::select! {
-        () = not_wanted(orders) => {}
-        () = tokio::time::sleep(pause) => {}
-    }
 }

@@ -7,10 +7,10 @@
 
 mod acknowledgement;
 mod backoff;
+mod broker;
 mod broker_url;
 mod byte_budget;
 mod connection;
-mod connection_log;
 mod consumer;
 mod incoming;
 mod intake;
@@ -19,6 +19,7 @@ mod message;
 mod order;
 mod publish;
 mod publisher;
+mod reconnect;
 mod requester;
 mod session;
 mod socket;
@@ -27,6 +28,7 @@ pub mod topology;
 mod window;
 
 pub use acknowledgement::Acknowledgement;
+pub use broker::Broker;
 pub use broker_url::{BrokerSettings, BrokerUrl, InvalidBrokerUrl};
 pub use connection::Connector;
 pub use consumer::Consumer;

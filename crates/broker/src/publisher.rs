@@ -18,19 +18,18 @@ use tracing::{error, info};
 use self::judgement::{Judgement, Verdict};
 pub use self::refusal::{PublishError, Refusal, RefusalCode};
 use self::session::{Outcome, Session};
-use self::supervisor::{Shared, State};
+use self::supervisor::Shared;
 use crate::backoff::Backoff;
-use crate::connection::Connector;
+use crate::broker::Broker;
 use crate::message::Message;
-use crate::telemetry::{PublishResult, Telemetry};
-use crate::topology::{Keeper, Topology};
+use crate::reconnect::Current;
+use crate::telemetry::{PublishResult, Role};
+use crate::topology::Keeper;
 
 /// Messages published and not yet confirmed, in one process. Bounds the memory (backpressure).
 const MAX_IN_FLIGHT: usize = 2048;
 /// Pause before a message nacked by a full queue is published again.
 const AFTER_NACK: Duration = Duration::from_millis(500);
-/// Timeout for a confirm, alarms aside. A queue that elects another leader takes some 20 seconds.
-const CONFIRMED_WITHIN: Duration = Duration::from_secs(120);
 
 /// Publishes messages and returns once the broker has confirmed them. Clones share one connection.
 #[derive(Clone)]
@@ -39,7 +38,7 @@ pub struct Publisher {
     judgement: Arc<Mutex<Judgement>>,
     /// Suspects are published one at a time.
     examining: Arc<tokio::sync::Mutex<()>>,
-    current: watch::Receiver<State>,
+    current: watch::Receiver<Option<Arc<Session>>>,
 }
 
 /// The state of a message that is published again.
@@ -53,50 +52,32 @@ struct Before {
     suspected: u32,
 }
 
-impl Publisher {
-    /// Connects in the background; ends when `stop` is cancelled. The same connection maintains the topology.
-    pub fn start(connector: Connector, topology: Topology, telemetry: Arc<Telemetry>, stop: CancellationToken) -> Self {
-        Self::confirmed_within(CONFIRMED_WITHIN, connector, topology, telemetry, stop)
-    }
-
-    /// Like [`Publisher::start`], with this timeout for a confirm, after which it reconnects unless the broker has an
-    /// alarm.
-    pub fn confirmed_within(
-        confirmed_within: Duration,
-        connector: Connector,
-        topology: Topology,
-        telemetry: Arc<Telemetry>,
-        stop: CancellationToken,
-    ) -> Self {
+impl Broker {
+    /// A publisher that connects in the background, until `end` is cancelled. Its connection maintains the topology.
+    pub fn publisher(&self, end: CancellationToken) -> Publisher {
         let abandoned = TaskTracker::new();
         // Only a closed tracker can be awaited; it still accepts tasks.
         abandoned.close();
         let shared = Arc::new(Shared {
-            keeper: Keeper::new(topology, Arc::clone(&telemetry)),
-            connector,
-            telemetry,
+            broker: self.clone(),
+            keeper: Keeper::new(self.topology.clone(), Arc::clone(&self.telemetry)),
             in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
             lost: watch::Sender::new(0),
-            confirmed_within,
             abandoned,
         });
-        let (sender, current) = watch::channel(State::default());
-        let supervisor = Arc::clone(&shared);
-        tokio::spawn(async move {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = supervisor.keep_connected(&sender) => {}
-            }
-            supervisor.down(&sender);
-        });
-        Self {
+        let (session, current) = Current::new(Role::Publisher, &self.telemetry);
+        let keeping = Arc::clone(&shared).keep_connected(session);
+        tokio::spawn(end.run_until_cancelled_owned(keeping));
+        Publisher {
             shared,
             judgement: Arc::default(),
             examining: Arc::default(),
             current,
         }
     }
+}
 
+impl Publisher {
     /// Publishes until the broker confirms: through lost connections, full queues and alarms, without a time limit. A
     /// message may therefore arrive more than once. A possible duplicate is marked; see
     /// [`crate::Incoming::redelivered`].
@@ -119,11 +100,11 @@ impl Publisher {
             };
             match outcome {
                 Outcome::Confirmed => {
-                    self.shared.telemetry.published(PublishResult::Confirmed);
+                    self.shared.broker.telemetry.published(PublishResult::Confirmed);
                     return Ok(());
                 }
                 Outcome::Nacked => {
-                    self.shared.telemetry.published(PublishResult::Nacked);
+                    self.shared.broker.telemetry.published(PublishResult::Nacked);
                     tokio::time::sleep(AFTER_NACK).await;
                 }
                 Outcome::Refused(_) => before.suspected += 1,
@@ -178,7 +159,7 @@ impl Publisher {
         let (permit, session) = self.ready(before.epoch).await?;
         let outcome = session.publish(message, before.repeat, permit).await;
         if let Outcome::Refused(_) = outcome {
-            self.shared.telemetry.published(PublishResult::Lost);
+            self.shared.broker.telemetry.published(PublishResult::Lost);
         }
         Ok((session.epoch, outcome))
     }
@@ -223,7 +204,7 @@ impl Publisher {
     }
 
     fn refused(&self, refusal: Refusal) -> PublishError {
-        self.shared.telemetry.refused(refusal.code);
+        self.shared.broker.telemetry.refused(refusal.code);
         refusal.into()
     }
 
@@ -237,17 +218,18 @@ impl Publisher {
 
     /// A session that accepts publishes, newer than that of this number.
     async fn session_after(&self, epoch: u64) -> Result<Arc<Session>, PublishError> {
-        let usable = |state: &State| !state.blocked && state.session.as_ref().is_some_and(|it| it.epoch > epoch);
-        let session = |state: &State| state.session.clone().ok_or(PublishError::Closed);
-        {
-            let state = self.current.borrow();
-            if usable(&state) {
-                return session(&state);
-            }
+        let is_usable = |session: &Arc<Session>| !session.is_blocked() && session.epoch > epoch;
+        if let Some(session) = self.current.borrow().as_ref().filter(|session| is_usable(session)) {
+            return Ok(Arc::clone(session));
         }
         let mut current = self.current.clone();
-        let state = current.wait_for(usable).await.map_err(|_| PublishError::Closed)?;
-        session(&state)
+        let usable = current
+            .wait_for(|session| session.as_ref().is_some_and(is_usable))
+            .await;
+        usable
+            .ok()
+            .and_then(|session| session.clone())
+            .ok_or(PublishError::Closed)
     }
 
     fn judgement(&self) -> MutexGuard<'_, Judgement> {

@@ -18,11 +18,11 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::backoff::Backoff;
+use crate::broker::Broker;
 use crate::connection::{ANSWER_TIMEOUT, Connection, Connector, in_time};
-use crate::connection_log::ConnectionLog;
 use crate::message::{Message, next_epoch};
-use crate::telemetry::{Role, Telemetry};
+use crate::reconnect::{Current, Reconnecting};
+use crate::telemetry::Role;
 use crate::topology::Topology;
 
 /// The pseudo-queue of direct reply-to; the broker replaces it by the channel's own address.
@@ -52,7 +52,6 @@ pub enum NoReply {
 
 struct Shared {
     connector: Connector,
-    telemetry: Arc<Telemetry>,
     places: Semaphore,
     waiting: Waiting,
 }
@@ -63,29 +62,22 @@ struct Session {
     epoch: u64,
 }
 
-impl Requester {
-    /// Connects in the background; ends when `stop` is cancelled.
-    pub fn start(connector: Connector, telemetry: Arc<Telemetry>, stop: CancellationToken) -> Self {
-        let places = Semaphore::new(MAX_WAITING);
-        let waiting = Waiting::default();
+impl Broker {
+    /// A requester that connects in the background, until `end` is cancelled.
+    pub fn requester(&self, end: CancellationToken) -> Requester {
         let shared = Arc::new(Shared {
-            connector,
-            telemetry,
-            places,
-            waiting,
+            connector: self.connector.clone(),
+            places: Semaphore::new(MAX_WAITING),
+            waiting: Waiting::default(),
         });
-        let (sender, current) = watch::channel(None);
-        let supervisor = Arc::clone(&shared);
-        tokio::spawn(async move {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = supervisor.keep_connected(&sender) => {}
-            }
-            supervisor.telemetry.connected(Role::Tests, false);
-        });
-        Self { shared, current }
+        let (session, current) = Current::new(Role::Tests, &self.telemetry);
+        let keeping = Arc::clone(&shared).keep_connected(session);
+        tokio::spawn(end.run_until_cancelled_owned(keeping));
+        Requester { shared, current }
     }
+}
 
+impl Requester {
     /// Publishes a request and returns its reply's body. The request expires `within` this time if it is not consumed.
     ///
     /// # Errors
@@ -142,25 +134,16 @@ impl Requester {
 }
 
 impl Shared {
-    async fn keep_connected(&self, current: &watch::Sender<Option<Session>>) {
-        let mut backoff = Backoff::default();
-        let mut log = ConnectionLog::new("requester", &self.connector);
+    async fn keep_connected(self: Arc<Self>, current: Current<Session>) {
+        let mut connections = Reconnecting::new("requester", &self.connector);
         loop {
-            match self.open().await {
-                Ok((connection, session, answers)) => {
-                    log.connected();
-                    backoff.succeeded();
-                    self.telemetry.connected(Role::Tests, true);
-                    current.send_replace(Some(session));
-                    let end = self.hand_over(answers).await;
-                    current.send_replace(None);
-                    self.telemetry.connected(Role::Tests, false);
-                    drop(connection);
-                    log.lost(&end);
-                }
-                Err(error) => log.waits(&error),
-            }
-            tokio::time::sleep(backoff.next()).await;
+            let (connection, session, answers) = connections.open(|| self.open()).await;
+            connections.connected();
+            current.set(session);
+            let end = self.hand_over(answers).await;
+            current.clear();
+            drop(connection);
+            connections.lost(&end);
         }
     }
 

@@ -168,6 +168,10 @@ impl Telemetry {
 
     pub(crate) fn connected(&self, role: Role, up: bool) {
         self.connected.with(role).set(f64::from(u8::from(up)));
+        if role == Role::Publisher && !up {
+            // The next connection learns anew whether it is blocked.
+            self.blocked(false);
+        }
         let condition = match role {
             Role::Consumer => &self.consumer,
             Role::Publisher => &self.publisher,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use admin::TestSending;
 use anyhow::Context;
-use broker::{Connector, Consumer, Publisher, Requester, Telemetry, Topology};
+use broker::{Broker, Connector, Telemetry, Topology};
 use runtime::{Metrics, Program, Readiness, TelemetryServer, logs, shutdown};
 use settings::Settings;
 use store::{Database, PoolUse};
@@ -37,9 +37,11 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let readiness = Readiness::new();
     logs::init(Program::Fanout, &settings.log, &metrics)?;
     let parts = Parts {
-        connector,
-        topology: Topology::new(&settings.retry),
-        broker_telemetry: Arc::new(Telemetry::new(&metrics, &readiness)),
+        broker: Broker::new(
+            connector,
+            Topology::new(&settings.retry),
+            Telemetry::new(&metrics, &readiness),
+        ),
         metrics: Arc::new(FanoutMetrics::new(&metrics)),
         database,
         readiness: readiness.clone(),
@@ -91,9 +93,7 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
 }
 
 struct Parts {
-    connector: Connector,
-    topology: Topology,
-    broker_telemetry: Arc<Telemetry>,
+    broker: Broker,
     metrics: Arc<FanoutMetrics>,
     database: Database,
     readiness: Readiness,
@@ -115,10 +115,10 @@ impl Parts {
         let stop_following = stop.clone();
         let subscriptions = Subscriptions::follow(self.database.clone(), metrics, subscriptions_heard, stop_following);
         self.start_without_broker(settings, mailer, tracker, stop);
-        self.topology.declare_when_reachable(&self.connector).await?;
+        self.broker.declare().await?;
         subscriptions.loaded().await;
         // Outlives the event loop, which publishes while it finishes; ends with the process.
-        let publisher = self.publisher();
+        let publisher = self.broker.publisher(CancellationToken::new());
         let relay = Relay {
             database: self.database.clone(),
             publisher: publisher.clone(),
@@ -139,7 +139,7 @@ impl Parts {
             lanes: Lanes::default(),
             clock: self.database.clock(),
         };
-        tracker.spawn(event_loop.run(self.consumer(), stop.clone()));
+        tracker.spawn(event_loop.run(self.broker.consumer(INTAKE), stop.clone()));
         Ok(())
     }
 
@@ -170,26 +170,7 @@ impl Parts {
 
     /// Ends with the process, like the API that asks.
     fn test_sending(&self, settings: &Settings) -> TestSending {
-        let connector = self.connector.clone();
-        let telemetry = Arc::clone(&self.broker_telemetry);
-        let requester = Requester::start(connector, telemetry, CancellationToken::new());
+        let requester = self.broker.requester(CancellationToken::new());
         TestSending::by(Arc::new(AskSender::new(requester, settings.egress.timeout)))
-    }
-
-    fn publisher(&self) -> Publisher {
-        let connector = self.connector.clone();
-        let topology = self.topology.clone();
-        Publisher::start(
-            connector,
-            topology,
-            Arc::clone(&self.broker_telemetry),
-            CancellationToken::new(),
-        )
-    }
-
-    fn consumer(&self) -> Consumer {
-        let connector = self.connector.clone();
-        let topology = self.topology.clone();
-        Consumer::new(connector, topology, Arc::clone(&self.broker_telemetry), INTAKE)
     }
 }

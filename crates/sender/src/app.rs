@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use broker::{Connector, Consumer, Intake, Publisher, Telemetry, Topology};
+use broker::{Broker, Connector, Telemetry, Topology};
 use domain::{Lane, LaneBudgets};
 use http::HeaderValue;
 use outbound::{HickoryResolver, NameServerSource, Outbound, OutboundSettings};
@@ -47,9 +47,11 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     logs::init(Program::Sender, &settings.log, &metrics)?;
     let stop = shutdown::on_signal().context("cannot listen for signals")?;
     let parts = Parts {
-        connector,
-        topology: Topology::new(&settings.retry),
-        broker_telemetry: Arc::new(Telemetry::new(&metrics, &readiness)),
+        broker: Broker::new(
+            connector,
+            Topology::new(&settings.retry),
+            Telemetry::new(&metrics, &readiness),
+        ),
         metrics: Arc::new(SenderMetrics::new(&metrics, settings.sender.concurrency)),
         database,
         readiness: readiness.clone(),
@@ -133,9 +135,7 @@ fn outbound(settings: &Settings) -> anyhow::Result<Outbound> {
 }
 
 struct Parts {
-    connector: Connector,
-    topology: Topology,
-    broker_telemetry: Arc<Telemetry>,
+    broker: Broker,
     metrics: Arc<SenderMetrics>,
     database: Database,
     readiness: Readiness,
@@ -164,7 +164,7 @@ impl Parts {
         // Before waiting for the broker, so that `/readyz` names only what is missing.
         let slots = Slots::new(slot_limits(settings));
         let endpoints = Endpoints::follow(self.database.clone(), policy, slots.clone(), changes_heard, end.clone());
-        self.topology.declare_when_reachable(&self.connector).await?;
+        self.broker.declare().await?;
         let egress = self.readiness.condition("egress");
         tokio::spawn(egress_health::follow(outbound.clone(), egress, self.stop.clone()));
         let auto_pause = AutoPauseGuard::new(settings.auto_pause, &self.metrics);
@@ -180,7 +180,7 @@ impl Parts {
                     Arc::clone(&self.metrics),
                     outage.clone(),
                 ),
-                publisher: self.publisher(end),
+                publisher: self.broker.publisher(end),
             },
             policy: settings.retry.clone(),
             slots,
@@ -192,7 +192,7 @@ impl Parts {
         };
         tracker.spawn(
             self.tests(&deliverer, settings)
-                .run(self.consumer(TESTS), self.stop.clone()),
+                .run(self.broker.consumer(TESTS), self.stop.clone()),
         );
         let deliverer = Arc::new(deliverer);
         let in_flight = InFlight::default();
@@ -203,7 +203,7 @@ impl Parts {
             tracker: TaskTracker::new(),
         };
         let [normal, bulk] =
-            [Lane::Normal, Lane::Bulk].map(|lane| self.consumer(intake(lane, settings.sender.concurrency)));
+            [Lane::Normal, Lane::Bulk].map(|lane| self.broker.consumer(intake(lane, settings.sender.concurrency)));
         tracker.spawn(jobs.run(JobQueues { normal, bulk }, self.stop.clone()));
         Ok(())
     }
@@ -219,17 +219,5 @@ impl Parts {
             runner: Arc::new(runner),
             publisher: deliverer.ports.publisher.clone(),
         }
-    }
-
-    fn publisher(&self, end: CancellationToken) -> Publisher {
-        let connector = self.connector.clone();
-        let topology = self.topology.clone();
-        Publisher::start(connector, topology, Arc::clone(&self.broker_telemetry), end)
-    }
-
-    fn consumer(&self, intake: Intake) -> Consumer {
-        let connector = self.connector.clone();
-        let topology = self.topology.clone();
-        Consumer::new(connector, topology, Arc::clone(&self.broker_telemetry), intake)
     }
 }

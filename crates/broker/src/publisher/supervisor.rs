@@ -11,10 +11,9 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::session::{Session, lose};
-use crate::backoff::Backoff;
-use crate::connection::Connector;
-use crate::connection_log::ConnectionLog;
-use crate::telemetry::{PublishResult, Role, Telemetry};
+use crate::broker::Broker;
+use crate::reconnect::{Current, Reconnecting};
+use crate::telemetry::PublishResult;
 use crate::topology::{Keeper, refusal};
 
 /// On a new connection the topology is checked first, for at most this long.
@@ -22,22 +21,12 @@ const TOPOLOGY_FIRST: Duration = Duration::from_secs(10);
 
 /// Shared by all clones of a publisher.
 pub(super) struct Shared {
-    pub(super) connector: Connector,
-    pub(super) telemetry: Arc<Telemetry>,
+    pub(super) broker: Broker,
     pub(super) keeper: Keeper,
     pub(super) in_flight: Arc<Semaphore>,
     /// The newest session that a publish found to be lost. Older ones are ignored.
     pub(super) lost: watch::Sender<u64>,
-    pub(super) confirmed_within: Duration,
     pub(super) abandoned: TaskTracker,
-}
-
-/// What publishers wait for.
-#[derive(Clone, Default)]
-pub(super) struct State {
-    pub(super) session: Option<Arc<Session>>,
-    /// The broker blocks publishes: memory or disk alarm.
-    pub(super) blocked: bool,
 }
 
 /// Why a session ended.
@@ -52,50 +41,41 @@ enum End {
 }
 
 impl Shared {
-    pub(super) async fn keep_connected(&self, current: &watch::Sender<State>) {
-        let mut backoff = Backoff::default();
-        let mut log = ConnectionLog::new("publisher", &self.connector);
+    pub(super) async fn keep_connected(self: Arc<Self>, current: Current<Arc<Session>>) {
+        let mut connections = Reconnecting::new("publisher", &self.broker.connector);
         loop {
-            match self.connector.connect("publisher").await {
-                Ok(connection) => {
-                    backoff.succeeded();
-                    let abandoned = self.abandoned.clone();
-                    let lost = self.lost.clone();
-                    let session = Session::new(connection, self.confirmed_within, abandoned, lost);
-                    let end = self.serve(Arc::new(session), current, &mut log).await;
-                    log.lost(&end);
-                }
-                Err(error) => log.waits(&error),
-            }
-            tokio::time::sleep(backoff.next()).await;
+            let connection = connections.open(|| self.broker.connector.connect("publisher")).await;
+            let session = Session::new(
+                connection,
+                self.broker.confirmed_within,
+                self.abandoned.clone(),
+                self.lost.clone(),
+            );
+            let end = self.serve(Arc::new(session), &current, &mut connections).await;
+            connections.lost(&end);
         }
     }
 
     /// A publish found this session to be lost.
     pub(super) fn lose(&self, epoch: u64) {
-        self.telemetry.published(PublishResult::Lost);
+        self.broker.telemetry.published(PublishResult::Lost);
         lose(&self.lost, epoch);
     }
 
-    pub(super) fn down(&self, current: &watch::Sender<State>) {
-        self.telemetry.connected(Role::Publisher, false);
-        self.telemetry.blocked(false);
-        current.send_replace(State::default());
-    }
-
     /// Ends with the connection.
-    async fn serve(&self, session: Arc<Session>, current: &watch::Sender<State>, log: &mut ConnectionLog) -> End {
+    async fn serve(
+        &self,
+        session: Arc<Session>,
+        current: &Current<Arc<Session>>,
+        connections: &mut Reconnecting,
+    ) -> End {
         let mut looked = self.keeper.looks();
         let first_look = timeout(TOPOLOGY_FIRST, looked.changed());
         let working = async {
             // Otherwise publishers would find exchanges without their queues.
             let _ = first_look.await;
-            log.connected();
-            self.telemetry.connected(Role::Publisher, true);
-            current.send_replace(State {
-                session: Some(Arc::clone(&session)),
-                blocked: session.is_blocked(),
-            });
+            connections.connected();
+            current.set(Arc::clone(&session));
             self.until_lost(session.epoch).await
         };
         let end = tokio::select! {
@@ -103,7 +83,7 @@ impl Shared {
             end = self.watch(&session, current) => end,
             () = self.keeper.keep(session.connection(), || session.is_blocked()) => unreachable!("it keeps on"),
         };
-        self.down(current);
+        current.clear();
         // Callers that await a confirm hold the session, too; closing it tells them that none will come.
         session.connection().close().await;
         end
@@ -115,7 +95,7 @@ impl Shared {
         End::Fault
     }
 
-    async fn watch(&self, session: &Session, current: &watch::Sender<State>) -> End {
+    async fn watch(&self, session: &Session, current: &Current<Arc<Session>>) -> End {
         let mut events = session.connection().events();
         loop {
             match events.next().await {
@@ -136,9 +116,9 @@ impl Shared {
         }
     }
 
-    fn block(&self, session: &Session, current: &watch::Sender<State>, blocked: bool) {
+    fn block(&self, session: &Session, current: &Current<Arc<Session>>, blocked: bool) {
         session.set_blocked(blocked);
-        self.telemetry.blocked(blocked);
-        current.send_modify(|state| state.blocked = blocked && state.session.is_some());
+        self.broker.telemetry.blocked(blocked);
+        current.changed();
     }
 }

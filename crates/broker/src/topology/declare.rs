@@ -9,9 +9,7 @@ use runtime::with_causes;
 use tracing::{debug, info};
 
 use super::{Object, Topology};
-use crate::backoff::Backoff;
 use crate::connection::{ANSWER_TIMEOUT, Connection, Connector, in_time};
-use crate::connection_log::ConnectionLog;
 
 /// Why the topology is incomplete.
 #[derive(Debug, thiserror::Error)]
@@ -68,23 +66,6 @@ impl Topology {
         let declared = self.declare_on(&connection).await;
         connection.close().await;
         declared
-    }
-
-    /// Declares, and waits while the broker is unavailable or lacks an object that we may not declare.
-    ///
-    /// # Errors
-    /// Only [`DeclareError::Differs`]: waiting would not help.
-    pub async fn declare_when_reachable(&self, connector: &Connector) -> Result<(), DeclareError> {
-        let mut backoff = Backoff::default();
-        let mut log = ConnectionLog::new("start", connector);
-        loop {
-            match self.declare(connector).await {
-                Ok(()) => return Ok(()),
-                Err(error @ DeclareError::Differs { .. }) => return Err(error),
-                Err(error) => log.waits(&error),
-            }
-            tokio::time::sleep(backoff.next()).await;
-        }
     }
 
     /// Creates missing objects for a session about to use them. Failures are ignored: if they matter, the session's

@@ -1,9 +1,8 @@
 //! Connections that are silent, abandoned or lost.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use broker::{BrokerUrl, Connector, Publisher};
+use broker::{BrokerUrl, Connector};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -25,7 +24,7 @@ async fn a_connection_given_up_while_it_opens_is_closed() {
     let url: BrokerUrl = format!("amqp://{}/%2f", silent.local_addr().unwrap()).parse().unwrap();
     let connector = Connector::new(url, "test");
     let (_, accepted) = tokio::join!(
-        timeout(Duration::from_millis(300), broker.topology.declare(&connector)),
+        timeout(Duration::from_millis(300), broker.handle.topology.declare(&connector)),
         async { silent.accept().await.unwrap() }
     );
     let (mut stream, mut heard) = (accepted.0, Vec::new());
@@ -37,9 +36,8 @@ async fn a_connection_given_up_while_it_opens_is_closed() {
 async fn a_connection_to_a_silent_broker_ends_with_its_owner() {
     let broker = Broker::declared().await;
     let link = Link::to(broker.vhost.url()).await;
-    let (stop, telemetry) = (CancellationToken::new(), Arc::clone(&broker.telemetry));
-    let connector = Connector::new(link.url.parse().unwrap(), "test");
-    let publisher = Publisher::start(connector, broker.topology.clone(), telemetry, stop.clone());
+    let stop = CancellationToken::new();
+    let publisher = broker.at(&link.url).publisher(stop.clone());
     publisher.connected().await.unwrap();
     link.hold(Held::Everything);
     stop.cancel();

@@ -9,12 +9,11 @@ mod rights;
 mod sessions;
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use broker::{
-    BrokerUrl, Connector, Consumer, DeclareError, Intake, Message, PublishError, Publisher, Telemetry, Topology,
-    topology,
+    Broker as Handle, BrokerUrl, Connector, Consumer, DeclareError, Intake, Message, PublishError, Publisher,
+    Telemetry, Topology, topology,
 };
 use domain::RetryPolicy;
 use futures_util::future::join_all;
@@ -31,9 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(40);
 
 struct Broker {
     vhost: Vhost,
-    connector: Connector,
-    topology: Topology,
-    telemetry: Arc<Telemetry>,
+    handle: Handle,
     readiness: Readiness,
 }
 
@@ -41,7 +38,7 @@ impl Broker {
     /// A declared topology with a retry ladder of one second.
     async fn declared() -> Self {
         let broker = Self::bare().await;
-        broker.topology.declare(&broker.connector).await.unwrap();
+        broker.declare_once().await;
         broker
     }
 
@@ -51,43 +48,48 @@ impl Broker {
         let policy = RetryPolicy::new(vec![Duration::from_secs(1), Duration::from_secs(2)], false).unwrap();
         let readiness = Readiness::new();
         Self {
-            connector: Connector::new(url, "test"),
-            topology: Topology::new(&policy),
-            telemetry: Arc::new(Telemetry::new(&Metrics::new(), &readiness)),
+            handle: Handle::new(
+                Connector::new(url, "test"),
+                Topology::new(&policy),
+                Telemetry::new(&Metrics::new(), &readiness),
+            ),
             readiness,
             vhost,
         }
     }
 
+    async fn declare_once(&self) {
+        self.handle.topology.declare(&self.handle.connector).await.unwrap();
+    }
+
+    /// The handle of a process that reaches the broker at this address.
+    fn at(&self, url: &str) -> Handle {
+        Handle {
+            connector: Connector::new(url.parse().unwrap(), "test"),
+            ..self.handle.clone()
+        }
+    }
+
     fn publisher(&self) -> Publisher {
-        let (topology, telemetry) = (self.topology.clone(), Arc::clone(&self.telemetry));
-        Publisher::start(self.connector.clone(), topology, telemetry, CancellationToken::new())
+        self.handle.publisher(CancellationToken::new())
     }
 
     /// A publisher that reaches the broker at this address, with this confirm timeout.
     fn publisher_at(&self, url: &str, confirmed_within: Duration) -> Publisher {
-        let (connector, topology) = (Connector::new(url.parse().unwrap(), "test"), self.topology.clone());
-        let (telemetry, stop) = (Arc::clone(&self.telemetry), CancellationToken::new());
-        Publisher::confirmed_within(confirmed_within, connector, topology, telemetry, stop)
+        let handle = Handle {
+            confirmed_within,
+            ..self.at(url)
+        };
+        handle.publisher(CancellationToken::new())
     }
 
     /// A consumer that reaches the broker at this address.
     fn consumer_at(&self, url: &str, queue: &'static str) -> Consumer {
-        let (connector, telemetry) = (
-            Connector::new(url.parse().unwrap(), "test"),
-            Arc::clone(&self.telemetry),
-        );
-        Consumer::new(connector, self.topology.clone(), telemetry, intake(queue, 10))
+        self.at(url).consumer(intake(queue, 10))
     }
 
     fn consumer(&self, queue: &'static str, prefetch: u16) -> Consumer {
-        let telemetry = Arc::clone(&self.telemetry);
-        Consumer::new(
-            self.connector.clone(),
-            self.topology.clone(),
-            telemetry,
-            intake(queue, prefetch),
-        )
+        self.handle.consumer(intake(queue, prefetch))
     }
 
     async fn holds(&self, queue: &str, messages: u32) {
@@ -156,11 +158,7 @@ async fn a_queue_with_other_arguments_is_named_with_the_argument() {
         .await
         .unwrap();
 
-    let error = broker
-        .topology
-        .declare_when_reachable(&broker.connector)
-        .await
-        .unwrap_err();
+    let error = broker.handle.declare().await.unwrap_err();
     assert!(matches!(&error, DeclareError::Differs { .. }), "{error}");
     let sentence = error.to_string();
     assert!(
@@ -172,7 +170,7 @@ async fn a_queue_with_other_arguments_is_named_with_the_argument() {
 #[tokio::test(flavor = "multi_thread")]
 async fn declaring_twice_changes_nothing() {
     let broker = Broker::declared().await;
-    broker.topology.declare(&broker.connector).await.unwrap();
+    broker.declare_once().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,5 @@
 //! RPC over direct reply-to.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use broker::{Consumer, Message, NoReply, Requester, topology};
@@ -16,11 +15,7 @@ use crate::{Broker, PATIENCE, text};
 
 impl Broker {
     fn requester(&self) -> Requester {
-        Requester::start(
-            self.connector.clone(),
-            Arc::clone(&self.telemetry),
-            CancellationToken::new(),
-        )
+        self.handle.requester(CancellationToken::new())
     }
 
     fn answerer(&self) -> Consumer {
@@ -171,8 +166,8 @@ async fn a_refused_question_does_not_end_the_asking() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_connection_is_said_soon() {
     let broker = Broker::declared().await;
-    let away = broker::Connector::new("amqp://127.0.0.1:1/%2f".parse().unwrap(), "test");
-    let requester = Requester::start(away, Arc::clone(&broker.telemetry), CancellationToken::new());
+    let away = broker.at("amqp://127.0.0.1:1/%2f");
+    let requester = away.requester(CancellationToken::new());
     let asked = timeout(PATIENCE, requester.ask(question("anybody?"), 10 * PATIENCE))
         .await
         .unwrap();

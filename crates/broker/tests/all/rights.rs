@@ -10,7 +10,7 @@ async fn what_others_declared_will_do() {
     let broker = Broker::declared().await;
     let user = broker.vhost.permit("^$", ".*", ".*").await.unwrap();
     let connector = Connector::new(user.parse().unwrap(), "test");
-    broker.topology.declare(&connector).await.unwrap();
+    broker.handle.topology.declare(&connector).await.unwrap();
     broker.publisher_at(&user, PATIENCE).publish(&job("x")).await.unwrap();
     let mut consumer = broker.consumer_at(&user, topology::DELIVERIES);
     assert_eq!(text(&timeout(PATIENCE, consumer.next()).await.unwrap().body), "x");
@@ -25,7 +25,7 @@ async fn what_is_missing_and_may_not_be_declared_is_named() {
         .await
         .unwrap();
     let connector = Connector::new(user.parse().unwrap(), "test");
-    let error = broker.topology.declare(&connector).await.unwrap_err();
+    let error = broker.handle.topology.declare(&connector).await.unwrap_err();
     assert!(matches!(error, DeclareError::Forbidden { .. }), "{error:?}");
     let sentence = format!("{:#}", anyhow::Error::from(error));
     assert!(

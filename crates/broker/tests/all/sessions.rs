@@ -1,6 +1,5 @@
 //! The consumers at the broker are those that the process knows, whatever was dropped, closed or refused before.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use broker::{Consumer, Incoming, Intake, Message, topology};
@@ -231,12 +230,7 @@ async fn bytes_bound_what_is_held_and_nothing_stops() {
         messages: 200,
         bytes: 4 * MIB,
     };
-    let mut consumer = Consumer::new(
-        broker.connector.clone(),
-        broker.topology.clone(),
-        broker.telemetry.clone(),
-        intake,
-    );
+    let mut consumer = broker.handle.consumer(intake);
     // Takes all it can and releases nothing: memory stays bounded.
     let mut held = Vec::new();
     while let Ok(incoming) = timeout(Duration::from_secs(2), consumer.next()).await {
@@ -288,9 +282,10 @@ async fn a_producers_count_of_returns_is_not_believed() {
 /// The prefetch is adjusted while large messages are on their way: the broker's reply comes behind them.
 #[tokio::test(flavor = "multi_thread")]
 async fn small_messages_and_then_many_large_ones_keep_the_connection() {
+    const SMALL: usize = 200;
     const LARGE: usize = 150;
     let broker = Broker::declared().await;
-    broker.publish_jobs(200).await;
+    broker.publish_jobs(SMALL).await;
     let large = Message::new(topology::DELIVERY_EXCHANGE, topology::DELIVERIES, "x".repeat(200_000));
     let published = publish_all(&broker.publisher(), std::iter::repeat_n(large, LARGE)).await;
     assert!(published.iter().all(Result::is_ok));
@@ -299,12 +294,12 @@ async fn small_messages_and_then_many_large_ones_keep_the_connection() {
         messages: 1024,
         bytes: 16 * 1024 * 1024,
     };
-    let telemetry = Arc::clone(&broker.telemetry);
-    let mut consumer = Consumer::new(broker.connector.clone(), broker.topology.clone(), telemetry, intake);
-    let emptied = acknowledge_until(&mut consumer, async {
-        broker.holds(topology::DELIVERIES, 0).await;
-        broker.has_unacknowledged(topology::DELIVERIES, 0).await;
-    });
+    let mut consumer = broker.handle.consumer(intake);
+    let emptied = async {
+        for _ in 0..SMALL + LARGE {
+            consumer.next().await.acknowledgement.acknowledge();
+        }
+    };
     // A reply that does not come costs ten seconds and the connection.
     timeout(Duration::from_secs(8), emptied)
         .await

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use broker::{BrokerUrl, Connector, Publisher, Telemetry, Topology};
+use broker::{Broker, BrokerUrl, Connector, Telemetry, Topology};
 use domain::{NotificationKind, ReleaseRate};
 use lapin::options::{BasicGetOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
@@ -99,9 +99,12 @@ impl Scene {
     /// Starts another relay, as in another process.
     fn relay(&self) -> Arc<FanoutMetrics> {
         let metrics = Metrics::new();
-        let telemetry = Arc::new(Telemetry::new(&metrics, &Readiness::new()));
-        let topology = Topology::new(&self.settings().retry);
-        let publisher = Publisher::start(self.connector(), topology, telemetry, self.stop.clone());
+        let broker = Broker::new(
+            self.connector(),
+            Topology::new(&self.settings().retry),
+            Telemetry::new(&metrics, &Readiness::new()),
+        );
+        let publisher = broker.publisher(self.stop.clone());
         let metrics = Arc::new(FanoutMetrics::new(&metrics));
         let database = self.database();
         let rate = ReleaseRate::START;
