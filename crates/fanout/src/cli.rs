@@ -3,15 +3,14 @@
 mod ready_database;
 mod secrets;
 mod session;
-mod terminal;
 mod token;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use runtime::{Program, exit, install_crypto_provider};
+use runtime::Program;
+use service::cli::{OperatorCommand, SettingsSource, print};
 use settings::Settings;
 use store::Database;
 
@@ -19,16 +18,14 @@ use crate::app;
 use ready_database::ready_database;
 use secrets::SecretsCommand;
 use session::SessionCommand;
-use terminal::print;
 use token::TokenCommand;
 
 /// Matches CRM events against webhooks, enqueues deliveries and serves the admin API.
 #[derive(Parser)]
 #[command(name = "fanout", version = runtime::VERSION)]
 struct Cli {
-    /// TOML file with settings; the environment (WEBHOOKS_…) wins over it.
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: SettingsSource,
     #[command(subcommand)]
     command: Command,
 }
@@ -54,47 +51,29 @@ enum Command {
     /// Manage the encryption of webhooks' secrets.
     #[command(subcommand)]
     Secrets(SecretsCommand),
-    /// Read the settings and print them, secrets hidden.
-    #[command(subcommand)]
-    Config(ConfigCommand),
     /// Print the description of the admin API (OpenAPI 3.1, JSON). Needs no settings.
     Openapi,
-    /// Ask the running process whether it is ready, through its telemetry port. Exit status 0 when it is.
-    Healthcheck,
-}
-
-#[derive(Subcommand)]
-enum ConfigCommand {
-    /// Report what is wrong or unknown, or print the effective settings.
-    Check,
+    #[command(flatten)]
+    Operator(OperatorCommand),
 }
 
 /// Runs the program; the exit status is 0 done, 1 failed, 2 usage or configuration error.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    install_crypto_provider();
-    exit::report(Program::Fanout, run(&cli))
+    service::cli::main(Program::Fanout, run)
 }
 
-fn run(cli: &Cli) -> anyhow::Result<()> {
-    let settings = || Settings::load(Program::Fanout, cli.config.as_deref());
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start threads")?;
-    runtime.block_on(async {
-        match &cli.command {
-            Command::Serve => app::serve(settings()?).await,
-            Command::Migrate => migrate(&settings()?).await,
-            Command::Prune { dry_run } => prune(&settings()?, *dry_run).await,
-            Command::Token(command) => token::run(&settings()?, command).await,
-            Command::Session(command) => session::run(&settings()?, command).await,
-            Command::Secrets(command) => secrets::run(&settings()?, command).await,
-            Command::Config(ConfigCommand::Check) => print(&settings()?.redacted()),
-            Command::Openapi => print(&format!("{:#}\n", api::document(""))),
-            Command::Healthcheck => Ok(runtime::healthcheck(settings()?.telemetry.listen).await?),
-        }
-    })
+async fn run(cli: Cli) -> anyhow::Result<()> {
+    let settings = || cli.settings.load(Program::Fanout);
+    match &cli.command {
+        Command::Serve => app::serve(settings()?).await,
+        Command::Migrate => migrate(&settings()?).await,
+        Command::Prune { dry_run } => prune(&settings()?, *dry_run).await,
+        Command::Token(command) => token::run(&settings()?, command).await,
+        Command::Session(command) => session::run(&settings()?, command).await,
+        Command::Secrets(command) => secrets::run(&settings()?, command).await,
+        Command::Openapi => print(&format!("{:#}\n", api::document(""))),
+        Command::Operator(command) => command.run(&settings()?).await,
+    }
 }
 
 async fn migrate(settings: &Settings) -> anyhow::Result<()> {

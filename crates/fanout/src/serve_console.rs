@@ -8,11 +8,9 @@ use console::{Console, RequestLabels};
 use pages::PageSettings;
 use runtime::Metrics;
 use runtime::metrics::{Counter, Family, Histogram};
-use settings::Settings;
+use service::Process;
 use store::Database;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tracing::info;
 use web::{AccountLimit, AuthFailure, CallerLimits, RequestLimit, RequestObserver, ServedRequest, serve};
 
@@ -48,18 +46,12 @@ impl RequestObserver for Requests {
     }
 }
 
-/// Listens, and serves until `stop`. It responds before the database is reachable: with 503, which says so.
+/// Listens, and serves until shutdown. It responds before the database is reachable: with 503, which says so.
 ///
 /// # Errors
 /// When the address cannot be listened on.
-pub async fn start(
-    settings: &Settings,
-    database: &Database,
-    test_sending: TestSending,
-    metrics: &Metrics,
-    tracker: &TaskTracker,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
+pub async fn start(process: &Process, database: &Database, test_sending: TestSending) -> anyhow::Result<()> {
+    let settings = &process.settings;
     let console = Console {
         admin: Admin {
             database: database.clone(),
@@ -80,13 +72,15 @@ pub async fn start(
             retention_days: settings.retention.days,
             auto_pause_after: settings.auto_pause.after,
         },
-        observer: Arc::new(Requests::new(metrics)),
+        observer: Arc::new(Requests::new(&process.metrics)),
     };
     let listen = settings.http.listen;
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen on {listen}"))?;
     info!(%listen, "admin API");
-    tracker.spawn(serve(listener, console.router(), stop));
+    process
+        .tasks
+        .spawn(serve(listener, console.router(), process.stop.clone()));
     Ok(())
 }

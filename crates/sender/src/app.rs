@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use broker::{Broker, Connector, Telemetry, Topology};
+use broker::Publisher;
 use domain::{Lane, LaneBudgets};
 use http::HeaderValue;
 use outbound::{HickoryResolver, NameServerSource, Outbound, OutboundSettings};
-use runtime::{Metrics, Program, Readiness, TelemetryServer, logs, shutdown};
+use runtime::Program;
+use service::Process;
 use settings::Settings;
-use store::Database;
+use store::PoolUse;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::auto_pause::AutoPauseGuard;
 use crate::database_outage::DatabaseOutage;
@@ -39,57 +40,18 @@ const SOCKETS_PER_REQUEST: u64 = 4;
 /// # Errors
 /// When a part cannot be set up and waiting would not help.
 pub async fn serve(settings: Settings) -> anyhow::Result<()> {
-    let connector = Connector::from_settings(&settings.amqp, Program::Sender.name());
-    let database = Database::from_settings(&settings.database, settings.secrets.clone())?;
-    let outbound = outbound(&settings)?;
-    let metrics = Metrics::new();
-    let readiness = Readiness::new();
-    logs::init(Program::Sender, &settings.log, &metrics)?;
-    let stop = shutdown::on_signal().context("cannot listen for signals")?;
-    let parts = Parts {
-        broker: Broker::new(
-            connector,
-            Topology::new(&settings.retry),
-            Telemetry::new(&metrics, &readiness),
-        ),
-        metrics: Arc::new(SenderMetrics::new(&metrics, settings.sender.concurrency)),
-        database,
-        readiness: readiness.clone(),
-        stop: stop.clone(),
+    let process = Process::configure(Program::Sender, settings)?;
+    let outbound = outbound(&process.settings)?;
+    let sender = Sender {
+        process: &process,
+        outbound,
+        metrics: Arc::new(SenderMetrics::new(
+            &process.metrics,
+            process.settings.sender.concurrency,
+        )),
     };
-    let _telemetry = TelemetryServer::start(settings.telemetry.listen, metrics.clone(), readiness.clone()).await?;
-    store::watch_pools(
-        vec![(store::PoolUse::Work, parts.database.clone())],
-        &metrics,
-        stop.clone(),
-    );
-    store::watch_clock(parts.database.clone(), &metrics, stop.clone());
-    info!(version = runtime::VERSION, "sender started");
-    for warning in settings.warnings() {
-        warn!(%warning, "suspicious setting");
-    }
-    if !settings.egress.allow_networks.is_empty() {
-        warn!(networks = ?settings.egress.allow_networks, "address policy: these non-public networks may be dialled");
-    }
-    make_room_for_sockets(settings.sender.concurrency);
-    let tracker = TaskTracker::new();
-    let started = tokio::select! {
-        () = stop.cancelled() => Ok(()),
-        started = parts.start(&settings, outbound, &tracker) => started,
-    };
-    if started.is_ok() {
-        stop.cancelled().await;
-    }
-    readiness.shut_down();
-    stop.cancel();
-    if let Err(error) = shutdown::drain(&tracker, settings.shutdown.grace).await {
-        warn!(
-            error = &error as &dyn std::error::Error,
-            "shutdown grace period exceeded: unfinished messages go back to the broker"
-        );
-    }
-    info!("sender stopped");
-    started
+    let pools = vec![(PoolUse::Work, process.database.clone())];
+    process.run(pools, Box::pin(sender.start())).await
 }
 
 /// The soft limit on open files is 1,024 on many systems, which requests in flight and idle connections reach at the
@@ -134,14 +96,6 @@ fn outbound(settings: &Settings) -> anyhow::Result<Outbound> {
     Ok(Outbound::new(outbound, Arc::new(resolver))?)
 }
 
-struct Parts {
-    broker: Broker,
-    metrics: Arc<SenderMetrics>,
-    database: Database,
-    readiness: Readiness,
-    stop: CancellationToken,
-}
-
 fn slot_limits(settings: &Settings) -> SlotLimits {
     let number = |size: usize| u32::try_from(size.max(1)).unwrap_or(u32::MAX);
     SlotLimits {
@@ -152,72 +106,97 @@ fn slot_limits(settings: &Settings) -> SlotLimits {
     }
 }
 
-impl Parts {
+struct Sender<'a> {
+    process: &'a Process,
+    outbound: Outbound,
+    metrics: Arc<SenderMetrics>,
+}
+
+impl Sender<'_> {
     /// Waits for database and broker, checks both, and starts the work.
-    async fn start(&self, settings: &Settings, outbound: Outbound, tracker: &TaskTracker) -> anyhow::Result<()> {
-        let changes_heard = self.readiness.condition("database");
-        self.database.wait_until_usable().await?;
+    async fn start(self) -> anyhow::Result<()> {
+        let process = self.process;
+        let settings = &process.settings;
+        let stop = &process.stop;
+        if !settings.egress.allow_networks.is_empty() {
+            warn!(networks = ?settings.egress.allow_networks, "address policy: these non-public networks may be dialled");
+        }
+        make_room_for_sockets(settings.sender.concurrency);
+        let changes_heard = process.readiness.condition("database");
+        process.database.wait_until_usable().await?;
         // Cancelled at the end of the process: its tasks outlive the job loop, which records and publishes while it
         // finishes.
         let end = CancellationToken::new();
         let policy = settings.egress.address_policy();
         // Before waiting for the broker, so that `/readyz` names only what is missing.
         let slots = Slots::new(slot_limits(settings));
-        let endpoints = Endpoints::follow(self.database.clone(), policy, slots.clone(), changes_heard, end.clone());
-        self.broker.declare().await?;
-        let egress = self.readiness.condition("egress");
-        tokio::spawn(egress_health::follow(outbound.clone(), egress, self.stop.clone()));
+        let endpoints = Endpoints::follow(
+            process.database.clone(),
+            policy,
+            slots.clone(),
+            changes_heard,
+            end.clone(),
+        );
+        process.broker.declare().await?;
+        let egress = process.readiness.condition("egress");
+        tokio::spawn(egress_health::follow(self.outbound.clone(), egress, stop.clone()));
+        let publisher = process.broker.publisher(end);
+        let deliverer = self.deliverer(endpoints, slots, publisher.clone());
+        let tests = self.tests(publisher);
+        process
+            .tasks
+            .spawn(tests.run(process.broker.consumer(TESTS), stop.clone()));
+        let jobs = JobLoop {
+            deliverer: Arc::new(deliverer),
+            in_flight: InFlight::default(),
+            retries: LaneBudgets::default(),
+            tracker: TaskTracker::new(),
+        };
+        let [normal, bulk] =
+            [Lane::Normal, Lane::Bulk].map(|lane| process.broker.consumer(intake(lane, settings.sender.concurrency)));
+        process.tasks.spawn(jobs.run(JobQueues { normal, bulk }, stop.clone()));
+        Ok(())
+    }
+
+    fn deliverer(&self, endpoints: Endpoints, slots: Slots, publisher: Publisher) -> Deliverer<LivePorts> {
+        let database = &self.process.database;
+        let settings = &self.process.settings;
         let auto_pause = AutoPauseGuard::new(settings.auto_pause, &self.metrics);
         let outage = DatabaseOutage::new(settings.sender.database_patience);
-        let deliverer = Deliverer {
+        let recorder = Recorder::start(
+            database.clone(),
+            auto_pause.clone(),
+            Arc::clone(&self.metrics),
+            outage.clone(),
+        );
+        Deliverer {
             ports: LivePorts {
-                database: self.database.clone(),
+                database: database.clone(),
                 endpoints,
-                outbound,
-                recorder: Recorder::start(
-                    self.database.clone(),
-                    auto_pause.clone(),
-                    Arc::clone(&self.metrics),
-                    outage.clone(),
-                ),
-                publisher: self.broker.publisher(end),
+                outbound: self.outbound.clone(),
+                recorder,
+                publisher,
             },
             policy: settings.retry.clone(),
             slots,
             auto_pause,
             metrics: Arc::clone(&self.metrics),
             suspension: Suspension::watch(),
-            stop: self.stop.clone(),
+            stop: self.process.stop.clone(),
             outage,
-        };
-        tracker.spawn(
-            self.tests(&deliverer, settings)
-                .run(self.broker.consumer(TESTS), self.stop.clone()),
-        );
-        let deliverer = Arc::new(deliverer);
-        let in_flight = InFlight::default();
-        let jobs = JobLoop {
-            deliverer,
-            in_flight,
-            retries: LaneBudgets::default(),
-            tracker: TaskTracker::new(),
-        };
-        let [normal, bulk] =
-            [Lane::Normal, Lane::Bulk].map(|lane| self.broker.consumer(intake(lane, settings.sender.concurrency)));
-        tracker.spawn(jobs.run(JobQueues { normal, bulk }, self.stop.clone()));
-        Ok(())
+        }
     }
 
-    fn tests(&self, deliverer: &Deliverer<LivePorts>, settings: &Settings) -> TestLoop {
+    fn tests(self, publisher: Publisher) -> TestLoop {
         let runner = TestRunner {
-            database: self.database.clone(),
-            outbound: deliverer.ports.outbound.clone(),
-            policy: settings.egress.address_policy(),
-            metrics: Arc::clone(&self.metrics),
+            database: self.process.database.clone(),
+            outbound: self.outbound,
+            policy: self.process.settings.egress.address_policy(),
+            metrics: self.metrics,
         };
         TestLoop {
             runner: Arc::new(runner),
-            publisher: deliverer.ports.publisher.clone(),
+            publisher,
         }
     }
 }

@@ -1,12 +1,10 @@
 //! The command line.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::{Parser, Subcommand};
-use runtime::{Program, exit, install_crypto_provider};
-use settings::Settings;
+use runtime::Program;
+use service::cli::{OperatorCommand, SettingsSource};
 
 use crate::app;
 
@@ -14,9 +12,8 @@ use crate::app;
 #[derive(Parser)]
 #[command(name = "sender", version = runtime::VERSION)]
 struct Cli {
-    /// TOML file with settings; the environment (WEBHOOKS_…) wins over it.
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: SettingsSource,
     #[command(subcommand)]
     command: Command,
 }
@@ -25,45 +22,21 @@ struct Cli {
 enum Command {
     /// Take jobs and deliver them.
     Serve,
-    /// Read the settings and print them, secrets hidden.
-    #[command(subcommand)]
-    Config(ConfigCommand),
-    /// Ask the running process whether it is ready, through its telemetry port. Exit status 0 when it is.
-    Healthcheck,
-}
-
-#[derive(Subcommand)]
-enum ConfigCommand {
-    /// Report what is wrong or unknown, or print the effective settings.
-    Check,
+    #[command(flatten)]
+    Operator(OperatorCommand),
 }
 
 /// Runs the program; the exit status is 0 done, 1 failed, 2 usage or configuration error.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    install_crypto_provider();
-    exit::report(Program::Sender, run(&cli))
+    service::cli::main(Program::Sender, run)
 }
 
-fn run(cli: &Cli) -> anyhow::Result<()> {
-    let settings = Settings::load(Program::Sender, cli.config.as_deref())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start threads")?;
-    runtime.block_on(async {
-        match &cli.command {
-            Command::Serve => app::serve(settings).await,
-            Command::Config(ConfigCommand::Check) => {
-                use std::io::Write;
-                let text = settings.redacted();
-                std::io::stdout()
-                    .write_all(text.as_bytes())
-                    .context("cannot write to standard output")
-            }
-            Command::Healthcheck => Ok(runtime::healthcheck(settings.telemetry.listen).await?),
-        }
-    })
+async fn run(cli: Cli) -> anyhow::Result<()> {
+    let settings = cli.settings.load(Program::Sender)?;
+    match &cli.command {
+        Command::Serve => app::serve(settings).await,
+        Command::Operator(command) => command.run(&settings).await,
+    }
 }
 
 #[cfg(test)]

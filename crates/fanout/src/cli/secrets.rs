@@ -2,10 +2,10 @@
 
 use anyhow::bail;
 use clap::Subcommand;
+use service::cli::print;
 use settings::Settings;
 
 use super::ready_database::ready_database;
-use super::terminal::print;
 
 #[derive(Subcommand)]
 pub(super) enum SecretsCommand {

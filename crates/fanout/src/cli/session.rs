@@ -4,11 +4,11 @@ use clap::{Args, Subcommand};
 use domain::AccountName;
 use pages::SESSION_LIMITS;
 use runtime::UsageError;
+use service::cli::print;
 use settings::Settings;
 use store::sessions::{SessionFilter, SessionRules};
 
 use super::ready_database::ready_database;
-use super::terminal::print;
 
 #[derive(Subcommand)]
 pub(super) enum SessionCommand {

@@ -6,6 +6,7 @@ use domain::AccountName;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use runtime::UsageError;
+use service::cli::print;
 use settings::Settings;
 use store::Database;
 use store::bearer::Who;
@@ -13,7 +14,6 @@ use store::tokens::{NewToken, Role};
 use uuid::Uuid;
 
 use super::ready_database::ready_database;
-use super::terminal::{print, time};
 
 #[derive(Subcommand)]
 pub(super) enum TokenCommand {
@@ -96,6 +96,11 @@ async fn list(database: &Database) -> anyhow::Result<()> {
         lines.push('\n');
     }
     print(&lines)
+}
+
+/// A timestamp in a list; a dash for none.
+fn time(at: Option<Timestamp>) -> String {
+    at.map_or_else(|| "-".to_owned(), |at| at.to_string())
 }
 
 /// A lifetime of at least a second, in jiff's friendly format.
