@@ -9,7 +9,7 @@ use crate::installation;
 use crate::settings::Settings;
 use crate::stage::Stage;
 
-pub use pages::{Page, Pages};
+pub use pages::Pages;
 pub use prune::Prune;
 pub use subject::{DAYS, WEBHOOKS};
 

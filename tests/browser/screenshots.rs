@@ -14,6 +14,7 @@ use anyhow::ensure;
 use e2e::browser::Scheme;
 
 use stage::Stage;
+use strum::VariantArray;
 use views::{View, Views};
 
 /// As large as a picture in a repository may be, in bytes.
@@ -58,7 +59,7 @@ async fn readme(views: &Views, directory: &Path) -> anyhow::Result<()> {
 
 async fn gallery(views: &Views, directory: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(directory)?;
-    for view in View::ALL {
+    for view in View::VARIANTS.iter().copied() {
         let page = views.open(view).await?;
         for (size, width, height) in SIZES {
             for scheme in [Scheme::Light, Scheme::Dark] {

@@ -3,13 +3,14 @@
 use e2e::browser::Page;
 use e2e::{DEADLINE, Deployment};
 use serde_json::json;
+use strum::VariantArray;
 use testkit::wait;
 
 use crate::seed;
 use crate::stage::{LIST, Stage};
 
 /// A page in a condition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray)]
 pub enum View {
     SignIn,
     SignInRefused,
@@ -30,30 +31,6 @@ pub enum View {
     Recover,
     Delete,
     NotFound,
-}
-
-impl View {
-    pub const ALL: [Self; 19] = [
-        Self::SignIn,
-        Self::SignInRefused,
-        Self::ListEmpty,
-        Self::List,
-        Self::ListWithoutMatch,
-        Self::Form,
-        Self::FormWithErrors,
-        Self::FormTested,
-        Self::Edit,
-        Self::Detail,
-        Self::DetailPaused,
-        Self::Log,
-        Self::LogUnfolded,
-        Self::Delivery,
-        Self::Notifications,
-        Self::Verify,
-        Self::Recover,
-        Self::Delete,
-        Self::NotFound,
-    ];
 }
 
 /// Pages of people who have signed in, and the webhooks to look at.

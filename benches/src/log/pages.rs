@@ -9,6 +9,7 @@ use jiff::{Timestamp, ToSpan};
 use store::Database;
 use store::delivery_log::{Filter, Place};
 use store::stats::Window;
+use strum::{IntoStaticStr, VariantArray};
 use tokio_postgres::{NoTls, Row};
 
 use super::subject::{DAYS, Subject, days};
@@ -28,23 +29,31 @@ const BARE: &str = "SELECT id, webhook_id, event_id, event_type, state, test, at
     FROM deliveries WHERE webhook_id = $1 AND created_on = $2 ORDER BY created_at DESC, id DESC LIMIT $3";
 
 /// What is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
 pub enum Page {
     /// The newest.
+    #[strum(serialize = "first page")]
     First,
     /// The hundredth, by its cursor.
+    #[strum(serialize = "page 100")]
     Deep,
     /// The newest that failed: one of 25.
+    #[strum(serialize = "failed")]
     Failed,
     /// The newest of a type of which there is one of 1,000.
+    #[strum(serialize = "rare type")]
     Rare,
     /// Those of the rare type that failed.
+    #[strum(serialize = "rare type, failed")]
     RareFailed,
     /// Those of two days.
+    #[strum(serialize = "two days")]
     Between,
     /// The chart's numbers of a day.
+    #[strum(serialize = "stats of 24 h")]
     StatsOfDay,
     /// The chart's numbers of a month.
+    #[strum(serialize = "stats of 30 d")]
     StatsOfMonth,
 }
 
@@ -63,17 +72,6 @@ struct Reader {
 }
 
 impl Page {
-    const ALL: [Self; 8] = [
-        Self::First,
-        Self::Deep,
-        Self::Failed,
-        Self::Rare,
-        Self::RareFailed,
-        Self::Between,
-        Self::StatsOfDay,
-        Self::StatsOfMonth,
-    ];
-
     async fn read(self, database: &Database, reader: &Reader, number: usize) -> anyhow::Result<()> {
         let Subject { account, webhook } = &reader.subject;
         let window = match self {
@@ -135,7 +133,7 @@ pub async fn run(url: &str, database: &Database, subjects: &[Subject]) -> anyhow
     ];
     let bare = [bare(url, &sizes[0]).await?, bare(url, &sizes[1]).await?];
     let mut read = Vec::new();
-    for page in Page::ALL {
+    for page in Page::VARIANTS.iter().copied() {
         let mut times = [Times::default(); 2];
         for (times, readers) in times.iter_mut().zip(&sizes) {
             *times = time(database, page, readers).await?;

@@ -4,7 +4,7 @@ use super::{NO_BAR, Report, number, row};
 use crate::flood::Flood;
 use crate::held::{self, Held};
 use crate::isolation::{self, Isolation, Neighbours, Round};
-use crate::log::{self, Log, Page};
+use crate::log::{self, Log};
 use crate::pair::Pair;
 use crate::quantile::Times;
 use crate::receiver::{Manner, Received};
@@ -164,7 +164,7 @@ impl Report {
             ));
             for (page, times) in &log.pages.read {
                 self.log.push(log_row(
-                    format!("{}, {size}", page_name(*page)),
+                    format!("{}, {size}", <&'static str>::from(page)),
                     times[place],
                     bare,
                     "p99 < 30 ms",
@@ -214,18 +214,5 @@ fn neighbours_name(neighbours: Neighbours) -> (String, &'static str) {
         Neighbours::OneHangingOneFailing => ("beside one that hangs and one that fails".to_owned(), "≤ 2"),
         Neighbours::Misbehaving(how, number) => (format!("beside {number} that {}", manner(how)), "≤ 2"),
         Neighbours::TwoWell => ("beside two that are well".to_owned(), NO_BAR),
-    }
-}
-
-fn page_name(page: Page) -> &'static str {
-    match page {
-        Page::First => "first page",
-        Page::Deep => "page 100",
-        Page::Failed => "failed",
-        Page::Rare => "rare type",
-        Page::RareFailed => "rare type, failed",
-        Page::Between => "two days",
-        Page::StatsOfDay => "stats of 24 h",
-        Page::StatsOfMonth => "stats of 30 d",
     }
 }

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use runtime::metrics::{Counter, Family, Gauge, Label};
+use runtime::metrics::{Counter, EnumLabel, Family, Gauge, Label};
 use runtime::{Condition, Metrics, Readiness};
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::publisher::RefusalCode;
 use crate::topology;
 
 /// The roles of a process's connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub(crate) enum Role {
     Consumer,
     Publisher,
@@ -19,20 +21,8 @@ pub(crate) enum Role {
     Tests,
 }
 
-impl Label for Role {
+impl EnumLabel for Role {
     const NAME: &'static str = "role";
-
-    fn all() -> &'static [Self] {
-        &[Self::Consumer, Self::Publisher, Self::Tests]
-    }
-
-    fn value(self) -> &'static str {
-        match self {
-            Self::Consumer => "consumer",
-            Self::Publisher => "publisher",
-            Self::Tests => "tests",
-        }
-    }
 }
 
 /// The consumed queues.
@@ -42,13 +32,14 @@ struct Queue(&'static str);
 impl Label for Queue {
     const NAME: &'static str = "queue";
 
-    fn all() -> &'static [Self] {
-        &[
-            Self(topology::EVENTS),
-            Self(topology::DELIVERIES),
-            Self(topology::DELIVERIES_BULK),
-            Self(topology::TESTS),
-        ]
+    fn all() -> impl Iterator<Item = Self> {
+        let queues = [
+            topology::EVENTS,
+            topology::DELIVERIES,
+            topology::DELIVERIES_BULK,
+            topology::TESTS,
+        ];
+        queues.into_iter().map(Self)
     }
 
     fn value(self) -> &'static str {
@@ -57,7 +48,8 @@ impl Label for Queue {
 }
 
 /// The result of one publish. A nacked or lost one is published again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub(crate) enum PublishResult {
     /// The broker stored it.
     Confirmed,
@@ -69,43 +61,12 @@ pub(crate) enum PublishResult {
     Refused,
 }
 
-impl Label for PublishResult {
+impl EnumLabel for PublishResult {
     const NAME: &'static str = "result";
-
-    fn all() -> &'static [Self] {
-        &[Self::Confirmed, Self::Nacked, Self::Lost, Self::Refused]
-    }
-
-    fn value(self) -> &'static str {
-        match self {
-            Self::Confirmed => "confirmed",
-            Self::Nacked => "nacked",
-            Self::Lost => "lost",
-            Self::Refused => "refused",
-        }
-    }
 }
 
-impl Label for RefusalCode {
+impl EnumLabel for RefusalCode {
     const NAME: &'static str = "code";
-
-    fn all() -> &'static [Self] {
-        &[
-            Self::NotFound,
-            Self::AccessRefused,
-            Self::PreconditionFailed,
-            Self::Other,
-        ]
-    }
-
-    fn value(self) -> &'static str {
-        match self {
-            Self::NotFound => "not_found",
-            Self::AccessRefused => "access_refused",
-            Self::PreconditionFailed => "precondition_failed",
-            Self::Other => "other",
-        }
-    }
 }
 
 /// Shared by all connections of a process.

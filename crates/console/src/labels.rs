@@ -3,7 +3,8 @@
 use std::sync::LazyLock;
 
 use axum::http::{Method, StatusCode};
-use runtime::metrics::{Label, Labels};
+use runtime::metrics::Labels;
+use strum::{IntoStaticStr, VariantArray};
 use web::ServedRequest;
 
 /// The route label of all pages, which the metric does not tell apart.
@@ -35,7 +36,7 @@ pub struct RequestLabels {
 impl RequestLabels {
     fn all() -> impl Iterator<Item = Self> {
         ROUTES.iter().flat_map(|(method, route)| {
-            StatusClass::all().iter().map(move |status| Self {
+            StatusClass::VARIANTS.iter().map(move |status| Self {
                 method: *method,
                 route,
                 status: *status,
@@ -61,12 +62,12 @@ impl From<&ServedRequest<'_>> for RequestLabels {
 
 impl Labels for RequestLabels {
     fn names() -> Vec<&'static str> {
-        vec![RequestMethod::NAME, "route", StatusClass::NAME]
+        vec!["method", "route", "status"]
     }
 
     fn combinations() -> Vec<Vec<&'static str>> {
         Self::all()
-            .map(|labels| vec![labels.method.value(), labels.route, labels.status.value()])
+            .map(|labels| vec![labels.method.into(), labels.route, labels.status.into()])
             .collect()
     }
 
@@ -78,15 +79,20 @@ impl Labels for RequestLabels {
 }
 
 /// A request's method as a label: those that routes take, and `other`, because a client may send any word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum RequestMethod {
     /// `GET`, and `HEAD`, which is answered alike.
+    #[strum(serialize = "GET")]
     Get,
     /// `POST`.
+    #[strum(serialize = "POST")]
     Post,
     /// `PATCH`.
+    #[strum(serialize = "PATCH")]
     Patch,
     /// `DELETE`.
+    #[strum(serialize = "DELETE")]
     Delete,
     /// Anything else.
     Other,
@@ -104,34 +110,20 @@ impl From<&Method> for RequestMethod {
     }
 }
 
-impl Label for RequestMethod {
-    const NAME: &'static str = "method";
-
-    fn all() -> &'static [Self] {
-        &[Self::Get, Self::Post, Self::Patch, Self::Delete, Self::Other]
-    }
-
-    fn value(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-            Self::Patch => "PATCH",
-            Self::Delete => "DELETE",
-            Self::Other => "other",
-        }
-    }
-}
-
 /// The first digit of a response's status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
 enum StatusClass {
     /// 200–299.
+    #[strum(serialize = "2xx")]
     Success,
     /// 300–399.
+    #[strum(serialize = "3xx")]
     Redirection,
     /// 400–499.
+    #[strum(serialize = "4xx")]
     ClientError,
     /// 500–599.
+    #[strum(serialize = "5xx")]
     ServerError,
 }
 
@@ -143,23 +135,6 @@ impl From<StatusCode> for StatusClass {
             300..400 => Self::Redirection,
             400..500 => Self::ClientError,
             500.. => Self::ServerError,
-        }
-    }
-}
-
-impl Label for StatusClass {
-    const NAME: &'static str = "status";
-
-    fn all() -> &'static [Self] {
-        &[Self::Success, Self::Redirection, Self::ClientError, Self::ServerError]
-    }
-
-    fn value(self) -> &'static str {
-        match self {
-            Self::Success => "2xx",
-            Self::Redirection => "3xx",
-            Self::ClientError => "4xx",
-            Self::ServerError => "5xx",
         }
     }
 }
@@ -199,7 +174,7 @@ mod tests {
                 let label = RequestMethod::from(method);
                 let taken = ROUTES.contains(&(label, route));
                 let expected = if taken {
-                    (label.value(), *route)
+                    (label.into(), *route)
                 } else {
                     ("other", UNMATCHED)
                 };
@@ -212,7 +187,7 @@ mod tests {
     fn pairs_that_never_come_have_no_series() {
         assert_eq!(
             RequestLabels::combinations().len(),
-            ROUTES.len() * StatusClass::all().len()
+            ROUTES.len() * StatusClass::VARIANTS.len()
         );
         assert!(ROUTES.len() < 30, "{}", ROUTES.len());
         let wrong_method = labels(&Method::GET, "/api/v1/webhooks/{id}/pause");

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::label::labelled_enum;
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 /// A delivery whose attempts were all deferred for this long ends failed.
 pub const MAX_DEFERRED: Duration = Duration::from_secs(24 * 3600);
@@ -15,17 +15,18 @@ const LOCAL_ERROR_WAIT: Duration = Duration::from_secs(5);
 /// Maximum random share added to a wait: many deliveries, and many senders, wait for the same moment.
 const JITTER: f64 = 0.2;
 
-labelled_enum! {
-    "cause of a deferral"
-    /// Why a delivery is deferred.
-    pub enum DeferralCause {
-        /// The receiver's rate limit: 429, or 503 with `Retry-After`.
-        Throttled = "throttled",
-        /// A fault on our side.
-        LocalError = "local_error",
-        /// No slot was free, because other webhooks of its health class hold them all.
-        Crowded = "crowded",
-    }
+/// Why a delivery is deferred.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Display, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
+pub enum DeferralCause {
+    /// The receiver's rate limit: 429, or 503 with `Retry-After`.
+    Throttled,
+    /// A fault on our side.
+    LocalError,
+    /// No slot was free, because other webhooks of its health class hold them all.
+    Crowded,
 }
 
 /// The postponement of a delivery that has not failed.

@@ -1,42 +1,58 @@
 //! The state of a delivery.
 
-use crate::label::labelled_enum;
+use serde::Serialize;
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-labelled_enum! {
-    "delivery state"
-    /// The state of a delivery, as the log shows it.
-    pub enum DeliveryState {
-        /// Waits for an attempt: its job is on the way to a sender, or it is spilled or deferred in the outbox.
-        Queued = "queued",
-        /// Waits in the outbox because the webhook is paused; released when it is resumed.
-        Held = "held",
-        /// An attempt failed, and a retry is due.
-        Retrying = "retrying",
-        /// An attempt succeeded.
-        Delivered = "delivered",
-        /// No further automatic attempt will be made.
-        Failed = "failed",
-    }
+/// The state of a delivery, as the log shows it.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    Serialize,
+)]
+#[strum(serialize_all = "snake_case")]
+#[serde(into = "&'static str")]
+pub enum DeliveryState {
+    /// Waits for an attempt: its job is on the way to a sender, or it is spilled or deferred in the outbox.
+    Queued,
+    /// Waits in the outbox because the webhook is paused; released when it is resumed.
+    Held,
+    /// An attempt failed, and a retry is due.
+    Retrying,
+    /// An attempt succeeded.
+    Delivered,
+    /// No further automatic attempt will be made.
+    Failed,
 }
 
-labelled_enum! {
-    "delivery phase"
-    /// Where a delivery stands: its state, and for [`DeliveryState::Queued`] also where its job is. Drawn in
-    /// `docs/delivery-states.md`.
-    pub enum DeliveryPhase {
-        /// Queued, in the outbox.
-        Spilled = "spilled",
-        /// Queued, in the broker or with a sender.
-        Released = "released",
-        /// Held, in the outbox.
-        Held = "held",
-        /// A retry is due.
-        Retrying = "retrying",
-        /// Final.
-        Delivered = "delivered",
-        /// No further automatic attempt is made.
-        Failed = "failed",
-    }
+/// Where a delivery stands: its state, and for [`DeliveryState::Queued`] also where its job is. Drawn in
+/// `docs/delivery-states.md`.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Display, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
+pub enum DeliveryPhase {
+    /// Queued, in the outbox.
+    Spilled,
+    /// Queued, in the broker or with a sender.
+    Released,
+    /// Held, in the outbox.
+    Held,
+    /// A retry is due.
+    Retrying,
+    /// Final.
+    Delivered,
+    /// No further automatic attempt is made.
+    Failed,
 }
 
 impl DeliveryPhase {
@@ -76,20 +92,20 @@ mod tests {
 
     #[test]
     fn labels_are_those_of_the_api() {
-        let labels: Vec<_> = DeliveryState::ALL.iter().map(|state| state.as_str()).collect();
+        let labels: Vec<&str> = DeliveryState::VARIANTS.iter().map(<&str>::from).collect();
         assert_eq!(labels, ["queued", "held", "retrying", "delivered", "failed"]);
     }
 
     #[test]
     fn a_success_is_left_through_the_outbox_only_and_only_what_waits_is_released() {
-        for phase in DeliveryPhase::ALL {
+        for phase in DeliveryPhase::VARIANTS {
             assert_eq!(
                 DeliveryPhase::Delivered.may_become(*phase),
-                ["delivered", "spilled", "held"].contains(&phase.as_str())
+                ["delivered", "spilled", "held"].contains(&phase.into())
             );
-            let releasable = ["spilled", "released", "held"].contains(&phase.as_str());
+            let releasable = ["spilled", "released", "held"].contains(&phase.into());
             assert_eq!(phase.may_become(DeliveryPhase::Released), releasable, "{phase}");
-            assert_eq!(phase.waits(), ["spilled", "held"].contains(&phase.as_str()));
+            assert_eq!(phase.waits(), ["spilled", "held"].contains(&phase.into()));
         }
     }
 }

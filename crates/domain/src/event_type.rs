@@ -5,10 +5,8 @@ use std::str::FromStr;
 use std::sync::LazyLock;
 
 use hashbrown::HashMap;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
-
-use crate::label::{UnknownLabel, serde_as_text};
 
 /// One line of the catalogue.
 #[derive(Deserialize)]
@@ -104,15 +102,24 @@ impl fmt::Debug for EventType {
     }
 }
 
-impl FromStr for EventType {
-    type Err = UnknownLabel;
-
-    fn from_str(name: &str) -> Result<Self, UnknownLabel> {
-        Self::parse(name).ok_or(UnknownLabel { what: "event type" })
+impl Serialize for EventType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 
-serde_as_text!(EventType);
+impl FromStr for EventType {
+    type Err = UnknownEventType;
+
+    fn from_str(name: &str) -> Result<Self, UnknownEventType> {
+        Self::parse(name).ok_or(UnknownEventType)
+    }
+}
+
+/// A text that names no event type of the catalogue. It is not repeated: it may be hostile or long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("unknown event type")]
+pub struct UnknownEventType;
 
 /// A set of event types in one machine word: what a webhook subscribes to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -5,10 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
-
-use crate::label::serde_as_text;
 
 /// Why a text is not an id. The text itself is not repeated: it may be hostile or long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +24,8 @@ pub enum IdError {
 }
 
 /// A webhook: an endpoint of an account, with its subscriptions. Text form: a hyphenated UUID.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
 pub struct WebhookId(pub Uuid);
 
 impl WebhookId {
@@ -53,8 +53,6 @@ impl FromStr for WebhookId {
         Uuid::try_parse(text).map(Self).map_err(|_| IdError::Webhook)
     }
 }
-
-serde_as_text!(WebhookId);
 
 /// Length in bytes of a [`DeliveryId`].
 const DELIVERY_ID_BYTES: usize = 16;
@@ -127,6 +125,12 @@ impl fmt::Debug for DeliveryId {
     }
 }
 
+impl Serialize for DeliveryId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl FromStr for DeliveryId {
     type Err = IdError;
 
@@ -140,8 +144,6 @@ impl FromStr for DeliveryId {
         Uuid::try_parse(digits).map(Self::from).map_err(|_| IdError::Delivery)
     }
 }
-
-serde_as_text!(DeliveryId);
 
 /// The longest account name, in bytes.
 const ACCOUNT_NAME_MAX: usize = 128;
@@ -181,6 +183,12 @@ impl fmt::Display for AccountName {
     }
 }
 
+impl Serialize for AccountName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
 impl FromStr for AccountName {
     type Err = IdError;
 
@@ -194,8 +202,6 @@ impl Borrow<str> for AccountName {
         &self.0
     }
 }
-
-serde_as_text!(AccountName);
 
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,9 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+
 use crate::ids::AccountName;
-use crate::label::labelled_enum;
 
 /// Refill rate of an account's token bucket, in jobs a second. At some 2,000 attempts a second of one sender, ten accounts may
 /// use it fully before the normal lane fills.
@@ -19,15 +20,16 @@ const FREE_AGAIN: f64 = BURST / 2.0;
 /// 20,000 jobs a second.
 const MOST_ACCOUNTS: usize = 10_000;
 
-labelled_enum! {
-    "lane"
-    /// A queue to the senders.
-    pub enum Lane {
-        /// Jobs within their account's token bucket, and jobs with a rate of their own.
-        Normal = "normal",
-        /// All other jobs.
-        Bulk = "bulk",
-    }
+/// A queue to the senders.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Display, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
+pub enum Lane {
+    /// Jobs within their account's token bucket, and jobs with a rate of their own.
+    Normal,
+    /// All other jobs.
+    Bulk,
 }
 
 /// The token buckets of all accounts in one process.

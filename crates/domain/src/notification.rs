@@ -1,19 +1,37 @@
 //! Notifications to administrators about a webhook's health.
 
-use crate::label::labelled_enum;
+use serde::Serialize;
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+
 use crate::webhook_status::{HealthEffect, PausedReason, WARNING_AFTER};
 
-labelled_enum! {
-    "kind of notification"
-    /// The subject of a notification, and the routing key it is published with.
-    pub enum NotificationKind {
-        /// Several deliveries in a row have failed.
-        Failing = "webhook.failing",
-        /// The webhook was auto-paused.
-        AutoPaused = "webhook.auto_paused",
-        /// A delivery succeeded again after a warning.
-        Recovered = "webhook.recovered",
-    }
+/// The subject of a notification, and the routing key it is published with.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    Serialize,
+)]
+#[serde(into = "&'static str")]
+pub enum NotificationKind {
+    /// Several deliveries in a row have failed.
+    #[strum(serialize = "webhook.failing")]
+    Failing,
+    /// The webhook was auto-paused.
+    #[strum(serialize = "webhook.auto_paused")]
+    AutoPaused,
+    /// A delivery succeeded again after a warning.
+    #[strum(serialize = "webhook.recovered")]
+    Recovered,
 }
 
 impl HealthEffect {
@@ -56,7 +74,7 @@ mod tests {
             HealthEffect::Pause(PausedReason::Gone),
             HealthEffect::Recovered,
         ];
-        let kinds = effects.map(|effect| effect.kind().as_str());
+        let kinds = effects.map(|effect| effect.kind().to_string());
         assert_eq!(kinds, ["webhook.failing", "webhook.auto_paused", "webhook.recovered"]);
     }
 }

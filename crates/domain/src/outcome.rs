@@ -1,33 +1,51 @@
 //! The outcome of one attempt.
 
-use crate::label::labelled_enum;
+use serde::Serialize;
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-labelled_enum! {
-    "outcome"
-    /// The outcome of an attempt, and the metric's label.
-    pub enum Outcome {
-        /// Status 200–299.
-        Success = "success",
-        /// A redirect, which is not followed.
-        Http3xx = "http_3xx",
-        /// Status 400–499.
-        Http4xx = "http_4xx",
-        /// Status 500–599, or a status that is not a final response (see [`Outcome::from_status`]).
-        Http5xx = "http_5xx",
-        /// No complete response within the time limit.
-        Timeout = "timeout",
-        /// The connection could not be opened, or broke before a response.
-        ConnectError = "connect_error",
-        /// The host name did not resolve.
-        DnsError = "dns_error",
-        /// The TLS handshake failed, or the certificate is not valid.
-        TlsError = "tls_error",
-        /// The address may not be dialled.
-        Blocked = "blocked",
-        /// A fault on our side, not the receiver's: no name resolves, the egress proxy is unavailable, no file
-        /// descriptor or route is left, the signing secret cannot be decrypted. Never charged to the webhook.
-        LocalError = "local_error",
-    }
+/// The outcome of an attempt, and the metric's label.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    Serialize,
+)]
+#[strum(serialize_all = "snake_case")]
+#[serde(into = "&'static str")]
+pub enum Outcome {
+    /// Status 200–299.
+    Success,
+    /// A redirect, which is not followed.
+    #[strum(serialize = "http_3xx")]
+    Http3xx,
+    /// Status 400–499.
+    #[strum(serialize = "http_4xx")]
+    Http4xx,
+    /// Status 500–599, or a status that is not a final response (see [`Outcome::from_status`]).
+    #[strum(serialize = "http_5xx")]
+    Http5xx,
+    /// No complete response within the time limit.
+    Timeout,
+    /// The connection could not be opened, or broke before a response.
+    ConnectError,
+    /// The host name did not resolve.
+    DnsError,
+    /// The TLS handshake failed, or the certificate is not valid.
+    TlsError,
+    /// The address may not be dialled.
+    Blocked,
+    /// A fault on our side, not the receiver's: no name resolves, the egress proxy is unavailable, no file
+    /// descriptor or route is left, the signing secret cannot be decrypted. Never charged to the webhook.
+    LocalError,
 }
 
 impl Outcome {
@@ -56,7 +74,7 @@ mod tests {
 
     #[test]
     fn labels_are_those_of_the_api_and_the_metrics() {
-        let labels: Vec<_> = Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect();
+        let labels: Vec<&str> = Outcome::VARIANTS.iter().map(<&str>::from).collect();
         let expected =
             "success http_3xx http_4xx http_5xx timeout connect_error dns_error tls_error blocked local_error";
         assert_eq!(labels.join(" "), expected);

@@ -3,8 +3,10 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use serde::Serialize;
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+
 use crate::deferral::{Deferral, DeferralCause, MAX_DEFERRED};
-use crate::label::labelled_enum;
 use crate::outcome::Outcome;
 
 /// Allowed number of delays in a ladder: each is a queue of its own on the broker.
@@ -13,21 +15,35 @@ const LADDER_STEPS: RangeInclusive<usize> = 1..=10;
 /// Allowed length of a delay.
 const STEP_DELAY: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(24 * 3600);
 
-labelled_enum! {
-    "trigger"
-    /// Why an attempt is made.
-    pub enum Trigger {
-        /// An event matched the webhook.
-        Event = "event",
-        /// A retry: an earlier attempt failed, and its delay has passed.
-        Retry = "retry",
-        /// An administrator requested one attempt (manual retry).
-        Manual = "manual",
-        /// The webhook was resumed, or its failed deliveries are being recovered.
-        Resume = "resume",
-        /// The Test button.
-        Test = "test",
-    }
+/// Why an attempt is made.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    Serialize,
+)]
+#[strum(serialize_all = "snake_case")]
+#[serde(into = "&'static str")]
+pub enum Trigger {
+    /// An event matched the webhook.
+    Event,
+    /// A retry: an earlier attempt failed, and its delay has passed.
+    Retry,
+    /// An administrator requested one attempt (manual retry).
+    Manual,
+    /// The webhook was resumed, or its failed deliveries are being recovered.
+    Resume,
+    /// The Test button.
+    Test,
 }
 
 impl Trigger {

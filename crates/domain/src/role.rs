@@ -1,14 +1,15 @@
 //! Roles within an account.
 
-use crate::label::labelled_enum;
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-labelled_enum! {
-    "role"
-    /// What a person may do, whether they hold an API token or were signed in by the CRM.
-    pub enum Role {
-        /// Everything within the account.
-        Admin = "admin",
-        /// Reads, and sees no secret.
-        Viewer = "viewer",
-    }
+/// What a person may do, whether they hold an API token or were signed in by the CRM.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Display, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
+pub enum Role {
+    /// Everything within the account.
+    Admin,
+    /// Reads, and sees no secret.
+    Viewer,
 }

@@ -2,33 +2,63 @@
 
 use std::time::Duration;
 
-use crate::label::labelled_enum;
+use serde::Serialize;
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+
 use crate::retry::{Next, Trigger};
 
-labelled_enum! {
-    "webhook status"
-    /// A webhook's status, as the list shows it. Derived ([`WebhookHealth::status`]), never stored.
-    pub enum WebhookStatus {
-        /// Deliveries are sent, and nothing is wrong.
-        Active = "active",
-        /// Nothing is sent; matching events are held.
-        Paused = "paused",
-        /// Deliveries are sent, but fail.
-        Error = "error",
-    }
+/// A webhook's status, as the list shows it. Derived ([`WebhookHealth::status`]), never stored.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    Serialize,
+)]
+#[strum(serialize_all = "snake_case")]
+#[serde(into = "&'static str")]
+pub enum WebhookStatus {
+    /// Deliveries are sent, and nothing is wrong.
+    Active,
+    /// Nothing is sent; matching events are held.
+    Paused,
+    /// Deliveries are sent, but fail.
+    Error,
 }
 
-labelled_enum! {
-    "reason of a pause"
-    /// Why a webhook is paused.
-    pub enum PausedReason {
-        /// An administrator paused it.
-        User = "user",
-        /// Too many deliveries in a row failed.
-        RepeatedFailures = "repeated_failures",
-        /// The receiver answered 410 Gone.
-        Gone = "gone",
-    }
+/// Why a webhook is paused.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    Serialize,
+)]
+#[strum(serialize_all = "snake_case")]
+#[serde(into = "&'static str")]
+pub enum PausedReason {
+    /// An administrator paused it.
+    User,
+    /// Too many deliveries in a row failed.
+    RepeatedFailures,
+    /// The receiver answered 410 Gone.
+    Gone,
 }
 
 /// Consecutive failed deliveries at which administrators are warned.

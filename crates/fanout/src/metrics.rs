@@ -2,11 +2,13 @@
 
 use domain::{Lane, WebhookStatus};
 use runtime::Metrics;
-use runtime::metrics::{Counter, EventTypeLabel, Family, Gauge, Histogram, Label};
+use runtime::metrics::{Counter, EnumLabel, EventTypeLabel, Family, Gauge, Histogram, Label};
+use strum::{IntoStaticStr, VariantArray};
 use wire::RejectionReason;
 
 /// The result of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum EventResult {
     /// Its jobs were published.
     Accepted,
@@ -20,28 +22,8 @@ pub enum EventResult {
     NoSubscriber,
 }
 
-impl Label for EventResult {
+impl EnumLabel for EventResult {
     const NAME: &'static str = "result";
-
-    fn all() -> &'static [Self] {
-        &[
-            Self::Accepted,
-            Self::Duplicate,
-            Self::Invalid,
-            Self::UnknownType,
-            Self::NoSubscriber,
-        ]
-    }
-
-    fn value(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Duplicate => "duplicate",
-            Self::Invalid => "invalid",
-            Self::UnknownType => "unknown_type",
-            Self::NoSubscriber => "no_subscriber",
-        }
-    }
 }
 
 /// Why an event was rejected.
@@ -51,26 +33,18 @@ pub struct ReasonLabel(pub RejectionReason);
 impl Label for ReasonLabel {
     const NAME: &'static str = "reason";
 
-    fn all() -> &'static [Self] {
-        const ALL: [ReasonLabel; RejectionReason::ALL.len()] = {
-            let mut all = [ReasonLabel(RejectionReason::TooLarge); RejectionReason::ALL.len()];
-            let mut index = 0;
-            while index < all.len() {
-                all[index] = ReasonLabel(RejectionReason::ALL[index]);
-                index += 1;
-            }
-            all
-        };
-        &ALL
+    fn all() -> impl Iterator<Item = Self> {
+        RejectionReason::VARIANTS.iter().copied().map(Self)
     }
 
     fn value(self) -> &'static str {
-        self.0.as_str()
+        self.0.into()
     }
 }
 
 /// The states of the backlog.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Waiting {
     /// An overdue retry.
     Due,
@@ -82,21 +56,8 @@ pub enum Waiting {
     Spilled,
 }
 
-impl Label for Waiting {
+impl EnumLabel for Waiting {
     const NAME: &'static str = "state";
-
-    fn all() -> &'static [Self] {
-        &[Self::Due, Self::Scheduled, Self::Held, Self::Spilled]
-    }
-
-    fn value(self) -> &'static str {
-        match self {
-            Self::Due => "due",
-            Self::Scheduled => "scheduled",
-            Self::Held => "held",
-            Self::Spilled => "spilled",
-        }
-    }
 }
 
 /// A webhook's status.
@@ -106,21 +67,18 @@ pub struct StatusLabel(pub WebhookStatus);
 impl Label for StatusLabel {
     const NAME: &'static str = "status";
 
-    fn all() -> &'static [Self] {
-        &[
-            Self(WebhookStatus::Active),
-            Self(WebhookStatus::Paused),
-            Self(WebhookStatus::Error),
-        ]
+    fn all() -> impl Iterator<Item = Self> {
+        WebhookStatus::VARIANTS.iter().copied().map(Self)
     }
 
     fn value(self) -> &'static str {
-        self.0.as_str()
+        self.0.into()
     }
 }
 
 /// Channels of notifications.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum NotificationChannel {
     /// The exchange `crm.notifications`.
     Broker,
@@ -128,23 +86,13 @@ pub enum NotificationChannel {
     Mail,
 }
 
-impl Label for NotificationChannel {
+impl EnumLabel for NotificationChannel {
     const NAME: &'static str = "channel";
-
-    fn all() -> &'static [Self] {
-        &[Self::Broker, Self::Mail]
-    }
-
-    fn value(self) -> &'static str {
-        match self {
-            Self::Broker => "broker",
-            Self::Mail => "mail",
-        }
-    }
 }
 
 /// The result of an attempt to notify.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum NotificationResult {
     /// The broker, or the mail server, accepted it.
     Sent,
@@ -152,19 +100,8 @@ pub enum NotificationResult {
     Failed,
 }
 
-impl Label for NotificationResult {
+impl EnumLabel for NotificationResult {
     const NAME: &'static str = "result";
-
-    fn all() -> &'static [Self] {
-        &[Self::Sent, Self::Failed]
-    }
-
-    fn value(self) -> &'static str {
-        match self {
-            Self::Sent => "sent",
-            Self::Failed => "failed",
-        }
-    }
 }
 
 /// The metrics of one fanout process.

@@ -60,7 +60,7 @@ type UnderWay = BoxFuture<'static, Result<Acknowledgement, PublishError>>;
 /// The message that rejects the event.
 fn reject(incoming: &Incoming, rejection: &Rejection, metrics: &FanoutMetrics) -> Message {
     warn!(
-        reason = rejection.reason.as_str(),
+        reason = %rejection.reason,
         detail = rejection.detail,
         "event rejected"
     );

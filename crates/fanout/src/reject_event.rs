@@ -7,7 +7,7 @@ use wire::Rejection;
 pub fn rejected(incoming: &Incoming, rejection: &Rejection) -> Message {
     incoming
         .forward_to(topology::DELIVERY_EXCHANGE, topology::EVENTS_REJECTED)
-        .header("x-reject-reason", rejection.reason.as_str())
+        .header("x-reject-reason", rejection.reason.into())
         .header("x-reject-detail", &rejection.detail)
         .header("x-source-queue", topology::EVENTS)
 }

@@ -8,6 +8,7 @@ use axum::response::Response;
 use domain::{EventType, Role, WebhookId, WebhookStatus};
 use store::recent_counts::{HourCount, RECENT_HOURS};
 use store::webhooks::{AutoPaused, Webhook, WebhookFilter};
+use strum::VariantArray;
 use url::{Url, form_urlencoded};
 use web::Cursor;
 
@@ -119,7 +120,7 @@ pub(crate) async fn show(
 
 fn next_query(filter: &WebhookFilter, cursor: &str) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    query.extend_pairs(filter.status.map(|status| ("status", status.as_str())));
+    query.extend_pairs(filter.status.map(|status| ("status", status.to_string())));
     query.extend_pairs(filter.event_type.map(|event_type| ("event_type", event_type.name())));
     query.extend_pairs(filter.text.as_deref().map(|text| ("search", text)));
     query.append_pair("cursor", cursor).finish()
@@ -165,7 +166,7 @@ fn host(url: &str) -> String {
 
 impl ListPage {
     fn statuses(&self) -> &'static [WebhookStatus] {
-        WebhookStatus::ALL
+        WebhookStatus::VARIANTS
     }
 
     fn is_status(&self, status: &WebhookStatus) -> bool {

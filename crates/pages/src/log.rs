@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use domain::{DeliveryState, EventType, WebhookId};
 use store::delivery_log::{Delivery, Filter, Place};
+use strum::VariantArray;
 use url::form_urlencoded;
 use web::{Cursor, PathId};
 
@@ -162,7 +163,7 @@ async fn slice(
 
 impl LogPage {
     fn states(&self) -> &'static [DeliveryState] {
-        DeliveryState::ALL
+        DeliveryState::VARIANTS
     }
 
     fn is_state(&self, state: &DeliveryState) -> bool {

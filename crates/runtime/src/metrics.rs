@@ -12,7 +12,7 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::{HistogramOpts, Opts, Registry, TextEncoder};
 
 pub use domain_labels::EventTypeLabel;
-pub use family::{Family, Label, Labels};
+pub use family::{EnumLabel, Family, Label, Labels};
 /// A number that goes up and down.
 pub use prometheus::Gauge;
 /// How observations spread over buckets.

@@ -278,7 +278,7 @@ impl<P: Ports> Deliverer<P> {
             .unwrap_or_default();
         let span = info_span!("attempt", trace_id, delivery_id = %delivery.id, webhook_id = %delivery.webhook,
             account = delivery.account.as_str(), event_type = delivery.event_type, attempt = job.attempt,
-            outcome = record.outcome.as_str(), status_code = record.http_status, duration_ms = record.response_time_ms);
+            outcome = %record.outcome, status_code = record.http_status, duration_ms = record.response_time_ms);
         let _entered = span.enter();
         match success {
             Success::Yes => debug!("delivered"),

@@ -2,10 +2,12 @@
 
 use domain::{DeferralCause, Outcome, PausedReason, Trigger};
 use runtime::Metrics;
-use runtime::metrics::{Counter, Family, Gauge, Histogram, Label};
+use runtime::metrics::{Counter, EnumLabel, Family, Gauge, Histogram, Label};
+use strum::{IntoStaticStr, VariantArray};
 
 /// The final state of a delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Finished {
     /// A 2xx response.
     Delivered,
@@ -13,43 +15,23 @@ pub enum Finished {
     Failed,
 }
 
-impl Label for Finished {
+impl EnumLabel for Finished {
     const NAME: &'static str = "result";
-
-    fn all() -> &'static [Self] {
-        &[Self::Delivered, Self::Failed]
-    }
-
-    fn value(self) -> &'static str {
-        match self {
-            Self::Delivered => "delivered",
-            Self::Failed => "failed",
-        }
-    }
 }
 
 /// Success or not: an attempt's outcome, coarse enough for a histogram.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
 pub enum Success {
     /// 2xx.
+    #[strum(serialize = "success")]
     Yes,
     /// Anything else.
+    #[strum(serialize = "failure")]
     No,
 }
 
-impl Label for Success {
+impl EnumLabel for Success {
     const NAME: &'static str = "outcome";
-
-    fn all() -> &'static [Self] {
-        &[Self::Yes, Self::No]
-    }
-
-    fn value(self) -> &'static str {
-        match self {
-            Self::Yes => "success",
-            Self::No => "failure",
-        }
-    }
 }
 
 /// Reason of an auto-pause.
@@ -59,12 +41,14 @@ pub struct ReasonLabel(pub PausedReason);
 impl Label for ReasonLabel {
     const NAME: &'static str = "reason";
 
-    fn all() -> &'static [Self] {
-        &[Self(PausedReason::RepeatedFailures), Self(PausedReason::Gone)]
+    fn all() -> impl Iterator<Item = Self> {
+        [PausedReason::RepeatedFailures, PausedReason::Gone]
+            .into_iter()
+            .map(Self)
     }
 
     fn value(self) -> &'static str {
-        self.0.as_str()
+        self.0.into()
     }
 }
 

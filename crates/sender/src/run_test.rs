@@ -82,7 +82,7 @@ impl TestRunner {
         self.metrics.attempts.with((ended.outcome, Trigger::Test)).inc();
         let webhook_id = form.webhook.map(|webhook| webhook.to_string());
         info!(trace_id = trace_id(request), test_id = %request.test, webhook_id, account = request.account.as_str(),
-            event_type = form.event_type, outcome = ended.outcome.as_str(), status_code = ended.http_status,
+            event_type = form.event_type, outcome = %ended.outcome, status_code = ended.http_status,
             duration_ms = made.response_time_ms(), error = ended.error, "test delivery attempted");
     }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 use domain::{AccountName, Claim, Deferral, DeferralCause, HealthClass, Lane, NotNow, SlotUse, Throttle, WebhookId};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
+use strum::VariantArray;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
@@ -33,7 +34,7 @@ const MAX_SLOT_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Slots {
     pool: Arc<SlotPool>,
     /// By lane, bounds the waiting jobs of webhooks that are not quick, to leave room in the prefetch window.
-    waiting: [Places; Lane::ALL.len()],
+    waiting: [Places; Lane::VARIANTS.len()],
     limits: SlotLimits,
     webhooks: Cache<WebhookId, Arc<WebhookQueue>>,
     /// Origin of the times in throttles.

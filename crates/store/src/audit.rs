@@ -71,7 +71,7 @@ impl<'a> Entry<'a> {
     pub(crate) async fn write(self, client: &Connection) -> Result<(), StoreError> {
         let id = Uuid::now_v7();
         let account = self.account.as_str();
-        let action = self.action.as_str();
+        let action: &str = self.action.into();
         let ((token, subject), webhook) = (self.by.columns(), self.webhook.map(|webhook| webhook.0));
         client
             .execute(ADD, &[&id, &account, &webhook, &token, &subject, &action, &self.detail])

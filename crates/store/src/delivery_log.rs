@@ -144,7 +144,7 @@ impl Database {
     ) -> Result<Vec<Delivery>, StoreError> {
         let connection = self.connection().await?;
         let statement = prepare(&connection, filter).await?;
-        let state = filter.state.map(DeliveryState::as_str);
+        let state = filter.state.map(<&str>::from);
         let since_day = filter.since.map(day_of);
         let until_day = filter.until.map(day_of);
         let (at, id) = filter.place.delivery().unzip();

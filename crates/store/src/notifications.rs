@@ -96,7 +96,7 @@ pub(crate) async fn add_notifications(
 ) -> Result<(), StoreError> {
     for new in notifications {
         let id = Uuid::now_v7();
-        let kind = new.kind.as_str();
+        let kind: &str = new.kind.into();
         transaction
             .execute(ADD, &[&id, &new.account, &new.webhook.0, &kind, &new.message])
             .await?;

@@ -3,9 +3,10 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use runtime::metrics::Label;
+use runtime::metrics::EnumLabel;
 use runtime::periodic::Next;
 use runtime::{Metrics, Periodic};
+use strum::{IntoStaticStr, VariantArray};
 use tokio_util::sync::CancellationToken;
 
 use crate::database::Database;
@@ -17,29 +18,20 @@ const POOLS: Periodic = Periodic {
     after_failure: Duration::from_secs(5),
 };
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 enum ConnectionState {
     Idle,
     Used,
 }
 
-impl Label for ConnectionState {
+impl EnumLabel for ConnectionState {
     const NAME: &'static str = "state";
-
-    fn all() -> &'static [Self] {
-        &[Self::Idle, Self::Used]
-    }
-
-    fn value(self) -> &'static str {
-        match self {
-            Self::Idle => "idle",
-            Self::Used => "used",
-        }
-    }
 }
 
 /// Purpose of a pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum PoolUse {
     /// Background work.
     Work,
@@ -47,19 +39,8 @@ pub enum PoolUse {
     Requests,
 }
 
-impl Label for PoolUse {
+impl EnumLabel for PoolUse {
     const NAME: &'static str = "pool";
-
-    fn all() -> &'static [Self] {
-        &[Self::Work, Self::Requests]
-    }
-
-    fn value(self) -> &'static str {
-        match self {
-            Self::Work => "work",
-            Self::Requests => "requests",
-        }
-    }
 }
 
 /// Declares the metrics of the process's pools and updates them until `stop`. Once per process.

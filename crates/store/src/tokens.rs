@@ -114,7 +114,7 @@ impl Database {
         let id = Uuid::now_v7();
         let hash = hash(text.expose());
         let account = new.account.as_str();
-        let role = new.role.as_str();
+        let role: &str = new.role.into();
         let name = new.name;
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;

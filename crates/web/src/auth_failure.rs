@@ -1,10 +1,12 @@
 //! Reasons for refusing access, from a closed set.
 
-use runtime::metrics::Label;
+use runtime::metrics::EnumLabel;
 use store::tokens::TokenRefusal;
+use strum::{IntoStaticStr, VariantArray};
 
 /// Why somebody was refused, as `webhook_auth_failures_total` has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum AuthFailure {
     /// No token was sent.
     MissingToken,
@@ -24,34 +26,8 @@ pub enum AuthFailure {
     TooManyAttempts,
 }
 
-impl Label for AuthFailure {
+impl EnumLabel for AuthFailure {
     const NAME: &'static str = "reason";
-
-    fn all() -> &'static [Self] {
-        &[
-            Self::MissingToken,
-            Self::UnknownToken,
-            Self::RevokedToken,
-            Self::ExpiredToken,
-            Self::Role,
-            Self::Ticket,
-            Self::Form,
-            Self::TooManyAttempts,
-        ]
-    }
-
-    fn value(self) -> &'static str {
-        match self {
-            Self::MissingToken => "missing_token",
-            Self::UnknownToken => "unknown_token",
-            Self::RevokedToken => "revoked_token",
-            Self::ExpiredToken => "expired_token",
-            Self::Role => "role",
-            Self::Ticket => "ticket",
-            Self::Form => "form",
-            Self::TooManyAttempts => "too_many_attempts",
-        }
-    }
 }
 
 impl From<TokenRefusal> for AuthFailure {

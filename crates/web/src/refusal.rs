@@ -6,7 +6,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use runtime::metrics::Label;
 use store::tokens;
 
 use crate::auth_failure::AuthFailure;
@@ -77,7 +76,7 @@ impl Refusals {
         };
         let left_out = (left_out > 0).then_some(left_out);
         let Refusal { reason, token, detail } = refusal;
-        let reason = reason.value();
+        let reason: &'static str = reason.into();
         let token = token.as_deref();
         let detail = detail.as_deref();
         tracing::warn!(reason, route, token, detail, left_out, "access refused");

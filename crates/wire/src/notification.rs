@@ -41,7 +41,7 @@ impl Notification {
     pub fn encode(&self) -> Vec<u8> {
         schema::Notification {
             id: self.id.to_string(),
-            kind: self.kind.as_str().to_owned(),
+            kind: self.kind.to_string(),
             account: self.account.as_str().to_owned(),
             webhook_id: Bytes::copy_from_slice(self.webhook.0.as_bytes()),
             message: self.message.clone(),

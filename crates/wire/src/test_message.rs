@@ -85,7 +85,7 @@ impl TestAnswer {
         let answer = match self {
             Self::NotAttempted => schema::TestAnswer::default(),
             Self::Attempted(attempt) => schema::TestAnswer {
-                outcome: attempt.outcome.as_str().to_owned(),
+                outcome: attempt.outcome.to_string(),
                 http_status: attempt.http_status.unwrap_or_default().into(),
                 response_time_ms: attempt.response_time_ms,
                 error: attempt.error.clone().unwrap_or_default(),

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use strum::VariantArray;
+
 /// What must be over before deliveries are on time again, once the affected process detects the fault.
 const LOUD: Duration = Duration::from_secs(15);
 /// The same when a connection goes silent or a server hangs: that has to be noticed first.
@@ -87,7 +89,7 @@ pub enum NamesFault {
 }
 
 /// How a receiver misbehaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray)]
 pub enum Mood {
     ServerErrors,
     Unavailable,
@@ -104,25 +106,6 @@ pub enum Mood {
     Throttles,
     /// Its name's zone cannot be resolved.
     ZoneFails,
-}
-
-impl Mood {
-    pub const ALL: [Self; 14] = [
-        Self::ServerErrors,
-        Self::Unavailable,
-        Self::Hangs,
-        Self::QuickThenHangs,
-        Self::HeadWithoutEnd,
-        Self::SlowBody,
-        Self::EndlessBody,
-        Self::Resets,
-        Self::Slow,
-        Self::Redirects,
-        Self::NotFound,
-        Self::Gone,
-        Self::Throttles,
-        Self::ZoneFails,
-    ];
 }
 
 /// The target of a fault. Two faults never have the same target at once.

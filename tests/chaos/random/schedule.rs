@@ -6,6 +6,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use strum::VariantArray;
+
 use super::fault::{BrokerFault, DatabaseFault, Fault, Mood, NamesFault, NodeFault, Process, Server, Target};
 use super::seed::Numbers;
 
@@ -133,7 +135,7 @@ fn fault(numbers: &mut Numbers, scope: Scope) -> Fault {
         ])),
         70..85 => Fault::Broker(broker_fault(numbers, scope)),
         85..88 => Fault::Names(numbers.one_of(&[NamesFault::Failures, NamesFault::Refusals, NamesFault::Silence])),
-        _ => Fault::Receiver(numbers.index(scope.moody), numbers.one_of(&Mood::ALL)),
+        _ => Fault::Receiver(numbers.index(scope.moody), numbers.one_of(Mood::VARIANTS)),
     }
 }
 

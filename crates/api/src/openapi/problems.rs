@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
+use strum::VariantArray;
 
 use super::schema::{object, reference as schema, text};
 use crate::problem::Kind;
@@ -24,7 +25,7 @@ fn name(status: StatusCode) -> String {
 /// Every answer with a problem, by its name.
 pub(super) fn responses() -> Value {
     let mut kinds: BTreeMap<u16, Vec<Kind>> = BTreeMap::new();
-    for kind in Kind::ALL {
+    for kind in Kind::VARIANTS {
         kinds.entry(kind.status().as_u16()).or_default().push(*kind);
     }
     let responses = kinds.values().map(|kinds| (name(kinds[0].status()), response(kinds)));
@@ -33,7 +34,7 @@ pub(super) fn responses() -> Value {
 
 /// The schema of a problem, and of what is wrong with a field.
 pub(super) fn schemas() -> Value {
-    let types: Vec<_> = Kind::ALL.iter().map(|kind| kind.uri()).collect();
+    let types: Vec<_> = Kind::VARIANTS.iter().map(|kind| kind.uri()).collect();
     let mut problem = object(json!({
         "type": {"type": "string", "enum": types},
         "title": {"type": "string"},

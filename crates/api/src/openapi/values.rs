@@ -2,6 +2,7 @@
 
 use domain::{AuditAction, DeliveryState, EventType, NotificationKind, Outcome, PausedReason, Trigger, WebhookStatus};
 use serde_json::{Value, json};
+use strum::VariantArray;
 
 use super::schema::{count, one_of};
 
@@ -12,13 +13,13 @@ pub(super) fn schemas() -> Value {
         "WebhookId": {"type": "string", "format": "uuid"},
         "DeliveryId": {"type": "string", "pattern": "^msg_[0-9a-f]{32}$"},
         "NotificationId": {"type": "string", "format": "uuid"},
-        "WebhookStatus": one_of(WebhookStatus::ALL.iter().map(|status| status.as_str())),
-        "PausedReason": one_of(PausedReason::ALL.iter().map(|reason| reason.as_str())),
-        "DeliveryState": one_of(DeliveryState::ALL.iter().map(|state| state.as_str())),
-        "Trigger": one_of(Trigger::ALL.iter().map(|trigger| trigger.as_str())),
-        "Outcome": one_of(Outcome::ALL.iter().map(|outcome| outcome.as_str())),
-        "AuditAction": one_of(AuditAction::ALL.iter().map(|action| action.as_str())),
-        "NotificationKind": one_of(NotificationKind::ALL.iter().map(|kind| kind.as_str())),
+        "WebhookStatus": one_of(WebhookStatus::VARIANTS.iter().map(<&str>::from)),
+        "PausedReason": one_of(PausedReason::VARIANTS.iter().map(<&str>::from)),
+        "DeliveryState": one_of(DeliveryState::VARIANTS.iter().map(<&str>::from)),
+        "Trigger": one_of(Trigger::VARIANTS.iter().map(<&str>::from)),
+        "Outcome": one_of(Outcome::VARIANTS.iter().map(<&str>::from)),
+        "AuditAction": one_of(AuditAction::VARIANTS.iter().map(<&str>::from)),
+        "NotificationKind": one_of(NotificationKind::VARIANTS.iter().map(<&str>::from)),
         "Secret": {
             "type": "string",
             "description": "`whsec_` and the base64 of a key of 24 to 64 bytes, or 16 to 128 printable ASCII characters, \

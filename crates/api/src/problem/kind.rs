@@ -1,9 +1,10 @@
 //! The kinds of problems there are.
 
 use axum::http::StatusCode;
+use strum::VariantArray;
 
 /// What kind of problem it is. Clients may branch on `type`, which is made from it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray)]
 pub(crate) enum Kind {
     BadRequest,
     InvalidJson,
@@ -29,31 +30,6 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// Every value, in the order of declaration.
-    pub(crate) const ALL: &'static [Self] = &[
-        Self::BadRequest,
-        Self::InvalidJson,
-        Self::InvalidCursor,
-        Self::Unauthorized,
-        Self::Forbidden,
-        Self::NotFound,
-        Self::MethodNotAllowed,
-        Self::RequestTimeout,
-        Self::WebhookLimit,
-        Self::NotFailed,
-        Self::RecoveryUnderWay,
-        Self::KeyInUse,
-        Self::PreconditionFailed,
-        Self::ContentTooLarge,
-        Self::UnsupportedMediaType,
-        Self::ValidationFailed,
-        Self::KeyOfAnotherRequest,
-        Self::TooManyRequests,
-        Self::TestTooSoon,
-        Self::Internal,
-        Self::Unavailable,
-    ];
-
     /// `type` of such a problem: a name that never moves, not an address.
     pub(crate) fn uri(self) -> String {
         format!("urn:easycrm:webhooks:problem:{}", self.description().1)

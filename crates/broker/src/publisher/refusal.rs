@@ -48,7 +48,8 @@ impl Refusal {
 }
 
 /// The kinds of refusals, after AMQP's reply codes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum RefusalCode {
     /// 404: there is no such exchange.
     NotFound,

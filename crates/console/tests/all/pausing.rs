@@ -41,7 +41,7 @@ async fn a_paused_webhook_says_so_and_repeating_it_changes_nothing() {
         .audit_entries(&account(ACCOUNT), id(&paused).parse().unwrap(), None, 10)
         .await
         .unwrap();
-    let actions: Vec<_> = audit.iter().map(|entry| entry.action.as_str()).collect();
+    let actions: Vec<_> = audit.iter().map(|entry| <&str>::from(entry.action)).collect();
     assert_eq!(
         actions,
         ["resumed", "paused", "created"],

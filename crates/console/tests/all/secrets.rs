@@ -40,7 +40,7 @@ impl Webhook {
             .audit_entries(&account(ACCOUNT), webhook, None, 10)
             .await
             .unwrap();
-        entries.iter().map(|entry| entry.action.as_str()).collect()
+        entries.iter().map(|entry| <&str>::from(entry.action)).collect()
     }
 }
 

@@ -28,7 +28,7 @@ fn check(facts: AttemptFacts, expected: Next) {
 
 #[test]
 fn trigger_labels_are_those_of_the_api() {
-    let labels: Vec<_> = Trigger::ALL.iter().map(|trigger| trigger.as_str()).collect();
+    let labels: Vec<&str> = Trigger::VARIANTS.iter().map(<&str>::from).collect();
     assert_eq!(labels, ["event", "retry", "manual", "resume", "test"]);
 }
 

@@ -49,11 +49,11 @@ const PAUSE: HealthEffect = HealthEffect::Pause(PausedReason::RepeatedFailures);
 #[test]
 fn labels_are_those_of_the_api() {
     assert_eq!(
-        WebhookStatus::ALL.iter().map(|it| it.as_str()).collect::<Vec<_>>(),
+        WebhookStatus::VARIANTS.iter().map(<&str>::from).collect::<Vec<_>>(),
         ["active", "paused", "error"]
     );
     assert_eq!(
-        PausedReason::ALL.iter().map(|it| it.as_str()).collect::<Vec<_>>(),
+        PausedReason::VARIANTS.iter().map(<&str>::from).collect::<Vec<_>>(),
         ["user", "repeated_failures", "gone"]
     );
 }

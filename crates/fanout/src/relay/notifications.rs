@@ -84,7 +84,7 @@ fn message(notification: Notification) -> Message {
         message,
         created_at,
     };
-    Message::new(topology::NOTIFICATIONS_EXCHANGE, kind.as_str(), notification.encode())
+    Message::new(topology::NOTIFICATIONS_EXCHANGE, kind.into(), notification.encode())
         .content_type(wire::NOTIFICATION)
         .message_id(&id.to_string())
 }

@@ -12,15 +12,9 @@ struct LevelLabel(Level);
 impl Label for LevelLabel {
     const NAME: &'static str = "level";
 
-    fn all() -> &'static [Self] {
-        const ALL: [LevelLabel; 5] = [
-            LevelLabel(Level::ERROR),
-            LevelLabel(Level::WARN),
-            LevelLabel(Level::INFO),
-            LevelLabel(Level::DEBUG),
-            LevelLabel(Level::TRACE),
-        ];
-        &ALL
+    fn all() -> impl Iterator<Item = Self> {
+        let levels = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
+        levels.into_iter().map(Self)
     }
 
     fn value(self) -> &'static str {

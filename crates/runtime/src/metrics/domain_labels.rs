@@ -1,10 +1,8 @@
 //! The domain's enums as labels, so that both programs spell them alike.
 
-use std::sync::LazyLock;
-
 use domain::{DeferralCause, DeliveryState, EventType, Lane, Outcome, Trigger};
 
-use super::Label;
+use super::{EnumLabel, Label};
 
 /// An event's type, or `other` for one outside the catalogue: published types must not create series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,10 +11,8 @@ pub struct EventTypeLabel(pub Option<EventType>);
 impl Label for EventTypeLabel {
     const NAME: &'static str = "event_type";
 
-    fn all() -> &'static [Self] {
-        static ALL: LazyLock<Vec<EventTypeLabel>> =
-            LazyLock::new(|| EventType::all().map(Some).chain([None]).map(EventTypeLabel).collect());
-        &ALL
+    fn all() -> impl Iterator<Item = Self> {
+        EventType::all().map(Some).chain([None]).map(Self)
     }
 
     fn value(self) -> &'static str {
@@ -24,62 +20,22 @@ impl Label for EventTypeLabel {
     }
 }
 
-impl Label for Outcome {
+impl EnumLabel for Outcome {
     const NAME: &'static str = "outcome";
-
-    fn all() -> &'static [Self] {
-        Self::ALL
-    }
-
-    fn value(self) -> &'static str {
-        self.as_str()
-    }
 }
 
-impl Label for DeferralCause {
+impl EnumLabel for DeferralCause {
     const NAME: &'static str = "cause";
-
-    fn all() -> &'static [Self] {
-        Self::ALL
-    }
-
-    fn value(self) -> &'static str {
-        self.as_str()
-    }
 }
 
-impl Label for Trigger {
+impl EnumLabel for Trigger {
     const NAME: &'static str = "trigger";
-
-    fn all() -> &'static [Self] {
-        Self::ALL
-    }
-
-    fn value(self) -> &'static str {
-        self.as_str()
-    }
 }
 
-impl Label for Lane {
+impl EnumLabel for Lane {
     const NAME: &'static str = "lane";
-
-    fn all() -> &'static [Self] {
-        Self::ALL
-    }
-
-    fn value(self) -> &'static str {
-        self.as_str()
-    }
 }
 
-impl Label for DeliveryState {
+impl EnumLabel for DeliveryState {
     const NAME: &'static str = "state";
-
-    fn all() -> &'static [Self] {
-        Self::ALL
-    }
-
-    fn value(self) -> &'static str {
-        self.as_str()
-    }
 }

@@ -2,16 +2,36 @@
 
 use std::marker::PhantomData;
 
-/// A label whose values are known when the program is built. Implemented by enums.
+use strum::VariantArray;
+
+/// A label whose values are known when the program is built.
 pub trait Label: Copy + PartialEq + 'static {
     /// The label's name, such as `outcome`.
     const NAME: &'static str;
 
     /// Every value there is, in a fixed order, each once.
-    fn all() -> &'static [Self];
+    fn all() -> impl Iterator<Item = Self>;
 
     /// The text of this value.
     fn value(self) -> &'static str;
+}
+
+/// An enum as a label, with its variants as values.
+pub trait EnumLabel: VariantArray + Into<&'static str> + Copy + PartialEq {
+    /// The label's name, such as `outcome`.
+    const NAME: &'static str;
+}
+
+impl<E: EnumLabel> Label for E {
+    const NAME: &'static str = <E as EnumLabel>::NAME;
+
+    fn all() -> impl Iterator<Item = Self> {
+        E::VARIANTS.iter().copied()
+    }
+
+    fn value(self) -> &'static str {
+        self.into()
+    }
 }
 
 /// The labels of one metric: a [`Label`], or two or three of them as a tuple.
@@ -32,13 +52,12 @@ impl<A: Label> Labels for A {
     }
 
     fn combinations() -> Vec<Vec<&'static str>> {
-        A::all().iter().map(|label| vec![label.value()]).collect()
+        A::all().map(|label| vec![label.value()]).collect()
     }
 
     fn index(self) -> usize {
         A::all()
-            .iter()
-            .position(|label| *label == self)
+            .position(|label| label == self)
             .expect("Label::all gives every value")
     }
 }
@@ -53,7 +72,7 @@ impl<A: Label, B: Label> Labels for (A, B) {
     }
 
     fn index(self) -> usize {
-        self.0.index() * B::all().len() + self.1.index()
+        self.0.index() * B::all().count() + self.1.index()
     }
 }
 
@@ -67,7 +86,7 @@ impl<A: Label, B: Label, C: Label> Labels for (A, B, C) {
     }
 
     fn index(self) -> usize {
-        (self.0, self.1).index() * C::all().len() + self.2.index()
+        (self.0, self.1).index() * C::all().count() + self.2.index()
     }
 }
 

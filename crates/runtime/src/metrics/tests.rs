@@ -1,28 +1,19 @@
 //! What a scrape sees.
 
 use domain::{EventType, Outcome, Trigger};
+use strum::{IntoStaticStr, VariantArray};
 
 use super::*;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 enum Role {
     Publisher,
     Consumer,
 }
 
-impl Label for Role {
+impl EnumLabel for Role {
     const NAME: &'static str = "role";
-
-    fn all() -> &'static [Self] {
-        &[Self::Publisher, Self::Consumer]
-    }
-
-    fn value(self) -> &'static str {
-        match self {
-            Self::Publisher => "publisher",
-            Self::Consumer => "consumer",
-        }
-    }
 }
 
 fn assert_line(metrics: &Metrics, line: &str) {
@@ -38,7 +29,7 @@ fn every_combination_of_labels_is_there_from_the_start() {
     let zeros = text
         .lines()
         .filter(|line| line.starts_with("webhook_delivery_attempts_total{") && line.ends_with(" 0"));
-    assert_eq!(zeros.count(), Outcome::ALL.len() * Trigger::ALL.len());
+    assert_eq!(zeros.count(), Outcome::VARIANTS.len() * Trigger::VARIANTS.len());
     attempts.with((Outcome::Timeout, Trigger::Manual)).inc();
     assert_line(
         &metrics,
@@ -51,9 +42,8 @@ fn each_combination_counts_for_itself() {
     let metrics = Metrics::new();
     let counters = metrics.counters::<(Role, Outcome, Trigger)>("webhook_three_total", "Three labels.");
     let all = || {
-        Role::all().iter().flat_map(|role| {
-            let outcomes = Outcome::ALL.iter();
-            outcomes.flat_map(move |outcome| Trigger::ALL.iter().map(move |trigger| (*role, *outcome, *trigger)))
+        Role::all().flat_map(|role| {
+            Outcome::all().flat_map(move |outcome| Trigger::all().map(move |trigger| (role, outcome, trigger)))
         })
     };
     for (number, labels) in (1..).zip(all()) {
@@ -73,7 +63,7 @@ fn strangers_cannot_make_series() {
     events.with(EventTypeLabel(EventType::parse("no.such.type"))).inc();
     assert_line(&metrics, r#"webhook_events_total{event_type="deal.won"} 1"#);
     assert_line(&metrics, r#"webhook_events_total{event_type="other"} 1"#);
-    assert_eq!(EventTypeLabel::all().len(), EventType::COUNT + 1);
+    assert_eq!(EventTypeLabel::all().count(), EventType::COUNT + 1);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::{Claim, HealthClass, Lane, NoSlot, SlotBudget, SlotPart};
+use strum::VariantArray;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -23,7 +24,7 @@ pub(super) struct SlotPool(Mutex<State>);
 struct State {
     budget: SlotBudget,
     /// Those of the normal lane first.
-    waiting: [VecDeque<Waiter>; KINDS * Lane::ALL.len()],
+    waiting: [VecDeque<Waiter>; KINDS * Lane::VARIANTS.len()],
     turnover: Turnover,
     /// Jobs of quick webhooks that may wait in a lane at any turnover. Together with the jobs in flight and those of other
     /// webhooks they never fill the lane's prefetch window, which is twice the number of slots.

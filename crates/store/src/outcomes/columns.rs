@@ -60,7 +60,7 @@ impl<'a> Columns<'a> {
         self.webhook_id.push(delivery.webhook.0);
         self.event_id.push(&delivery.event_id);
         self.event_type.push(&delivery.event_type);
-        self.state.push(disposition.state().as_str());
+        self.state.push(disposition.state().into());
         self.attempts.push(saturating(*attempts));
         self.step.push(saturating(*step));
         self.payload.push(&delivery.payload);
@@ -72,9 +72,9 @@ impl<'a> Columns<'a> {
     }
 
     fn add_attempt(&mut self, attempt: Option<&'a AttemptRecord>) {
-        self.trigger.push(attempt.map(|attempt| attempt.trigger.as_str()));
+        self.trigger.push(attempt.map(|attempt| attempt.trigger.into()));
         self.at.push(attempt.map(|attempt| attempt.at));
-        self.outcome.push(attempt.map(|attempt| attempt.outcome.as_str()));
+        self.outcome.push(attempt.map(|attempt| attempt.outcome.into()));
         self.http_status.push(
             attempt
                 .and_then(|attempt| attempt.http_status)

@@ -150,7 +150,7 @@ async fn write(transaction: &Transaction<'_>, locked: &BTreeMap<Uuid, LockedWebh
         .await?;
     for (id, current) in &changed {
         if let (None, Some(reason)) = (current.before.paused, current.now.paused) {
-            transaction.execute(PAUSE, &[*id, &reason.as_str()]).await?;
+            transaction.execute(PAUSE, &[*id, &<&str>::from(reason)]).await?;
         }
     }
     add_notifications(transaction, &notifications(locked)).await

@@ -51,7 +51,7 @@ impl Columns {
         self.created_on.push(day_of(record.delivery.accepted_at));
         self.created_at.push(record.delivery.accepted_at);
         self.webhook_id.push(record.delivery.webhook.0);
-        self.trigger.push(outbox.trigger.as_str());
+        self.trigger.push(outbox.trigger.into());
         self.held.push(record.disposition.phase() == DeliveryPhase::Held);
         self.returned.push(outbox.returned);
     }
@@ -114,7 +114,7 @@ async fn signal(
         return Ok(());
     }
     let webhooks: Vec<Uuid> = signals.keys().map(|(webhook, _)| *webhook).collect();
-    let kinds: Vec<&str> = signals.keys().map(|(_, cause)| cause.as_str()).collect();
+    let kinds: Vec<&str> = signals.keys().map(|(_, cause)| cause.into()).collect();
     let waits: Vec<f64> = signals.values().map(Duration::as_secs_f64).collect();
     let statement = transaction.prepare_cached(SIGNAL).await?;
     transaction.execute(&statement, &[&webhooks, &kinds, &waits]).await?;

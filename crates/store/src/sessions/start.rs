@@ -49,7 +49,7 @@ pub(crate) async fn start(
     let key = SessionKey::generate();
     let (token, subject) = bearer.who.columns();
     let account = bearer.account.as_str();
-    let role = bearer.role.as_str();
+    let role: &str = bearer.role.into();
     if let Some(subject) = subject {
         transaction
             .execute(END_OTHER_ROLES, &[&account, &subject, &role])

@@ -46,7 +46,7 @@ impl Database {
             "/* webhooks.search.page */ SELECT {COLUMNS} FROM webhooks w WHERE {CONDITIONS}
                 ORDER BY w.created_at, w.id LIMIT $8"
         );
-        let status = filter.status.map(WebhookStatus::as_str);
+        let status = filter.status.map(<&str>::from);
         let error_after = i32::try_from(WebhookHealth::ERROR_AFTER_ATTEMPTS).unwrap_or(i32::MAX);
         let event_type = filter.event_type.map(EventType::name);
         let (created_at, id) = filter.after.map(|(created_at, id)| (created_at, id.0)).unzip();

@@ -108,7 +108,7 @@ async fn a_webhook_that_flaps_has_one_mail_an_hour_which_counts_the_rest() {
     let mut earlier: Vec<_> = second
         .earlier
         .iter()
-        .map(|(kind, times)| (kind.as_str(), *times))
+        .map(|(kind, times)| (<&str>::from(kind), *times))
         .collect();
     earlier.sort_unstable();
     let told = earlier.iter().map(|(_, times)| times).sum::<i64>();
@@ -127,7 +127,7 @@ async fn a_pause_is_mailed_at_once() {
     database.mail_done(&failing).await.unwrap();
     turn(&sql, "acme", webhook, "auto_paused", 5).await;
     let paused = database.claim_mail().await.unwrap().unwrap();
-    assert_eq!(paused.notification.kind.as_str(), "webhook.auto_paused");
+    assert_eq!(paused.notification.kind.to_string(), "webhook.auto_paused");
     database.mail_done(&paused).await.unwrap();
     turn(&sql, "acme", webhook, "recovered", 1).await;
     assert!(database.claim_mail().await.unwrap().is_none());
@@ -167,7 +167,10 @@ async fn a_webhook_that_flaps_is_told_a_few_times_an_hour_and_then_how_it_is() {
         let mut kinds = Vec::new();
         database.supersede_notifications().await.unwrap();
         let take = |some: Vec<store::notifications::Notification>| {
-            kinds.extend(some.iter().map(|one| (one.webhook.0 == webhook, one.kind.as_str())));
+            kinds.extend(
+                some.iter()
+                    .map(|one| (one.webhook.0 == webhook, <&str>::from(one.kind))),
+            );
             let taken = some.iter().map(|one| one.id).collect();
             async { taken }
         };

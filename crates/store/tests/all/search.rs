@@ -2,6 +2,7 @@
 
 use domain::{EventType, WebhookStatus};
 use store::webhooks::WebhookFilter;
+use strum::VariantArray;
 
 use crate::fixture::{account, migrated, webhook};
 
@@ -22,7 +23,7 @@ async fn the_database_derives_the_status_as_the_domain_does() {
         }
     }
     let mut found = 0;
-    for status in WebhookStatus::ALL {
+    for status in WebhookStatus::VARIANTS {
         let filter = WebhookFilter {
             status: Some(*status),
             ..WebhookFilter::default()

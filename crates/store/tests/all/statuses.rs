@@ -23,7 +23,7 @@ async fn every_health_is_counted_as_the_status_that_people_see() {
                     paused,
                 };
                 let (failures, attempts) = (failures as i32, attempts as i32);
-                sql.execute(SET, &[&id.0, &failures, &attempts, &paused.map(PausedReason::as_str)])
+                sql.execute(SET, &[&id.0, &failures, &attempts, &paused.map(<&str>::from)])
                     .await
                     .unwrap();
                 match health.status() {

@@ -1,10 +1,13 @@
 //! Why an event can never be processed.
 
+use strum::{Display, IntoStaticStr, VariantArray};
+
 /// Deepest nesting of objects and arrays accepted in an event, its own envelope included.
 pub const MAX_DEPTH: usize = 64;
 
 /// Why an event can never be processed, as a closed set: the header `x-reject-reason` and the metric's label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum RejectionReason {
     /// The body exceeds `events.max_bytes`.
     TooLarge,
@@ -20,32 +23,6 @@ pub enum RejectionReason {
     TooDeep,
     /// A required attribute is missing, or an attribute has a value that is not allowed.
     InvalidAttribute,
-}
-
-impl RejectionReason {
-    /// Every reason, for metrics that start at zero.
-    pub const ALL: [Self; 7] = [
-        Self::TooLarge,
-        Self::UnsupportedContentType,
-        Self::UnsupportedContentEncoding,
-        Self::NotUtf8,
-        Self::Malformed,
-        Self::TooDeep,
-        Self::InvalidAttribute,
-    ];
-
-    /// The value of `x-reject-reason`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::TooLarge => "too_large",
-            Self::UnsupportedContentType => "unsupported_content_type",
-            Self::UnsupportedContentEncoding => "unsupported_content_encoding",
-            Self::NotUtf8 => "not_utf8",
-            Self::Malformed => "malformed",
-            Self::TooDeep => "too_deep",
-            Self::InvalidAttribute => "invalid_attribute",
-        }
-    }
 }
 
 /// An event that can never be processed.

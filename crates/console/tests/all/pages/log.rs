@@ -122,7 +122,7 @@ async fn every_state_has_its_word() {
     let records: Vec<_> = (0..)
         .zip(dispositions)
         .map(|(number, disposition)| {
-            let record = log.delivered(disposition.state().as_str(), number);
+            let record = log.delivered(disposition.state().into(), number);
             DeliveryRecord { disposition, ..record }
         })
         .collect();

@@ -162,7 +162,7 @@ impl Scene {
                 notification.id.to_string()
             );
             assert_eq!(properties.content_type().as_ref().unwrap().as_str(), wire::NOTIFICATION);
-            assert_eq!(message.routing_key.as_str(), notification.kind.as_str());
+            assert_eq!(message.routing_key.as_str(), <&str>::from(notification.kind));
             told.push(notification);
         }
         told
