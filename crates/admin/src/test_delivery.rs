@@ -6,8 +6,6 @@ mod limits;
 mod result;
 mod sender;
 
-use std::time::Instant;
-
 use domain::endpoint_url::without_path;
 use domain::{AuditAction, SigningSecret};
 use runtime::TraceContext;
@@ -43,9 +41,7 @@ impl Admin {
             Wanted::Form { webhook: None, url, .. } => Tested::Form(&by.account, url),
         };
         let limits = &self.test_sending.limits;
-        limits
-            .admit(Instant::now(), by.key(), &tested)
-            .map_err(AdminError::TestTooSoon)?;
+        limits.admit(by.key(), &tested).map_err(AdminError::TestTooSoon)?;
         let _under_way = limits.begin(&by.account).map_err(AdminError::TestTooSoon)?;
         self.audit_unsaved(by, &wanted).await?;
         let subject = self.subject(by, wanted).await?;

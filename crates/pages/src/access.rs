@@ -4,10 +4,9 @@ mod origin;
 pub(crate) mod session;
 mod session_cookie;
 pub(crate) mod sign_in;
-mod sign_in_limit;
 pub(crate) mod sso;
 pub(crate) mod submission;
 
 pub use session_cookie::SESSION_LIMITS;
 pub(crate) use session_cookie::{session_cookie, session_rules};
-pub(crate) use sign_in_limit::SignInLimit;
+pub(crate) use sign_in::FAILED_SIGN_INS;

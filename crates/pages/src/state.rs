@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use admin::Admin;
 use domain::{AccountName, WebhookId};
+use governor::{DefaultDirectRateLimiter, RateLimiter};
 use store::Database;
 use store::sessions::SessionRules;
 use store::webhooks::Webhook;
 use url::form_urlencoded;
 use web::{CallerLimits, Cookie};
 
-use crate::access::{SignInLimit, session_cookie, session_rules};
+use crate::access::{FAILED_SIGN_INS, session_cookie, session_rules};
 use crate::error::PageError;
 use crate::paths::{LIST, SIGN_IN};
 use crate::settings::PageSettings;
@@ -29,8 +30,8 @@ pub struct PageState {
     pub(crate) cookie: Arc<Cookie>,
     /// Which sessions are valid.
     pub(crate) session_rules: Arc<SessionRules>,
-    /// Failed attempts to sign in.
-    pub(crate) sign_in_limit: Arc<SignInLimit>,
+    /// Rate limit of failed attempts to sign in, of all clients together.
+    pub(crate) failed_sign_ins: Arc<DefaultDirectRateLimiter>,
 }
 
 impl PageState {
@@ -39,7 +40,7 @@ impl PageState {
         Self {
             cookie: Arc::new(session_cookie(&base_path, &settings)),
             session_rules: Arc::new(session_rules(&settings)),
-            sign_in_limit: Arc::default(),
+            failed_sign_ins: Arc::new(RateLimiter::direct(FAILED_SIGN_INS)),
             admin,
             limits,
             base_path,

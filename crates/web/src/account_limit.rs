@@ -1,5 +1,6 @@
 //! How many requests of one account are answered at once: fewer than there are connections to the database, so that
-//! whatever one account asks for, others get theirs. A request that has to wait holds no connection meanwhile.
+//! whatever one account asks for, others get theirs. A request that has to wait holds no connection meanwhile. A limit on
+//! concurrency, which no rate limiter is: it counts requests until they end.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

@@ -1,7 +1,5 @@
 //! The limits of callers that are known: how often each may call, and how much of an account is answered at once.
 
-use std::time::Instant;
-
 use axum::http::Extensions;
 use store::bearer::Bearer;
 
@@ -10,7 +8,7 @@ use crate::failure::Failure;
 use crate::request_limit::RequestLimit;
 
 /// Both limits, which API and pages share. Clones share the counts.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct CallerLimits {
     /// How often one caller may call.
     pub per_caller: RequestLimit,
@@ -34,8 +32,6 @@ impl CallerLimits {
     /// # Errors
     /// [`Failure::RateLimited`].
     pub fn charge(&self, caller: &Bearer) -> Result<(), Failure> {
-        self.per_caller
-            .admit(Instant::now(), caller.key())
-            .map_err(Failure::RateLimited)
+        self.per_caller.admit(caller.key()).map_err(Failure::RateLimited)
     }
 }

@@ -1,23 +1,23 @@
 //! How often one may test: enough for people, too little for a scan or a flood. In memory, for each process by itself.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use domain::{AccountName, EndpointUrl, WebhookId};
+use governor::Quota;
+use runtime::RateLimit;
 use uuid::Uuid;
 
 /// The pause between two tests of the same webhook or form.
 const PAUSE: Duration = Duration::from_secs(3);
-/// Tests that a person may make in [`WINDOW`].
-const TESTS_PER_PERSON: usize = 10;
-const WINDOW: Duration = Duration::from_secs(60);
+/// Tests that a person may make.
+const PER_PERSON: Quota = Quota::per_minute(NonZeroU32::new(10).expect("10 is not zero"));
 /// Tests of one account under way at once: a quarter of the places of one sender, each of which a slow receiver keeps for
-/// a whole request's time.
+/// a whole request's time. A limit on concurrency, which no rate limiter is.
 const AT_ONCE_PER_ACCOUNT: usize = 4;
-/// Remembered at most, of each kind. When so many are at it, further ones wait.
-const MAX_REMEMBERED: usize = 10_000;
 
 /// What is tested.
 #[derive(Debug, Hash)]
@@ -28,34 +28,36 @@ pub(super) enum Tested<'a> {
     Form(&'a AccountName, &'a EndpointUrl),
 }
 
-/// Who tested what a short while ago.
-#[derive(Default)]
+/// The limits of test deliveries.
 pub(super) struct TestLimits {
-    recent: Mutex<Recent>,
+    per_tested: RateLimit<u64>,
+    per_person: RateLimit<Uuid>,
     under_way: Arc<Mutex<HashMap<AccountName, usize>>>,
     /// URLs are remembered by a hash that nobody outside can foresee.
     hasher: RandomState,
 }
 
-#[derive(Default)]
-struct Recent {
-    /// When each was last tested.
-    tested: HashMap<u64, Instant>,
-    /// When each person tested, oldest first.
-    people: HashMap<Uuid, VecDeque<Instant>>,
+impl Default for TestLimits {
+    fn default() -> Self {
+        let one_in_a_pause = Quota::with_period(PAUSE).expect("the pause is not zero");
+        Self {
+            per_tested: RateLimit::new(one_in_a_pause),
+            per_person: RateLimit::new(PER_PERSON),
+            under_way: Arc::default(),
+            hasher: RandomState::new(),
+        }
+    }
 }
 
 impl TestLimits {
-    /// Counts a test, by the person with this key.
+    /// Counts a test, by the person with this key. One that comes too soon after another of the same counts for the person,
+    /// who may so have to wait longer; one beyond the person's limit leaves colleagues free to test the same.
     ///
     /// # Errors
-    /// How long to wait; the test is then not counted.
-    pub(super) fn admit(&self, now: Instant, person: Uuid, tested: &Tested<'_>) -> Result<(), Duration> {
-        let tested = self.hasher.hash_one(tested);
-        self.recent
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .admit(now, person, tested)
+    /// How long to wait.
+    pub(super) fn admit(&self, person: Uuid, tested: &Tested<'_>) -> Result<(), Duration> {
+        self.per_person.check(person)?;
+        self.per_tested.check(self.hasher.hash_one(tested))
     }
 }
 
@@ -97,49 +99,6 @@ impl Drop for UnderWay {
     }
 }
 
-impl Recent {
-    fn admit(&mut self, now: Instant, person: Uuid, tested: u64) -> Result<(), Duration> {
-        if let Some(wait) = self.tested.get(&tested).and_then(|last| left(now, *last, PAUSE)) {
-            return Err(wait);
-        }
-        if self.is_full() {
-            self.forget(now);
-        }
-        if self.is_full() {
-            return Err(PAUSE);
-        }
-        let times = self.people.entry(person).or_default();
-        times.retain(|time| left(now, *time, WINDOW).is_some());
-        if times.len() >= TESTS_PER_PERSON {
-            return Err(times
-                .front()
-                .and_then(|first| left(now, *first, WINDOW))
-                .unwrap_or(PAUSE));
-        }
-        times.push_back(now);
-        self.tested.insert(tested, now);
-        Ok(())
-    }
-
-    fn is_full(&self) -> bool {
-        self.tested.len() >= MAX_REMEMBERED || self.people.len() >= MAX_REMEMBERED
-    }
-
-    /// Drops what no longer makes anybody wait.
-    fn forget(&mut self, now: Instant) {
-        self.tested.retain(|_, last| left(now, *last, PAUSE).is_some());
-        self.people
-            .retain(|_, times| times.back().is_some_and(|last| left(now, *last, WINDOW).is_some()));
-    }
-}
-
-/// What is left of a pause that began then.
-fn left(now: Instant, since: Instant, pause: Duration) -> Option<Duration> {
-    pause
-        .checked_sub(now.duration_since(since))
-        .filter(|left| !left.is_zero())
-}
-
 #[cfg(test)]
 mod tests {
     use domain::AddressPolicy;
@@ -155,38 +114,26 @@ mod tests {
     #[test]
     fn a_webhook_is_tested_every_three_seconds() {
         let limits = TestLimits::default();
-        let start = Instant::now();
-        let at = |milliseconds| start + Duration::from_millis(milliseconds);
-        assert_eq!(limits.admit(at(0), PERSON, &webhook(1)), Ok(()));
-        assert_eq!(limits.admit(at(0), PERSON, &webhook(2)), Ok(()));
-        let somebody_else = Uuid::from_u128(2);
-        assert_eq!(
-            limits.admit(at(1000), somebody_else, &webhook(1)),
-            Err(Duration::from_secs(2))
-        );
-        assert_eq!(
-            limits.admit(at(2999), PERSON, &webhook(1)),
-            Err(Duration::from_millis(1))
-        );
-        assert_eq!(limits.admit(at(3000), PERSON, &webhook(1)), Ok(()));
+        let others = Uuid::from_u128(2);
+        assert_eq!(limits.admit(PERSON, &webhook(1)), Ok(()));
+        assert_eq!(limits.admit(PERSON, &webhook(2)), Ok(()));
+        assert!(limits.admit(others, &webhook(1)).unwrap_err() <= PAUSE);
     }
 
     #[test]
     fn a_person_makes_ten_tests_a_minute() {
         let limits = TestLimits::default();
-        let start = Instant::now();
-        let at = |seconds| start + Duration::from_secs(seconds);
-        for second in 0..10 {
-            assert_eq!(limits.admit(at(second), PERSON, &webhook(second.into())), Ok(()));
+        for number in 0..10 {
+            assert_eq!(limits.admit(PERSON, &webhook(number)), Ok(()));
         }
-        assert_eq!(limits.admit(at(20), PERSON, &webhook(20)), Err(Duration::from_secs(40)));
+        let wait = limits.admit(PERSON, &webhook(10)).unwrap_err();
+        assert!(wait > PAUSE && wait <= Duration::from_secs(6), "{wait:?}");
+        let colleague = Uuid::from_u128(2);
         assert_eq!(
-            limits.admit(at(20), Uuid::from_u128(2), &webhook(20)),
+            limits.admit(colleague, &webhook(10)),
             Ok(()),
             "the refused one was not counted"
         );
-        assert_eq!(limits.admit(at(60), PERSON, &webhook(60)), Ok(()));
-        assert_eq!(limits.admit(at(60), PERSON, &webhook(61)), Err(Duration::from_secs(1)));
     }
 
     #[test]
@@ -206,7 +153,6 @@ mod tests {
     #[test]
     fn a_form_is_known_by_account_and_url() {
         let limits = TestLimits::default();
-        let now = Instant::now();
         let url = |text| EndpointUrl::parse(text, &AddressPolicy::public_only()).unwrap();
         let acme = "acme".parse().unwrap();
         let globex = "globex".parse().unwrap();
@@ -216,21 +162,8 @@ mod tests {
             Tested::Form(&acme, &other),
             Tested::Form(&globex, &one),
         ] {
-            assert_eq!(limits.admit(now, PERSON, &tested), Ok(()), "{tested:?}");
-            assert_eq!(limits.admit(now, PERSON, &tested), Err(PAUSE), "{tested:?}");
+            assert_eq!(limits.admit(PERSON, &tested), Ok(()), "{tested:?}");
+            assert!(limits.admit(PERSON, &tested).is_err(), "{tested:?}");
         }
-    }
-
-    #[test]
-    fn memory_is_bounded_and_given_back() {
-        let limits = TestLimits::default();
-        let start = Instant::now();
-        for number in 0..MAX_REMEMBERED as u128 {
-            assert_eq!(limits.admit(start, Uuid::from_u128(number), &webhook(number)), Ok(()));
-        }
-        assert_eq!(limits.admit(start, Uuid::max(), &webhook(u128::MAX)), Err(PAUSE));
-        assert_eq!(limits.admit(start + WINDOW, Uuid::max(), &webhook(u128::MAX)), Ok(()));
-        let recent = limits.recent.lock().unwrap();
-        assert_eq!((recent.tested.len(), recent.people.len()), (1, 1));
     }
 }

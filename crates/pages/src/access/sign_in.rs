@@ -1,13 +1,13 @@
 //! Signing in with an API token, and signing out.
 
-use std::time::Instant;
+use std::num::NonZeroU32;
 
 use askama::Template;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-
+use governor::Quota;
 use web::{AuthFailure, Refusal};
 
 use super::session::session_key;
@@ -17,6 +17,9 @@ use crate::error::{PageError, see_other};
 use crate::page_query::PageQuery;
 use crate::state::PageState;
 use crate::view::layout::page;
+
+/// Failed attempts to sign in that this process checks. Tokens cannot be guessed; this bounds the cost of those who try.
+pub(crate) const FAILED_SIGN_INS: Quota = Quota::per_minute(NonZeroU32::new(60).expect("60 is not zero"));
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -85,9 +88,7 @@ pub(crate) async fn sign_in(State(state): State<PageState>, request: Request) ->
         Ok(bearer) => bearer,
         // After the look, not before it: those who guess must not keep out those who know.
         Err(reason) => {
-            let now = Instant::now();
-            let (status, sentence, reason) = if state.sign_in_limit.allows(now) {
-                state.sign_in_limit.failed(now);
+            let (status, sentence, reason) = if state.failed_sign_ins.check().is_ok() {
                 let unknown = "This token is not known, has expired, or has been revoked";
                 (StatusCode::UNPROCESSABLE_ENTITY, unknown, reason.into())
             } else {
