@@ -227,3 +227,6 @@ impl BacklogMetrics {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

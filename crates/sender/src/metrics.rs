@@ -169,3 +169,6 @@ impl SenderMetrics {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

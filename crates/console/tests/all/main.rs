@@ -19,6 +19,7 @@ mod pausing;
 mod refusals;
 mod request_limit;
 mod secrets;
+mod snapshots;
 mod stats;
 mod test_button;
 mod viewers;

@@ -1,6 +1,5 @@
 //! The delivery log as a page.
 
-use domain::Outcome;
 use jiff::ToSpan;
 use store::outcomes::{AttemptRecord, DeliveryRecord, Disposition};
 

@@ -74,15 +74,7 @@ async fn pausing_and_resuming() {
     let webhook = browser.add_webhook("ERP Sync").await;
     let list = browser.post(&format!("{webhook}/pause"), &[("back", "list")]).await;
     assert_eq!(location(&list), format!("{LIST}?done=paused"));
-    let page = browser.page(&webhook).await;
-    for text in [
-        "Paused by an administrator",
-        "No event is waiting",
-        ">Resume</button>",
-        "kept for 30 days",
-    ] {
-        assert!(page.contains(text), "{text}");
-    }
+    assert!(browser.page(&webhook).await.contains(">Resume</button>"));
     assert_eq!(
         location(&browser.post(&format!("{webhook}/resume"), &[]).await),
         format!("{webhook}?done=resumed")
@@ -187,8 +179,6 @@ async fn a_deleted_webhook_leaves_its_trail() {
     let api = Api::start().await;
     let mut browser = Browser::admin(&api).await;
     let webhook = browser.add_webhook("ERP Sync").await;
-    let confirm = browser.page(&format!("{webhook}/delete")).await;
-    assert!(confirm.contains("<h1>Delete <bdi>ERP Sync</bdi>?</h1>"));
     assert_eq!(
         location(&browser.post(&format!("{webhook}/delete"), &[]).await),
         format!("{LIST}?done=deleted")
