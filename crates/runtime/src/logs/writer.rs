@@ -2,6 +2,8 @@
 //!
 //! The reader of standard output may stop reading, and a pipe holds 64 KiB. Then only this thread blocks. Lines that
 //! find the buffer full are dropped and counted; the log reports their number as soon as it can be written again.
+//!
+//! Not `tracing-appender`, which does not count lines that standard output refuses and flushes only when its guard is dropped.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
