@@ -2,6 +2,7 @@
 
 pub(crate) mod get;
 pub(crate) mod list;
+pub(crate) mod payload;
 pub(crate) mod representation;
 pub(crate) mod retry;
 

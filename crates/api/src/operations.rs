@@ -29,6 +29,7 @@ pub fn operations() -> Vec<Operation> {
         webhooks::recovery::operation(),
         deliveries::list::operation(),
         deliveries::get::operation(),
+        deliveries::payload::operation(),
         deliveries::retry::operation(),
         notifications::list::operation(),
         notifications::read::operation(),

@@ -127,6 +127,9 @@ const ONE: &str = "/* delivery_log.one */
         response_time_ms, created_at, updated_at, next_attempt_at, payload
     FROM deliveries WHERE account = $1 AND id = $2 ORDER BY created_on DESC LIMIT 1";
 
+const PAYLOAD: &str = "/* delivery_log.payload */
+    SELECT payload FROM deliveries WHERE account = $1 AND id = $2 ORDER BY created_on DESC LIMIT 1";
+
 /// The last hundred: a delivery can be retried by hand without limit.
 const ATTEMPTS: &str = "/* delivery_log.attempts */ SELECT * FROM (
         SELECT number, trigger, at, outcome, http_status, response_time_ms, error, response_excerpt
@@ -189,6 +192,16 @@ impl Database {
             payload: row.get("payload"),
             attempts,
         }))
+    }
+
+    /// The payload of one of the account's deliveries.
+    pub async fn payload(&self, account: &AccountName, id: DeliveryId) -> Result<Option<Vec<u8>>, StoreError> {
+        let connection = self.connection().await?;
+        let statement = connection.prepare_cached(PAYLOAD).await?;
+        let row = connection
+            .query_opt(&statement, &[&account.as_str(), &id.as_uuid()])
+            .await?;
+        Ok(row.map(|row| row.get("payload")))
     }
 }
 

@@ -4,9 +4,12 @@ use domain::{DeliveryHead, DeliveryId, Next, Outcome, Trigger, WebhookId};
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 use store::outcomes::{AttemptRecord, DeliveryRecord, Disposition, OutboxEntry};
+use store::tokens::Role;
 use testkit::http::Client;
 
-use crate::api::{ACCOUNT, AUTO_PAUSE, Api, account, create, erp_sync, expected, field_errors, id, ok, problem};
+use crate::api::{
+    ACCOUNT, AUTO_PAUSE, Api, OTHER_ACCOUNT, account, create, erp_sync, expected, field_errors, id, ok, problem,
+};
 
 /// Of a delivery that waits for the relay, and was not released before.
 pub const WAITS: OutboxEntry = OutboxEntry {
@@ -183,6 +186,26 @@ async fn a_line_of_the_log_and_everything_behind_it() {
          "http_status": null, "response_time_ms": 15_000, "error": "timeout", "response_excerpt": null},
     ]);
     assert_eq!(detail, expected_detail);
+}
+
+#[tokio::test]
+async fn a_payload_is_a_file_with_the_exact_bytes() {
+    let log = Log::start().await;
+    let mut record = delivered(ACCOUNT, &log.webhook, "evt-1", now());
+    let payload = "{ \"name\": \"Ünïcode\",\n\t\"amount\": 1.50 }\n";
+    record.delivery.payload = payload.into();
+    log.record(std::slice::from_ref(&record)).await;
+    let path = format!("/api/v1/deliveries/{}/payload", record.delivery.id);
+    for client in [&log.client, &log.api.client(ACCOUNT, Role::Viewer).await] {
+        let answer = client.get(&path).await.unwrap();
+        ok(&answer);
+        assert_eq!(answer.text(), payload);
+        let file = format!("attachment; filename=\"{}.json\"", record.delivery.id);
+        assert_eq!(answer.headers["content-disposition"], file.as_str());
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+    }
+    let stranger = log.api.client(OTHER_ACCOUNT, Role::Admin).await;
+    problem(&stranger.get(&path).await.unwrap(), 404);
 }
 
 #[tokio::test]
