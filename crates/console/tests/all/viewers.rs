@@ -43,6 +43,13 @@ async fn a_viewer_sees_the_host_and_an_administrator_the_whole_url() {
         assert_eq!(all.contains("a-key-of"), !path.ends_with("/deliveries"), "{path}");
     }
     // Nor by guessing: what is found tells as much as what is shown.
+    for (client, found) in [(&api.admin().await, 1), (&api.client(ACCOUNT, Role::Viewer).await, 0)] {
+        for (search, found) in [("a-key-of", found), ("second-key", found), ("HOOKS.example.com", 1)] {
+            let path = format!("/api/v1/webhooks?search={search}");
+            let page = ok(&client.get(&path).await.unwrap());
+            assert_eq!(page["data"].as_array().unwrap().len(), found, "{search}");
+        }
+    }
     for (browser, finds) in [(&admin, true), (&viewer, false)] {
         assert_eq!(
             browser

@@ -301,6 +301,66 @@ async fn pages_hold_every_webhook_once() {
 }
 
 #[tokio::test]
+async fn filters_narrow_the_list_and_a_cursor_keeps_to_its_filter() {
+    let api = Api::start().await;
+    let client = api.admin().await;
+    for (name, event_type) in [
+        ("Sales one", "deal.won"),
+        ("Sales two", "deal.lost"),
+        ("Ledger", "deal.won"),
+    ] {
+        let mut body = erp_sync();
+        body["name"] = json!(name);
+        body["event_types"] = json!([event_type]);
+        create(&client, &body).await;
+    }
+    let list = async |query: &str| ok(&client.get(&format!("/api/v1/webhooks?{query}")).await.unwrap());
+    let names = async |query: &str| -> Vec<String> {
+        let page = list(query).await;
+        let names = page["data"].as_array().unwrap().iter().map(|webhook| &webhook["name"]);
+        names.map(|name| name.as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names("search=sales").await, ["Sales one", "Sales two"]);
+    assert_eq!(names("event_type=deal.won").await, ["Sales one", "Ledger"]);
+    assert_eq!(
+        names("search=SALES&event_type=deal.lost&status=active").await,
+        ["Sales two"]
+    );
+    assert_eq!(names("status=paused").await, Vec::<String>::new());
+    assert_eq!(names("search=&status=").await.len(), 3);
+
+    let first = list("search=sales&limit=1").await;
+    let cursor = first["next_cursor"].as_str().unwrap();
+    assert_eq!(
+        names(&format!("search=sales&limit=1&cursor={cursor}")).await,
+        ["Sales two"]
+    );
+    for other in ["", "search=sale&", "event_type=deal.won&"] {
+        let path = format!("/api/v1/webhooks?{other}cursor={cursor}");
+        problem(&client.get(&path).await.unwrap(), 400);
+    }
+}
+
+#[tokio::test]
+async fn a_filter_of_webhooks_that_is_none_is_refused() {
+    let api = Api::start().await;
+    let client = api.admin().await;
+    let long = format!("search={}", "x".repeat(201));
+    for (query, pointer) in [
+        ("status=lost", "/status"),
+        ("event_type=deal.*", "/event_type"),
+        ("search=%00", "/search"),
+        (&long, "/search"),
+    ] {
+        let refused = client.get(&format!("/api/v1/webhooks?{query}")).await.unwrap();
+        assert_eq!(
+            field_errors(&refused),
+            [(pointer.to_owned(), "invalid_value".to_owned())]
+        );
+    }
+}
+
+#[tokio::test]
 async fn an_account_has_a_thousand_webhooks_at_most() {
     let api = Api::start().await;
     let client = api.admin().await;

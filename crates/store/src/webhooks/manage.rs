@@ -1,8 +1,7 @@
-//! Creates, lists, edits and deletes webhooks, always within one account.
+//! Creates, reads, edits and deletes webhooks, always within one account.
 
 use domain::endpoint_url::without_path;
 use domain::{AccountName, AuditAction, EndpointUrl, EventTypeSet, SigningSecret, WebhookId};
-use jiff::Timestamp;
 
 use super::{COLUMNS, Webhook, names, webhook};
 use crate::audit::Entry;
@@ -158,27 +157,6 @@ impl Database {
             .expect("its row was just inserted");
         transaction.commit().await?;
         Ok(Creation::Created(created))
-    }
-
-    /// The account's webhooks, oldest first, at most `limit` of them, from the one after `after`.
-    pub async fn webhooks(
-        &self,
-        account: &AccountName,
-        after: Option<(Timestamp, WebhookId)>,
-        limit: i64,
-    ) -> Result<Vec<Webhook>, StoreError> {
-        let page = format!(
-            "/* webhooks.manage.page */ SELECT {COLUMNS} FROM webhooks w WHERE w.account = $1
-                AND ($2::timestamptz IS NULL OR (w.created_at, w.id) > ($2, $3))
-             ORDER BY w.created_at, w.id LIMIT $4"
-        );
-        let (created_at, id) = after.map_or((None, None), |(created_at, id)| (Some(created_at), Some(id.0)));
-        let connection = self.connection().await?;
-        let page = connection.prepare_cached(&page).await?;
-        let rows = connection
-            .query(&page, &[&account.as_str(), &created_at, &id, &limit])
-            .await?;
-        rows.iter().map(webhook).collect()
     }
 
     /// One of the account's webhooks.

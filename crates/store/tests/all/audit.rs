@@ -7,7 +7,7 @@ use store::bearer::Who;
 use store::recover::Retry;
 use store::sessions::SessionFilter;
 use store::tokens::{NewToken, Role};
-use store::webhooks::{Creation, Edit, EditOutcome};
+use store::webhooks::{Creation, Edit, EditOutcome, WebhookFilter};
 
 use crate::fixture::{AUTO_PAUSE, account, admin, attempt, migrated, new_webhook, now, retrying, url, webhook};
 
@@ -130,7 +130,10 @@ async fn what_cannot_be_written_down_is_not_done() {
     );
     assert!(database.delete_webhook(&by, id, None).await.is_err());
 
-    let all = database.webhooks(&by.account, None, 10).await.unwrap();
+    let all = database
+        .find_webhooks(&by.account, &WebhookFilter::default(), 10)
+        .await
+        .unwrap();
     let named: Vec<_> = all
         .iter()
         .map(|webhook| (webhook.name.as_str(), webhook.paused_at.is_some()))

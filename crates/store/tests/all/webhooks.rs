@@ -1,7 +1,7 @@
 //! Creating, listing, editing and deleting webhooks.
 
 use domain::{EventType, EventTypeSet, WebhookStatus};
-use store::webhooks::{Edit, EditOutcome};
+use store::webhooks::{Edit, EditOutcome, WebhookFilter};
 
 use crate::fixture::{account, admin, migrated, new_webhook, url, webhook};
 
@@ -44,7 +44,13 @@ async fn accounts_do_not_see_each_other() {
     assert_eq!(database.webhook(&other, id).await.unwrap(), None);
     assert!(!database.webhook_exists(&other, id).await.unwrap());
     assert!(database.current_secret(&other, id).await.unwrap().is_none());
-    assert_eq!(database.webhooks(&other, None, 10).await.unwrap(), []);
+    assert_eq!(
+        database
+            .find_webhooks(&other, &WebhookFilter::default(), 10)
+            .await
+            .unwrap(),
+        []
+    );
     assert_eq!(
         database.edit_webhook(&admin("globex"), id, &edit, None).await.unwrap(),
         EditOutcome::NotFound
@@ -126,11 +132,11 @@ async fn pages_go_from_the_oldest_on() {
     for number in 0..5 {
         added.push(webhook(&database, "acme", &format!("number {number}")).await);
     }
-    let (mut seen, mut after) = (Vec::new(), None);
+    let (mut seen, mut filter) = (Vec::new(), WebhookFilter::default());
     loop {
-        let page = database.webhooks(&account("acme"), after, 2).await.unwrap();
+        let page = database.find_webhooks(&account("acme"), &filter, 2).await.unwrap();
         let Some(last) = page.last() else { break };
-        after = Some((last.created_at, last.id));
+        filter.after = Some((last.created_at, last.id));
         seen.extend(page.iter().map(|webhook| webhook.id));
     }
     assert_eq!(seen, added);
