@@ -4,30 +4,25 @@ use domain::{AuditAction, DeliveryId, WebhookId};
 use jiff::Timestamp;
 use store::bearer::Bearer;
 use store::delivery_log::Delivery;
-use store::recover::{Count, Recovery, Retry};
+use store::recover::{Count, RecoverRange, Recovery, Retry};
 
 use crate::error::AdminError;
 use crate::field_error::FieldError;
 use crate::service::{Admin, log_change};
 
-/// The range of time whose failed deliveries are recovered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RecoverRange {
-    /// The first instant that belongs to it.
-    pub since: Timestamp,
-    /// The first instant after it.
-    pub until: Timestamp,
-}
-
 impl Admin {
-    /// The range from `since` to `until`, or to now by the database's clock, which dates deliveries.
+    /// The range from `since` to `until`, or to now by the database's clock, which dates deliveries; all event types.
     ///
     /// # Errors
     /// [`AdminError::Invalid`] when it would end before it begins.
     pub fn recover_range(&self, since: Timestamp, until: Option<Timestamp>) -> Result<RecoverRange, AdminError> {
         let until = until.unwrap_or_else(|| self.database.clock().now());
         if since <= until {
-            return Ok(RecoverRange { since, until });
+            return Ok(RecoverRange {
+                since,
+                until,
+                event_types: None,
+            });
         }
         let detail = "`since` must not be later than `until`, or than now";
         Err(AdminError::Invalid(vec![FieldError::new(
@@ -65,18 +60,15 @@ impl Admin {
         if !self.database.webhook_exists(&by.account, id).await? {
             return Err(AdminError::NotFound);
         }
-        Ok(self
-            .database
-            .recoverable(&by.account, id, range.since, range.until)
-            .await?)
+        Ok(self.database.recoverable(&by.account, id, &range).await?)
     }
 
-    /// Sends all failed deliveries of a range of time again, each with all its retries; how many there are.
+    /// Sends all failed deliveries of a range again, each with all its retries; how many there are.
     ///
     /// # Errors
     /// [`AdminError::NotFound`] and [`AdminError::RecoveryUnderWay`].
     pub async fn recover(&self, by: &Bearer, id: WebhookId, range: RecoverRange) -> Result<Count, AdminError> {
-        match self.database.recover(by, id, range.since, range.until).await? {
+        match self.database.recover(by, id, &range).await? {
             Recovery::Accepted(count) => {
                 log_change(by, id, AuditAction::Recovered);
                 Ok(count)

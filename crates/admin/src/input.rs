@@ -1,6 +1,6 @@
 //! A field as it came, and the checks that several forms share.
 
-use domain::{AddressPolicy, EndpointUrl, SigningSecret};
+use domain::{AddressPolicy, EndpointUrl, EventType, EventTypeSet, SigningSecret};
 
 use crate::field_error::FieldError;
 
@@ -40,6 +40,34 @@ pub(crate) fn check<T, U>(
 /// The endpoint URL of a form.
 pub(crate) fn check_url(text: &str, policy: &AddressPolicy) -> Result<EndpointUrl, Vec<FieldError>> {
     EndpointUrl::parse(text, policy).map_err(|error| vec![FieldError::new("/url", error.code(), error.to_string())])
+}
+
+/// The event types of a form, by their names.
+///
+/// # Errors
+/// Each unknown name, or that there is none.
+pub fn check_event_types(names: Vec<String>) -> Result<EventTypeSet, Vec<FieldError>> {
+    if names.is_empty() {
+        return Err(vec![FieldError::new(
+            "/event_types",
+            "required",
+            "Select at least one event",
+        )]);
+    }
+    let mut set = EventTypeSet::EMPTY;
+    let mut errors = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        match EventType::parse(name) {
+            // A type given twice is meant once.
+            Some(event_type) => drop(set.insert(event_type)),
+            None => errors.push(FieldError::new(
+                format!("/event_types/{index}"),
+                "unknown_event_type",
+                "There is no such event type",
+            )),
+        }
+    }
+    if errors.is_empty() { Ok(set) } else { Err(errors) }
 }
 
 /// The signing secret of a form.

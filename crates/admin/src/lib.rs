@@ -16,12 +16,12 @@ mod test_delivery;
 mod webhook_form;
 mod webhooks;
 
-pub use deliveries::RecoverRange;
 pub use error::AdminError;
 pub use field_error::FieldError;
-pub use input::Input;
+pub use input::{Input, check_event_types};
 pub use secrets::{Rotation, SecretForm};
 pub use service::Admin;
 pub use shown_url::shown_url;
+pub use store::recover::RecoverRange;
 pub use test_delivery::{NoTestResult, TestForm, TestResult, TestSender, TestSending};
 pub use webhook_form::{MAX_EVENT_TYPE_ENTRIES, MAX_NAME_CHARACTERS, WebhookForm};

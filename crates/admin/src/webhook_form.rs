@@ -1,11 +1,11 @@
 //! What people fill in for a webhook, checked: all fields at once, and without input or output, so that JSON bodies and
 //! HTML forms share it.
 
-use domain::{AddressPolicy, EventType, EventTypeSet};
+use domain::{AddressPolicy, EventType};
 use store::webhooks::{Edit, NewWebhook};
 
 use crate::field_error::FieldError;
-use crate::input::{Input, check, check_url, new_secret};
+use crate::input::{Input, check, check_event_types, check_url, new_secret};
 
 /// The longest name, in characters after trimming.
 pub const MAX_NAME_CHARACTERS: usize = 100;
@@ -77,30 +77,6 @@ fn check_name(text: String) -> Result<String, Vec<FieldError>> {
     } else {
         Ok(name.to_owned())
     }
-}
-
-fn check_event_types(names: Vec<String>) -> Result<EventTypeSet, Vec<FieldError>> {
-    if names.is_empty() {
-        return Err(vec![FieldError::new(
-            "/event_types",
-            "required",
-            "Select at least one event",
-        )]);
-    }
-    let mut set = EventTypeSet::EMPTY;
-    let mut errors = Vec::new();
-    for (index, name) in names.iter().enumerate() {
-        match EventType::parse(name) {
-            // A type given twice is meant once.
-            Some(event_type) => drop(set.insert(event_type)),
-            None => errors.push(FieldError::new(
-                format!("/event_types/{index}"),
-                "unknown_event_type",
-                "There is no such event type",
-            )),
-        }
-    }
-    if errors.is_empty() { Ok(set) } else { Err(errors) }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::connection::Connection;
 use crate::database::Database;
 use crate::error::StoreError;
 
-const MIGRATIONS: [(i32, &str, &str); 10] = [
+const MIGRATIONS: [(i32, &str, &str); 11] = [
     (
         1,
         "webhooks_and_deliveries",
@@ -51,6 +51,11 @@ const MIGRATIONS: [(i32, &str, &str); 10] = [
         10,
         "attended_releases",
         include_str!("../migrations/0010_attended_releases.sql"),
+    ),
+    (
+        11,
+        "recoveries_by_type",
+        include_str!("../migrations/0011_recoveries_by_type.sql"),
     ),
 ];
 

@@ -4,8 +4,9 @@ mod marking;
 
 use std::fmt;
 
-use domain::{AccountName, AuditAction, DeliveryId, WebhookId};
+use domain::{AccountName, AuditAction, DeliveryId, EventTypeSet, WebhookId};
 use jiff::Timestamp;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::audit::Entry;
@@ -14,6 +15,7 @@ use crate::database::Database;
 use crate::delivery_log::{Delivery, delivery};
 use crate::error::StoreError;
 use crate::partitions::day_of;
+use crate::webhooks::names;
 
 /// The result of a manual retry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +26,27 @@ pub enum Retry {
     NotFound,
     /// It has not ended, or its webhook is deleted, or it is a test delivery: nothing was changed.
     NotRetryable,
+}
+
+/// The deliveries of a recovery: those that failed, were accepted within a range of time, and are no tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecoverRange {
+    /// The first instant that belongs to it.
+    pub since: Timestamp,
+    /// The first instant after it.
+    pub until: Timestamp,
+    /// Only of these event types; `None` for all.
+    pub event_types: Option<EventTypeSet>,
+}
+
+impl fmt::Display for RecoverRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "from {} to {}", self.since, self.until)?;
+        match self.event_types {
+            Some(event_types) => write!(f, ", only {}", names(event_types).join(", ")),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Counting stops here: in a large log it would occupy a connection for seconds.
@@ -90,11 +113,12 @@ const EXISTS: &str = "/* recover.exists */ SELECT EXISTS (SELECT FROM deliveries
 
 const COUNT: &str = "/* recover.count */ SELECT count(*) FROM (SELECT FROM deliveries
     WHERE account = $1 AND webhook_id = $2 AND state = 'failed' AND NOT test
-        AND created_on >= $3 AND created_at >= $4 AND created_on <= $5 AND created_at < $6 LIMIT $7) AS counted";
+        AND created_on >= $3 AND created_at >= $4 AND created_on <= $5 AND created_at < $6
+        AND ($7::text[] IS NULL OR event_type = ANY ($7)) LIMIT $8) AS counted";
 
 const START: &str = "/* recover.start */
-    INSERT INTO recoveries (id, account, webhook_id, since, until, found, reached_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $4) ON CONFLICT (webhook_id) WHERE finished_at IS NULL DO NOTHING";
+    INSERT INTO recoveries (id, account, webhook_id, since, until, event_types, found, reached_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $4) ON CONFLICT (webhook_id) WHERE finished_at IS NULL DO NOTHING";
 
 const PROGRESS: &str = "/* recover.progress */ SELECT requested_at, found,
         (found - marked) + (SELECT count(*) FROM waiting_deliveries WHERE recovery_id = recoveries.id) AS waiting
@@ -124,68 +148,55 @@ impl Database {
         Ok(if exists { Retry::NotRetryable } else { Retry::NotFound })
     }
 
-    /// How many deliveries a recovery of this time range would send again. Test deliveries are excluded.
+    /// How many deliveries a recovery of this range would send again.
     pub async fn recoverable(
         &self,
         account: &AccountName,
         webhook: WebhookId,
-        since: Timestamp,
-        until: Timestamp,
+        range: &RecoverRange,
     ) -> Result<Count, StoreError> {
         let connection = self.connection().await?;
         let statement = connection.prepare_cached(COUNT).await?;
-        let account = account.as_str();
-        let first = day_of(since);
-        let last = day_of(until);
-        let limit = COUNTED_AT_MOST + 1;
-        let row = connection
-            .query_one(
-                &statement,
-                &[&account, &webhook.0, &first, &since, &last, &until, &limit],
-            )
-            .await?;
-        let counted: i64 = row.get(0);
+        let parameters: [&(dyn ToSql + Sync); 8] = [
+            &account.as_str(),
+            &webhook.0,
+            &day_of(range.since),
+            &range.since,
+            &day_of(range.until),
+            &range.until,
+            &range.event_types.map(names),
+            &(COUNTED_AT_MOST + 1),
+        ];
+        let counted: i64 = connection.query_one(&statement, &parameters).await?.get(0);
         Ok(Count {
             count: counted.min(COUNTED_AT_MOST),
             more: counted > COUNTED_AT_MOST,
         })
     }
 
-    /// Starts a recovery: every failed delivery of a webhook accepted from `since` to before `until` is sent again,
-    /// each with a new ladder.
-    pub async fn recover(
-        &self,
-        by: &Bearer,
-        webhook: WebhookId,
-        since: Timestamp,
-        until: Timestamp,
-    ) -> Result<Recovery, StoreError> {
+    /// Starts a recovery: every failed delivery of a webhook in the range is sent again, each with a new ladder.
+    pub async fn recover(&self, by: &Bearer, webhook: WebhookId, range: &RecoverRange) -> Result<Recovery, StoreError> {
         let account = &by.account;
         if !self.webhook_exists(account, webhook).await? {
             return Ok(Recovery::NotFound);
         }
-        let found = self.recoverable(account, webhook, since, until).await?;
+        let found = self.recoverable(account, webhook, range).await?;
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
-        let started = transaction
-            .execute(
-                START,
-                &[
-                    &Uuid::now_v7(),
-                    &account.as_str(),
-                    &webhook.0,
-                    &since,
-                    &until,
-                    &found.count,
-                ],
-            )
-            .await?;
-        if started == 0 {
+        let parameters: [&(dyn ToSql + Sync); 7] = [
+            &Uuid::now_v7(),
+            &account.as_str(),
+            &webhook.0,
+            &range.since,
+            &range.until,
+            &range.event_types.map(names),
+            &found.count,
+        ];
+        if transaction.execute(START, &parameters).await? == 0 {
             return Ok(Recovery::UnderWay);
         }
-        let detail = format!("{found} from {since} to {until}");
         Entry::new(by, webhook, AuditAction::Recovered)
-            .with_detail(detail)
+            .with_detail(format!("{found} {range}"))
             .write(&transaction)
             .await?;
         transaction.commit().await?;

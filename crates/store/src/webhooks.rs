@@ -103,6 +103,6 @@ fn event_types(names: &[&str]) -> EventTypeSet {
     names.iter().filter_map(|name| EventType::parse(name)).collect()
 }
 
-fn names(event_types: EventTypeSet) -> Vec<&'static str> {
+pub(crate) fn names(event_types: EventTypeSet) -> Vec<&'static str> {
     event_types.iter().map(EventType::name).collect()
 }

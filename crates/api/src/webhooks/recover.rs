@@ -1,9 +1,9 @@
-//! `POST /webhooks/{id}/recover`: sends the failed deliveries of a range of time again.
+//! `POST /webhooks/{id}/recover`: sends the failed deliveries of a range of time again, of all event types or of some.
 
-use admin::{FieldError, Input};
+use admin::{FieldError, Input, MAX_EVENT_TYPE_ENTRIES, RecoverRange, check_event_types};
 use axum::extract::{Request, State};
 use axum::response::Response;
-use domain::WebhookId;
+use domain::{EventTypeSet, WebhookId};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
@@ -26,6 +26,13 @@ pub(crate) fn operation() -> Operation {
             "type": ["string", "null"],
             "format": "date-time",
             "description": "Deliveries created before then; now if left out",
+        },
+        "event_types": {
+            "type": ["array", "null"],
+            "items": reference("EventType"),
+            "minItems": 1,
+            "maxItems": MAX_EVENT_TYPE_ENTRIES,
+            "description": "Deliveries of these event types; of all if left out",
         },
         "dry_run": {"type": ["boolean", "null"], "description": "Only count them"},
     });
@@ -62,6 +69,10 @@ async fn handler(
     let work = async |_| {
         let body = RecoverRequest::read(request.body())?;
         let range = state.admin.recover_range(body.since, body.until)?;
+        let range = RecoverRange {
+            event_types: body.event_types,
+            ..range
+        };
         let Count { count, more } = if body.dry_run {
             state.admin.count_recoverable(&caller, id, range).await?
         } else {
@@ -78,6 +89,7 @@ async fn handler(
 struct RecoverRequest {
     since: Timestamp,
     until: Option<Timestamp>,
+    event_types: Option<EventTypeSet>,
     dry_run: bool,
 }
 
@@ -85,17 +97,21 @@ impl RecoverRequest {
     fn read(body: &[u8]) -> Result<Self, Problem> {
         let mut object = JsonObject::parse(body)?;
         object.drop_null("until");
+        object.drop_null("event_types");
         object.drop_null("dry_run");
         let since = object.text("since");
         let until = object.text("until");
+        let event_types = object.texts("event_types", MAX_EVENT_TYPE_ENTRIES);
         let dry_run = object.boolean("dry_run");
         let mut errors = object.into_errors();
         let since = read(since, "/since", &mut errors);
         let until = read(until, "/until", &mut errors);
+        let event_types = read_event_types(event_types, &mut errors);
         match since {
             Some(since) if errors.is_empty() => Ok(Self {
                 since,
                 until,
+                event_types,
                 dry_run: matches!(dry_run, Input::Given(true)),
             }),
             None if errors.is_empty() => Err(Problem::validation_failed(vec![FieldError::new(
@@ -106,6 +122,11 @@ impl RecoverRequest {
             _ => Err(Problem::validation_failed(errors)),
         }
     }
+}
+
+fn read_event_types(input: Input<Vec<String>>, errors: &mut Vec<FieldError>) -> Option<EventTypeSet> {
+    let Input::Given(names) = input else { return None };
+    check_event_types(names).map_err(|found| errors.extend(found)).ok()
 }
 
 fn read(input: Input<String>, pointer: &str, errors: &mut Vec<FieldError>) -> Option<Timestamp> {

@@ -204,6 +204,45 @@ async fn a_recovery_counts_then_sends_what_failed_in_a_time() {
 }
 
 #[tokio::test]
+async fn a_recovery_of_some_event_types_counts_and_sends_those() {
+    let log = Log::start().await;
+    let mut lost = failed(ACCOUNT, &log.webhook, "lost", now());
+    lost.delivery.event_type = "deal.lost".to_owned();
+    log.record(&[failed(ACCOUNT, &log.webhook, "won", now()), lost]).await;
+    let body = |event_types: Value, dry_run: bool| json!({"since": now() - 1.hours(), "event_types": event_types, "dry_run": dry_run});
+    for (event_types, count) in [
+        (json!(null), 2),
+        (json!(["deal.won", "deal.lost"]), 2),
+        (json!(["deal.lost", "deal.lost"]), 1),
+        (json!(["invoice.paid"]), 0),
+    ] {
+        assert_eq!(
+            accepted(&log.recover(&body(event_types, true)).await),
+            json!({"count": count})
+        );
+    }
+    for (event_types, pointer, code) in [
+        (json!([]), "/event_types", "required"),
+        (json!(["deal.*"]), "/event_types/0", "unknown_event_type"),
+        (json!(["deal.won", "x"]), "/event_types/1", "unknown_event_type"),
+        (json!("deal.won"), "/event_types", "wrong_type"),
+    ] {
+        let refused = log.recover(&body(event_types, true)).await;
+        assert_eq!(field_errors(&refused), expected(&[(pointer, code)]));
+    }
+    assert_eq!(
+        accepted(&log.recover(&body(json!(["deal.lost"]), false)).await),
+        json!({"count": 1})
+    );
+    let rate = domain::ReleaseRate::CAREFUL;
+    while log.api.database.mark_recovered(rate).await.unwrap().is_some() {}
+    let state = |event_id: &str, state: &str| (event_id.to_owned(), state.to_owned());
+    let mut states = log.states().await;
+    states.sort();
+    assert_eq!(states, [state("lost", "queued"), state("won", "failed")]);
+}
+
+#[tokio::test]
 async fn a_recovery_ends_now_unless_it_says_when_and_null_means_the_usual() {
     let log = Log::start().await;
     log.record(&[failed(ACCOUNT, &log.webhook, "evt-1", now() - 1.hours())])

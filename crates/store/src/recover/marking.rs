@@ -16,8 +16,8 @@ const AT_ONCE: i64 = 1000;
 
 /// The least recently processed recovery, so that a failing one does not block the others.
 const CLAIM: &str = "/* recover.marking.claim */
-    SELECT r.id, r.account, r.webhook_id, r.until, r.requested_at, r.reached_at, r.reached_id,
-        w.paused_reason IS NOT NULL AS paused
+    SELECT r.id, r.account, r.webhook_id, r.until, r.event_types, r.requested_at, r.reached_at,
+        r.reached_id, w.paused_reason IS NOT NULL AS paused
     FROM recoveries r LEFT JOIN webhooks w ON w.id = r.webhook_id
     WHERE r.finished_at IS NULL AND NOT r.all_marked
     ORDER BY r.tried_at LIMIT 1 FOR UPDATE OF r SKIP LOCKED";
@@ -29,12 +29,14 @@ const STEP: &str = "/* recover.marking.step */ SELECT id, created_on, created_at
         AND created_on >= $3 AND created_on <= $4 AND created_at < $5 AND (created_on, created_at, id) > ($3, $6, $7)
     ORDER BY created_on, created_at, id LIMIT $8";
 
-/// A delivery that failed again since the request was recovered already. For a paused webhook they are held.
+/// A delivery that failed again since the request was recovered already. For a paused webhook they are held. Other event
+/// types are left out here and not in the step, so that a step reads no more rows when few are of a type.
 const MARK: &str = "/* recover.marking.mark */ WITH marked AS (
         UPDATE deliveries d SET state = CASE WHEN $3 THEN 'held' ELSE 'queued' END, waiting = true, step = 0,
             updated_at = now()
         FROM unnest($1::uuid[], $2::date[]) AS step (id, created_on)
         WHERE d.id = step.id AND d.created_on = step.created_on AND d.state = 'failed' AND d.updated_at <= $4
+            AND ($7::text[] IS NULL OR d.event_type = ANY ($7))
         RETURNING d.id, d.created_on, d.created_at, d.webhook_id, d.state
     ), released AS (
         INSERT INTO releases (webhook_id, per_second) SELECT DISTINCT webhook_id, $6::float8 FROM marked
@@ -72,8 +74,10 @@ impl Database {
         let days: Vec<Date> = step.iter().map(|row| row.get("created_on")).collect();
         let (id, requested_at): (Uuid, Timestamp) = (recovery.get("id"), recovery.get("requested_at"));
         let paused: bool = recovery.get("paused");
+        let event_types: Option<Vec<&str>> = recovery.get("event_types");
+        let rate = careful.per_second();
         let marked = transaction
-            .execute(MARK, &[&ids, &days, &paused, &requested_at, &id, &careful.per_second()])
+            .execute(MARK, &[&ids, &days, &paused, &requested_at, &id, &rate, &event_types])
             .await?;
         let marked = i64::try_from(marked).unwrap_or(i64::MAX);
         let reached_at: Option<Timestamp> = step.last().map(|row| row.get("created_at"));

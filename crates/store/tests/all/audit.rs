@@ -4,7 +4,7 @@ use domain::{AuditAction, ReleaseRate, SigningSecret, WebhookId};
 use jiff::{Timestamp, ToSpan};
 use store::Database;
 use store::bearer::Who;
-use store::recover::Retry;
+use store::recover::{RecoverRange, Retry};
 use store::sessions::SessionFilter;
 use store::tokens::{NewToken, Role};
 use store::webhooks::{Creation, Edit, EditOutcome, WebhookFilter};
@@ -71,9 +71,13 @@ async fn every_change_is_written_down_and_nothing_that_changed_nothing() {
         .unwrap()
         .unwrap();
     let delivery = failed(&database, id).await;
-    let (since, until) = (now() - 1.hour(), now() + 1.hour());
+    let range = RecoverRange {
+        since: now() - 1.hour(),
+        until: now() + 1.hour(),
+        event_types: None,
+    };
     for _ in 0..2 {
-        database.recover(&by, id, since, until).await.unwrap();
+        database.recover(&by, id, &range).await.unwrap();
     }
     for _ in 0..2 {
         database.retry_delivery(&by, delivery).await.unwrap();
@@ -89,7 +93,10 @@ async fn every_change_is_written_down_and_nothing_that_changed_nothing() {
         (AuditAction::Paused, String::new()),
         (AuditAction::Resumed, String::new()),
         (AuditAction::SecretRotated, String::new()),
-        (AuditAction::Recovered, format!("1 from {since} to {until}")),
+        (
+            AuditAction::Recovered,
+            format!("1 from {} to {}", range.since, range.until),
+        ),
         (AuditAction::Retried, delivery.to_string()),
         (AuditAction::Deleted, String::new()),
     ];
@@ -122,12 +129,12 @@ async fn what_cannot_be_written_down_is_not_done() {
             .is_err()
     );
     assert!(database.retry_delivery(&by, delivery).await.is_err());
-    assert!(
-        database
-            .recover(&by, id, Timestamp::UNIX_EPOCH, now() + 1.hour())
-            .await
-            .is_err()
-    );
+    let range = RecoverRange {
+        since: Timestamp::UNIX_EPOCH,
+        until: now() + 1.hour(),
+        event_types: None,
+    };
+    assert!(database.recover(&by, id, &range).await.is_err());
     assert!(database.delete_webhook(&by, id, None).await.is_err());
 
     let all = database

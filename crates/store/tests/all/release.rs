@@ -3,11 +3,13 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use domain::{Deferral, DeferralCause, DeliveryId, DeliveryState, Next, Outcome, ReleaseRate, Trigger, WebhookId};
+use domain::{
+    Deferral, DeferralCause, DeliveryId, DeliveryState, EventType, Next, Outcome, ReleaseRate, Trigger, WebhookId,
+};
 use jiff::{Timestamp, ToSpan};
 use store::Database;
 use store::outcomes::{AttemptRecord, DeliveryRecord, Disposition, OutboxEntry};
-use store::recover::{Count, Recovery, Retry};
+use store::recover::{Count, RecoverRange, Recovery, Retry};
 use store::release::{Release, Released};
 use store::webhooks::Edit;
 
@@ -460,6 +462,15 @@ fn counted(count: i64) -> Count {
     Count { count, more: false }
 }
 
+/// The deliveries of all types in this time.
+fn range(since: Timestamp, until: Timestamp) -> RecoverRange {
+    RecoverRange {
+        since,
+        until,
+        event_types: None,
+    }
+}
+
 /// One tenant's log may be large, and a count of it must not keep a connection for long.
 #[tokio::test]
 async fn counting_what_could_be_recovered_ends_at_ten_thousand() {
@@ -470,18 +481,15 @@ async fn counting_what_could_be_recovered_ends_at_ten_thousand() {
     let more = "INSERT INTO deliveries SELECT (json_populate_record(d, json_build_object('id', gen_random_uuid()))).*
         FROM deliveries d, generate_series(1, 10000)";
     assert_eq!(sql.execute(more, &[]).await.unwrap(), 10_000);
-    let (since, until) = (begin - 1.hour(), begin + 1.hour());
+    let range = range(begin - 1.hour(), begin + 1.hour());
     let many = Count {
         count: 10_000,
         more: true,
     };
-    assert_eq!(
-        database.recoverable(&acme.account, erp, since, until).await.unwrap(),
-        many
-    );
+    assert_eq!(database.recoverable(&acme.account, erp, &range).await.unwrap(), many);
     assert_eq!(many.to_string(), "more than 10000");
     assert_eq!(
-        database.recover(&acme, erp, since, until).await.unwrap(),
+        database.recover(&acme, erp, &range).await.unwrap(),
         Recovery::Accepted(many)
     );
     let mut marked = 0;
@@ -511,28 +519,26 @@ async fn a_recovery_sends_what_failed_within_its_time_with_a_fresh_ladder() {
             .await
             .unwrap();
     }
-    let (since, until) = (begin + 100.milliseconds(), begin + 2_400.milliseconds());
+    let until = begin + 2_400.milliseconds();
+    let recovered = range(begin + 100.milliseconds(), until);
     assert_eq!(
-        database.recoverable(&acme.account, erp, since, until).await.unwrap(),
+        database.recoverable(&acme.account, erp, &recovered).await.unwrap(),
         counted(2_300)
     );
     assert_eq!(
-        database
-            .recoverable(&account("globex"), erp, since, until)
-            .await
-            .unwrap(),
+        database.recoverable(&account("globex"), erp, &recovered).await.unwrap(),
         counted(0)
     );
     assert_eq!(
-        database.recover(&admin("globex"), erp, since, until).await.unwrap(),
+        database.recover(&admin("globex"), erp, &recovered).await.unwrap(),
         Recovery::NotFound
     );
     assert_eq!(
-        database.recover(&acme, erp, since, until).await.unwrap(),
+        database.recover(&acme, erp, &recovered).await.unwrap(),
         Recovery::Accepted(counted(2_300))
     );
     assert_eq!(
-        database.recover(&acme, erp, since, until).await.unwrap(),
+        database.recover(&acme, erp, &recovered).await.unwrap(),
         Recovery::UnderWay
     );
     let mut marked = 0;
@@ -564,10 +570,46 @@ async fn a_recovery_sends_what_failed_within_its_time_with_a_fresh_ladder() {
     assert_eq!(database.recovery_progress(&acme.account, erp).await.unwrap(), None);
     assert_eq!(
         database
-            .recoverable(&acme.account, erp, begin, until + 1.hour())
+            .recoverable(&acme.account, erp, &range(begin, until + 1.hour()))
             .await
             .unwrap(),
         counted(200)
+    );
+}
+
+#[tokio::test]
+async fn a_recovery_of_some_event_types_leaves_the_others_failed() {
+    let (database, sql) = migrated().await;
+    let (erp, acme, begin) = (webhook(&database, "acme", "ERP Sync").await, admin("acme"), now());
+    let types = ["deal.won", "deal.lost", "invoice.paid", "deal.lost"];
+    let record = |(number, event_type): (usize, &&str)| {
+        let mut record = failed(erp, &format!("e{number}"), begin);
+        record.delivery.event_type = (*event_type).to_owned();
+        record
+    };
+    let records: Vec<_> = types.iter().enumerate().map(record).collect();
+    database.record(&records, AUTO_PAUSE).await.unwrap();
+    let types = ["invoice.overdue", "deal.lost"].map(|name| EventType::parse(name).unwrap());
+    let some = RecoverRange {
+        event_types: Some(types.into_iter().collect()),
+        ..range(begin - 1.hour(), begin + 1.hour())
+    };
+    assert_eq!(
+        database.recoverable(&acme.account, erp, &some).await.unwrap(),
+        counted(2)
+    );
+    assert_eq!(
+        database.recover(&acme, erp, &some).await.unwrap(),
+        Recovery::Accepted(counted(2))
+    );
+    while database.mark_recovered(rate()).await.unwrap().is_some() {}
+    let queued = "SELECT string_agg(event_id, ' ' ORDER BY event_id) FROM deliveries WHERE state = 'queued'";
+    assert_eq!(sql.query_one(queued, &[]).await.unwrap().get::<_, &str>(0), "e1 e3");
+    let audited = database.audit_entries(&acme.account, erp, None, 1).await.unwrap();
+    assert!(
+        audited[0].detail.ends_with(", only deal.lost, invoice.overdue"),
+        "{}",
+        audited[0].detail
     );
 }
 

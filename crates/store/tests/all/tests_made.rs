@@ -4,7 +4,7 @@ use bytes::Bytes;
 use domain::{DeliveryHead, DeliveryState, EventType, Outcome, SigningSecret, Trigger, WebhookId};
 use jiff::{SignedDuration, Timestamp};
 use store::delivery_log::Filter;
-use store::recover::Retry;
+use store::recover::{RecoverRange, Retry};
 use store::test_log::TestRecord;
 use store::test_requests::TestSubject;
 use store::{Database, StoreError};
@@ -202,14 +202,12 @@ async fn tests_are_in_the_log_and_count_for_nothing() {
             .get(0);
         assert_eq!(rows, 0, "{table}");
     }
-    let (begin, end) = (
-        Timestamp::UNIX_EPOCH,
-        last.delivery
-            .accepted_at
-            .checked_add(SignedDuration::from_secs(1))
-            .unwrap(),
-    );
-    assert_eq!(database.recoverable(&acme, id, begin, end).await.unwrap().count, 0);
+    let range = RecoverRange {
+        since: Timestamp::UNIX_EPOCH,
+        until: last.delivery.accepted_at + SignedDuration::from_secs(1),
+        event_types: None,
+    };
+    assert_eq!(database.recoverable(&acme, id, &range).await.unwrap().count, 0);
     assert!(matches!(
         database.retry_delivery(&admin("acme"), last.delivery.id).await.unwrap(),
         Retry::NotRetryable
