@@ -5,6 +5,7 @@
 //! or read from `store`, and represent the result. Errors are problems (RFC 9457).
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod audit;
 mod caller;
 mod deliveries;
 mod entity_tag;

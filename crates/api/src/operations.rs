@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::openapi::description;
 use crate::operation::Operation;
 use crate::state::ApiState;
-use crate::{deliveries, event_types, notifications, webhooks};
+use crate::{audit, deliveries, event_types, notifications, webhooks};
 
 /// Every operation, in the order people read about them.
 pub fn operations() -> Vec<Operation> {
@@ -34,6 +34,7 @@ pub fn operations() -> Vec<Operation> {
         notifications::list::operation(),
         notifications::read::operation(),
         notifications::read_all::operation(),
+        audit::operation(),
         event_types::operation(),
         describe_operation(),
     ]

@@ -23,6 +23,15 @@ pub(crate) struct Query<'a> {
     errors: Vec<FieldError>,
 }
 
+/// A range of time; `None` does not limit it.
+#[derive(Debug)]
+pub(crate) struct TimeRange {
+    /// The first instant that belongs to it.
+    pub(crate) since: Option<Timestamp>,
+    /// The first instant after it.
+    pub(crate) until: Option<Timestamp>,
+}
+
 impl<'a> Query<'a> {
     pub(crate) fn parse(text: Option<&'a str>) -> Self {
         let mut query = Self {
@@ -73,9 +82,19 @@ impl<'a> Query<'a> {
     }
 
     /// Takes a point in time.
-    pub(crate) fn time(&mut self, name: &str) -> Option<Timestamp> {
+    fn time(&mut self, name: &str) -> Option<Timestamp> {
         let detail = "Must be a time such as 2026-11-23T06:00:00Z (RFC 3339; in an offset, write + as %2B)";
         self.take(name, detail, read_time)
+    }
+
+    /// Takes the two ends of a range of time, `since` and `until`.
+    pub(crate) fn time_range(&mut self) -> TimeRange {
+        let since = self.time("since");
+        let until = self.time("until");
+        if since.is_some_and(|since| until.is_some_and(|until| since > until)) {
+            self.refuse("since", "since_after_until", "`since` must not be later than `until`");
+        }
+        TimeRange { since, until }
     }
 
     pub(crate) fn refuse(&mut self, name: &str, code: &'static str, detail: &'static str) {

@@ -22,10 +22,23 @@ pub struct AuditEntry {
     pub by: Who,
     /// Name of their API token; empty for a token without a name, and for a person without a token.
     pub token_name: String,
+    /// The webhook it was done to; none for sessions and tokens.
+    pub webhook: Option<WebhookId>,
     /// The action.
     pub action: AuditAction,
     /// Details in words; may be empty.
     pub detail: String,
+}
+
+/// Filter and page of an account's entries.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AuditFilter {
+    /// Only those of then or later.
+    pub since: Option<Timestamp>,
+    /// Only those before then.
+    pub until: Option<Timestamp>,
+    /// Only those after this one, in the order of the list.
+    pub after: Option<(Timestamp, Uuid)>,
 }
 
 /// An entry to be written, in the transaction of the change it describes: there is no change without its entry, and no
@@ -85,12 +98,21 @@ const ADD: &str = "/* audit.add */
     VALUES ($1, $2, $3, $4, $5, $6, $7)";
 
 const PAGE: &str = "/* audit.page */
-    SELECT a.id, a.at, a.token_id, a.subject, coalesce(t.name, '') AS token_name, a.action, a.detail
+    SELECT a.id, a.at, a.token_id, a.subject, coalesce(t.name, '') AS token_name, a.webhook_id, a.action, a.detail
     FROM audit_entries a LEFT JOIN api_tokens t ON t.id = a.token_id
     WHERE a.account = $1 AND a.webhook_id = $2
         AND (a.at, a.id) < (coalesce($3, 'infinity'::timestamptz),
             coalesce($4, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
     ORDER BY a.at DESC, a.id DESC LIMIT $5";
+
+const ACCOUNT_PAGE: &str = "/* audit.account_page */
+    SELECT a.id, a.at, a.token_id, a.subject, coalesce(t.name, '') AS token_name, a.webhook_id, a.action, a.detail
+    FROM audit_entries a LEFT JOIN api_tokens t ON t.id = a.token_id
+    WHERE a.account = $1
+        AND a.at >= coalesce($2, '-infinity'::timestamptz) AND a.at < coalesce($3, 'infinity'::timestamptz)
+        AND (a.at, a.id) < (coalesce($4, 'infinity'::timestamptz),
+            coalesce($5, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
+    ORDER BY a.at DESC, a.id DESC LIMIT $6";
 
 /// Without it the trail's trigger refuses every deletion.
 const RETENTION: &str = "SET LOCAL webhooks.retention = 'on'";
@@ -144,6 +166,25 @@ impl Database {
             .await?;
         rows.iter().map(entry).collect()
     }
+
+    /// A page of an account's entries, newest first.
+    pub async fn account_audit_entries(
+        &self,
+        account: &AccountName,
+        filter: &AuditFilter,
+        limit: i64,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        let (at, id) = filter.after.unzip();
+        let connection = self.connection().await?;
+        let statement = connection.prepare_cached(ACCOUNT_PAGE).await?;
+        let rows = connection
+            .query(
+                &statement,
+                &[&account.as_str(), &filter.since, &filter.until, &at, &id, &limit],
+            )
+            .await?;
+        rows.iter().map(entry).collect()
+    }
 }
 
 fn entry(row: &Row) -> Result<AuditEntry, StoreError> {
@@ -152,6 +193,7 @@ fn entry(row: &Row) -> Result<AuditEntry, StoreError> {
         at: row.get("at"),
         by: Who::of(row),
         token_name: row.get("token_name"),
+        webhook: row.get::<_, Option<Uuid>>("webhook_id").map(WebhookId),
         action: row
             .get::<_, &str>("action")
             .parse()

@@ -9,7 +9,7 @@ use crate::connection::Connection;
 use crate::database::Database;
 use crate::error::StoreError;
 
-const MIGRATIONS: [(i32, &str, &str); 11] = [
+const MIGRATIONS: [(i32, &str, &str); 12] = [
     (
         1,
         "webhooks_and_deliveries",
@@ -56,6 +56,11 @@ const MIGRATIONS: [(i32, &str, &str); 11] = [
         11,
         "recoveries_by_type",
         include_str!("../migrations/0011_recoveries_by_type.sql"),
+    ),
+    (
+        12,
+        "audit_by_account",
+        include_str!("../migrations/0012_audit_by_account.sql"),
     ),
 ];
 

@@ -13,7 +13,7 @@ use crate::openapi::schema::{reference, time};
 use crate::operation::Operation;
 use crate::page::{Page, PageRequest};
 use crate::problem::Problem;
-use crate::query::Query;
+use crate::query::{Query, TimeRange};
 use crate::state::ApiState;
 
 pub(crate) fn operation() -> Operation {
@@ -63,11 +63,7 @@ fn filter(query: &mut Query<'_>) -> Filter {
     let states = "Must be one of queued, held, retrying, delivered and failed";
     let state = query.take("state", states, |text| text.parse().ok());
     let event_type = query.take("event_type", "There is no such event type", EventType::parse);
-    let since = query.time("since");
-    let until = query.time("until");
-    if since.is_some_and(|since| until.is_some_and(|until| since > until)) {
-        query.refuse("since", "since_after_until", "`since` must not be later than `until`");
-    }
+    let TimeRange { since, until } = query.time_range();
     let event_type = event_type.map(|event_type| event_type.name().to_owned());
     Filter {
         state,

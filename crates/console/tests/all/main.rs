@@ -4,6 +4,7 @@
 mod access;
 mod again;
 mod api;
+mod audit;
 mod bodies;
 mod connections;
 mod deliveries;

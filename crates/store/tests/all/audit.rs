@@ -3,6 +3,7 @@
 use domain::{AuditAction, ReleaseRate, SigningSecret, WebhookId};
 use jiff::{Timestamp, ToSpan};
 use store::Database;
+use store::audit::AuditFilter;
 use store::bearer::Who;
 use store::recover::{RecoverRange, Retry};
 use store::sessions::SessionFilter;
@@ -188,6 +189,37 @@ async fn the_trail_outlives_the_delivery_log_and_ends_by_a_retention_of_its_own(
     assert_eq!(left().await, 5, "the log's retention is not the trail's");
     assert_eq!(database.delete_old_audit_entries(365).await.unwrap(), 2);
     assert_eq!(left().await, 3);
+}
+
+#[tokio::test]
+async fn pages_of_an_account_go_from_the_newest_on() {
+    let (database, sql) = migrated().await;
+    // In pairs of the same instant.
+    let add = "INSERT INTO audit_entries (id, at, account, token_id, action, detail)
+        SELECT gen_random_uuid(), '2026-11-01'::timestamptz + make_interval(hours => n / 2),
+            CASE n WHEN 3 THEN 'globex' ELSE 'acme' END, gen_random_uuid(), 'signed_in', n::text
+        FROM generate_series(0, 8) n";
+    sql.batch_execute(add).await.unwrap();
+    let acme = account("acme");
+    let (mut seen, mut filter) = (Vec::new(), AuditFilter::default());
+    loop {
+        let page = database.account_audit_entries(&acme, &filter, 3).await.unwrap();
+        let Some(last) = page.last() else { break };
+        filter.after = Some((last.at, last.id));
+        seen.extend(page);
+    }
+    assert!(seen.is_sorted_by_key(|entry| std::cmp::Reverse((entry.at, entry.id))));
+    assert_eq!(seen.len(), 8);
+    let hour = |hour: i64| Some("2026-11-01T00:00:00Z".parse::<Timestamp>().unwrap() + hour.hours());
+    let filter = AuditFilter {
+        since: hour(1),
+        until: hour(3),
+        after: None,
+    };
+    let page = database.account_audit_entries(&acme, &filter, 10).await.unwrap();
+    let mut details: Vec<_> = page.iter().map(|entry| entry.detail.as_str()).collect();
+    details.sort_unstable();
+    assert_eq!(details, ["2", "4", "5"]);
 }
 
 /// All entries of an account: who, what, and details.
