@@ -165,11 +165,11 @@ async fn pause_one(installation: &Installation, api: String) -> anyhow::Result<P
         name: "bench",
         expires_at: None,
     };
-    let token = installation.database.create_token(&Who::Operator, &new).await?;
+    let created = installation.database.create_token(&Who::Operator, &new).await?;
     Ok(Paused {
         account,
         webhook,
-        api: Client::new(api).with_bearer(token.expose()),
+        api: Client::new(api).with_bearer(created.text.expose()),
     })
 }
 

@@ -73,10 +73,13 @@ async fn known(all: &Deployment, delivery: &str) -> anyhow::Result<Known> {
     let webhook = all.api.create_webhook_from(&form).await?.id;
     let notifications = all.api.notifications().await?;
     let notification = notifications[0]["id"].as_str().context("an id")?.to_owned();
+    let token = json!({"name": "to delete", "role": "viewer"});
+    let token: Value = all.api.post("/tokens", &token).await?.json()?;
     Ok(Known {
         webhook,
         delivery: delivery.to_owned(),
         notification,
+        token: token["id"].as_str().context("an id")?.to_owned(),
         url,
     })
 }

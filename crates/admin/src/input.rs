@@ -4,6 +4,9 @@ use domain::{AddressPolicy, EndpointUrl, EventType, EventTypeSet, SigningSecret}
 
 use crate::field_error::FieldError;
 
+/// The longest name, in characters after trimming.
+pub const MAX_NAME_CHARACTERS: usize = 100;
+
 /// A field as it came.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Input<T> {
@@ -35,6 +38,21 @@ pub(crate) fn check<T, U>(
 ) -> Option<U> {
     let Input::Given(value) = input else { return None };
     checked(value).map_err(|found| errors.extend(found)).ok()
+}
+
+/// The name in a form.
+pub(crate) fn check_name(text: String) -> Result<String, Vec<FieldError>> {
+    let name = text.trim();
+    let refuse = |code, detail: &'static str| Err(vec![FieldError::new("/name", code, detail)]);
+    if name.is_empty() {
+        refuse("required", "Name is required")
+    } else if name.contains(char::is_control) {
+        refuse("forbidden_character", "Name must not contain control characters")
+    } else if name.chars().count() > MAX_NAME_CHARACTERS {
+        refuse("too_long", "Name must have at most 100 characters")
+    } else {
+        Ok(name.to_owned())
+    }
 }
 
 /// The endpoint URL of a form.

@@ -1,4 +1,4 @@
-//! What administrators do to webhooks and deliveries, as use cases that API and pages share.
+//! What administrators do to webhooks, deliveries and API tokens, as use cases that API and pages share.
 //!
 //! A use case checks what was filled in, stores it and logs it; `store` writes the audit entry in the same transaction.
 //! Nothing here knows HTTP: input comes as forms of [`Input`] fields, refusals are an [`AdminError`]. Mere reading needs
@@ -13,15 +13,17 @@ mod secrets;
 mod service;
 mod shown_url;
 mod test_delivery;
+mod tokens;
 mod webhook_form;
 mod webhooks;
 
 pub use error::AdminError;
 pub use field_error::FieldError;
-pub use input::{Input, check_event_types};
+pub use input::{Input, MAX_NAME_CHARACTERS, check_event_types};
 pub use secrets::{Rotation, SecretForm};
 pub use service::Admin;
 pub use shown_url::shown_url;
 pub use store::recover::RecoverRange;
 pub use test_delivery::{NoTestResult, TestForm, TestResult, TestSender, TestSending};
-pub use webhook_form::{MAX_EVENT_TYPE_ENTRIES, MAX_NAME_CHARACTERS, WebhookForm};
+pub use tokens::TokenForm;
+pub use webhook_form::{MAX_EVENT_TYPE_ENTRIES, WebhookForm};

@@ -5,10 +5,7 @@ use domain::{AddressPolicy, EventType};
 use store::webhooks::{Edit, NewWebhook};
 
 use crate::field_error::FieldError;
-use crate::input::{Input, check, check_event_types, check_url, new_secret};
-
-/// The longest name, in characters after trimming.
-pub const MAX_NAME_CHARACTERS: usize = 100;
+use crate::input::{Input, check, check_event_types, check_name, check_url, new_secret};
 
 /// Most entries of `event_types`, repetitions included; rejects abusive input early.
 pub const MAX_EVENT_TYPE_ENTRIES: usize = 5 * EventType::COUNT;
@@ -62,20 +59,6 @@ impl WebhookForm {
             event_types: check(self.event_types, check_event_types, &mut errors),
         };
         if errors.is_empty() { Ok(edit) } else { Err(errors) }
-    }
-}
-
-fn check_name(text: String) -> Result<String, Vec<FieldError>> {
-    let name = text.trim();
-    let refuse = |code, detail: &'static str| Err(vec![FieldError::new("/name", code, detail)]);
-    if name.is_empty() {
-        refuse("required", "Name is required")
-    } else if name.contains(char::is_control) {
-        refuse("forbidden_character", "Name must not contain control characters")
-    } else if name.chars().count() > MAX_NAME_CHARACTERS {
-        refuse("too_long", "Name must have at most 100 characters")
-    } else {
-        Ok(name.to_owned())
     }
 }
 

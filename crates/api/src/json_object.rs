@@ -9,11 +9,13 @@ use std::collections::btree_map::Entry;
 use std::fmt;
 
 use admin::{FieldError, Input};
+use jiff::Timestamp;
 use serde::Deserializer;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::problem::Problem;
+use crate::query;
 
 /// A name longer than this is not repeated in a pointer.
 const MAX_POINTER_NAME_BYTES: usize = 64;
@@ -128,6 +130,17 @@ impl<'a> JsonObject<'a> {
         self.errors.extend(unknown);
         self.errors
     }
+}
+
+/// The point in time that a text names.
+pub(crate) fn read_time(input: Input<String>, pointer: &str, errors: &mut Vec<FieldError>) -> Option<Timestamp> {
+    let Input::Given(text) = input else { return None };
+    let time = query::read_time(&text);
+    if time.is_none() {
+        let detail = "Must be a time such as 2026-11-23T06:00:00Z (RFC 3339)";
+        errors.push(FieldError::new(pointer, "invalid_value", detail));
+    }
+    time
 }
 
 fn is_null(value: &RawValue) -> bool {

@@ -23,6 +23,7 @@ mod query;
 mod router;
 mod state;
 mod surface;
+mod tokens;
 mod webhooks;
 
 pub use operation::Operation;

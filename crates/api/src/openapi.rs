@@ -12,7 +12,7 @@ mod values;
 use serde_json::{Map, Value, json};
 
 use crate::operation::Operation;
-use crate::{audit, deliveries, event_types, notifications, webhooks};
+use crate::{audit, deliveries, event_types, notifications, tokens, webhooks};
 
 /// Before every path of the API; left out in the description, which names it as the server.
 const ROOT: &str = "/api/v1";
@@ -44,6 +44,7 @@ pub(crate) fn description(base_path: &str, operations: Vec<Operation>) -> Value 
         deliveries::representation::schemas(),
         notifications::representation::schemas(),
         audit::schemas(),
+        tokens::representation::schemas(),
         event_types::schemas(),
     ];
     for group in shared {
@@ -66,7 +67,7 @@ pub(crate) fn description(base_path: &str, operations: Vec<Operation>) -> Value 
             {"name": "Webhooks", "description": "Create, update, pause, test and delete webhooks, and manage their secrets"},
             {"name": "Deliveries", "description": "Read the delivery log, and retry failed deliveries"},
             {"name": "Notifications", "description": "Notifications to administrators about failing webhooks"},
-            {"name": "Account", "description": "The audit trail"},
+            {"name": "Account", "description": "Read the audit trail, and manage API tokens"},
             {"name": "About", "description": "The catalogue of event types, and this description"},
         ],
         "paths": paths,

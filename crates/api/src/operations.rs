@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::openapi::description;
 use crate::operation::Operation;
 use crate::state::ApiState;
-use crate::{audit, deliveries, event_types, notifications, webhooks};
+use crate::{audit, deliveries, event_types, notifications, tokens, webhooks};
 
 /// Every operation, in the order people read about them.
 pub fn operations() -> Vec<Operation> {
@@ -35,6 +35,9 @@ pub fn operations() -> Vec<Operation> {
         notifications::read::operation(),
         notifications::read_all::operation(),
         audit::operation(),
+        tokens::list::operation(),
+        tokens::create::operation(),
+        tokens::delete::operation(),
         event_types::operation(),
         describe_operation(),
     ]

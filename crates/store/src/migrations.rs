@@ -9,7 +9,7 @@ use crate::connection::Connection;
 use crate::database::Database;
 use crate::error::StoreError;
 
-const MIGRATIONS: [(i32, &str, &str); 12] = [
+const MIGRATIONS: [(i32, &str, &str); 13] = [
     (
         1,
         "webhooks_and_deliveries",
@@ -61,6 +61,11 @@ const MIGRATIONS: [(i32, &str, &str); 12] = [
         12,
         "audit_by_account",
         include_str!("../migrations/0012_audit_by_account.sql"),
+    ),
+    (
+        13,
+        "tokens_by_account",
+        include_str!("../migrations/0013_tokens_by_account.sql"),
     ),
 ];
 

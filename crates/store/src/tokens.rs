@@ -55,6 +55,15 @@ pub struct NewToken<'a> {
     pub expires_at: Option<Timestamp>,
 }
 
+/// A token that was just created.
+#[derive(Debug)]
+pub struct CreatedToken {
+    /// As it is stored.
+    pub token: Token,
+    /// Its text, which cannot be shown again.
+    pub text: TokenText,
+}
+
 /// Why a token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenRefusal {
@@ -89,13 +98,22 @@ impl fmt::Debug for TokenText {
 }
 
 const CREATE: &str = "/* tokens.create */
-    INSERT INTO api_tokens (id, account, role, name, expires_at, hash) VALUES ($1, $2, $3, $4, $5, $6)";
+    INSERT INTO api_tokens (id, account, role, name, expires_at, hash) VALUES ($1, $2, $3, $4, $5, $6)
+    RETURNING id, account, role, name, created_at, last_used_at, expires_at, revoked_at";
 
 const LIST: &str = "/* tokens.list */
     SELECT id, account, role, name, created_at, last_used_at, expires_at, revoked_at FROM api_tokens
     ORDER BY created_at, id";
 
-const REVOKE: &str = "/* tokens.revoke */ UPDATE api_tokens SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL
+const ACCOUNT_PAGE: &str = "/* tokens.account_page */
+    SELECT id, account, role, name, created_at, last_used_at, expires_at, revoked_at FROM api_tokens
+    WHERE account = $1 AND revoked_at IS NULL
+        AND (created_at, id) > (coalesce($2, '-infinity'::timestamptz),
+            coalesce($3, '00000000-0000-0000-0000-000000000000'::uuid))
+    ORDER BY created_at, id LIMIT $4";
+
+const REVOKE: &str = "/* tokens.revoke */ UPDATE api_tokens SET revoked_at = now()
+    WHERE id = $1 AND revoked_at IS NULL AND ($2::text IS NULL OR account = $2)
     RETURNING account, role, name";
 
 const EXISTS: &str = "/* tokens.exists */ SELECT EXISTS (SELECT FROM api_tokens WHERE id = $1)";
@@ -108,8 +126,8 @@ const BEARER: &str = "/* tokens.bearer */ SELECT id, account, role, revoked_at I
 const USED: &str = "/* tokens.used */ UPDATE api_tokens SET last_used_at = now() WHERE id = $1";
 
 impl Database {
-    /// Creates a token and returns its text, which cannot be shown again.
-    pub async fn create_token(&self, by: &Who, new: &NewToken<'_>) -> Result<TokenText, StoreError> {
+    /// Creates a token.
+    pub async fn create_token(&self, by: &Who, new: &NewToken<'_>) -> Result<CreatedToken, StoreError> {
         let text = TokenText::generate();
         let id = Uuid::now_v7();
         let hash = hash(text.expose());
@@ -118,12 +136,13 @@ impl Database {
         let name = new.name;
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
-        transaction
-            .execute(
+        let row = transaction
+            .query_one(
                 CREATE,
                 &[&id, &account, &role, &name, &new.expires_at, &hash.as_slice()],
             )
             .await?;
+        let token = token(&row)?;
         let until = new.expires_at.map_or_else(String::new, |at| format!(", expires {at}"));
         let entry = Entry::of_account(new.account, by, AuditAction::TokenCreated);
         entry
@@ -131,7 +150,7 @@ impl Database {
             .write(&transaction)
             .await?;
         transaction.commit().await?;
-        Ok(text)
+        Ok(CreatedToken { token, text })
     }
 
     /// Every token, revoked ones too, oldest first.
@@ -145,14 +164,45 @@ impl Database {
             .collect()
     }
 
+    /// A page of the account's tokens that were not revoked, oldest first, from the one after `after`.
+    pub async fn account_tokens(
+        &self,
+        account: &AccountName,
+        after: Option<(Timestamp, Uuid)>,
+        limit: i64,
+    ) -> Result<Vec<Token>, StoreError> {
+        let (created_at, id) = after.unzip();
+        let connection = self.connection().await?;
+        let statement = connection.prepare_cached(ACCOUNT_PAGE).await?;
+        let rows = connection
+            .query(&statement, &[&account.as_str(), &created_at, &id, &limit])
+            .await?;
+        rows.iter().map(token).collect()
+    }
+
     /// Revokes the token; false when it does not exist.
     pub async fn revoke_token(&self, by: &Who, id: Uuid) -> Result<bool, StoreError> {
+        if self.revoke(by, None, id).await? {
+            return Ok(true);
+        }
+        Ok(self.connection().await?.query_one(EXISTS, &[&id]).await?.get(0))
+    }
+
+    /// Revokes a token of `by`'s account; false when the account has no such token, or it was revoked before.
+    pub async fn revoke_account_token(&self, by: &Bearer, id: Uuid) -> Result<bool, StoreError> {
+        self.revoke(&by.who, Some(&by.account), id).await
+    }
+
+    async fn revoke(&self, by: &Who, of: Option<&AccountName>, id: Uuid) -> Result<bool, StoreError> {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
-        let Some(row) = transaction.query_opt(REVOKE, &[&id]).await? else {
-            return Ok(transaction.query_one(EXISTS, &[&id]).await?.get(0));
+        let of = of.map(AccountName::as_str);
+        let Some(row) = transaction.query_opt(REVOKE, &[&id, &of]).await? else {
+            return Ok(false);
         };
-        let (account, role, name) = (account(&row)?, role(&row)?, row.get::<_, &str>("name"));
+        let account = account(&row)?;
+        let role = role(&row)?;
+        let name: &str = row.get("name");
         let entry = Entry::of_account(&account, by, AuditAction::TokenRevoked);
         entry
             .with_detail(format!("{id}, {role}, {name:?}"))

@@ -16,6 +16,7 @@ pub struct Known {
     pub webhook: String,
     pub delivery: String,
     pub notification: String,
+    pub token: String,
     pub url: String,
 }
 
@@ -135,6 +136,7 @@ fn id<'a>(operation: &Operation, known: &'a Known) -> &'a str {
         Some("webhooks") => &known.webhook,
         Some("deliveries") => &known.delivery,
         Some("notifications") => &known.notification,
+        Some("tokens") => &known.token,
         other => panic!("what has the id of {other:?}?"),
     }
 }

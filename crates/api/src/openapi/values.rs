@@ -1,6 +1,8 @@
 //! Schemas of values that several objects have: ids, and enumerations as `domain` spells them.
 
-use domain::{AuditAction, DeliveryState, EventType, NotificationKind, Outcome, PausedReason, Trigger, WebhookStatus};
+use domain::{
+    AuditAction, DeliveryState, EventType, NotificationKind, Outcome, PausedReason, Role, Trigger, WebhookStatus,
+};
 use serde_json::{Value, json};
 use strum::VariantArray;
 
@@ -13,6 +15,8 @@ pub(super) fn schemas() -> Value {
         "WebhookId": {"type": "string", "format": "uuid"},
         "DeliveryId": {"type": "string", "pattern": "^msg_[0-9a-f]{32}$"},
         "NotificationId": {"type": "string", "format": "uuid"},
+        "TokenId": {"type": "string", "format": "uuid"},
+        "Role": one_of(Role::VARIANTS.iter().map(<&str>::from)),
         "WebhookStatus": one_of(WebhookStatus::VARIANTS.iter().map(<&str>::from)),
         "PausedReason": one_of(PausedReason::VARIANTS.iter().map(<&str>::from)),
         "DeliveryState": one_of(DeliveryState::VARIANTS.iter().map(<&str>::from)),

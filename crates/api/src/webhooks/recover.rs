@@ -12,11 +12,10 @@ use web::PathId;
 
 use crate::caller::RequireAdmin;
 use crate::idempotency::{Answer, Answered, RepeatableRequest};
-use crate::json_object::JsonObject;
+use crate::json_object::{JsonObject, read_time};
 use crate::openapi::schema::{input, reference};
 use crate::operation::Operation;
 use crate::problem::{Kind, Problem};
-use crate::query::read_time;
 use crate::state::ApiState;
 
 pub(crate) fn operation() -> Operation {
@@ -104,8 +103,8 @@ impl RecoverRequest {
         let event_types = object.texts("event_types", MAX_EVENT_TYPE_ENTRIES);
         let dry_run = object.boolean("dry_run");
         let mut errors = object.into_errors();
-        let since = read(since, "/since", &mut errors);
-        let until = read(until, "/until", &mut errors);
+        let since = read_time(since, "/since", &mut errors);
+        let until = read_time(until, "/until", &mut errors);
         let event_types = read_event_types(event_types, &mut errors);
         match since {
             Some(since) if errors.is_empty() => Ok(Self {
@@ -127,14 +126,4 @@ impl RecoverRequest {
 fn read_event_types(input: Input<Vec<String>>, errors: &mut Vec<FieldError>) -> Option<EventTypeSet> {
     let Input::Given(names) = input else { return None };
     check_event_types(names).map_err(|found| errors.extend(found)).ok()
-}
-
-fn read(input: Input<String>, pointer: &str, errors: &mut Vec<FieldError>) -> Option<Timestamp> {
-    let Input::Given(text) = input else { return None };
-    let time = read_time(&text);
-    if time.is_none() {
-        let detail = "Must be a time such as 2026-11-23T06:00:00Z (RFC 3339)";
-        errors.push(FieldError::new(pointer, "invalid_value", detail));
-    }
-    time
 }

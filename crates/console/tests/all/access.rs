@@ -25,21 +25,30 @@ fn routes() -> BTreeSet<&'static str> {
         .collect()
 }
 
-/// The id that stands in a route's path.
-pub fn id_of<'a>(route: &str, webhook: &'a str, delivery: &'a str, notification: &'a str) -> &'a str {
-    match route {
-        _ if route.starts_with("/api/v1/deliveries/") => delivery,
-        _ if route.starts_with("/api/v1/notifications/") => notification,
-        _ => webhook,
-    }
+/// One object of each kind.
+pub struct Ids {
+    pub webhook: String,
+    pub delivery: String,
+    pub notification: String,
+    pub token: String,
 }
 
-/// The path of every route, with the ids of one account's objects in it.
-fn paths(webhook: &str, delivery: &str, notification: &str) -> Vec<String> {
-    routes()
-        .into_iter()
-        .map(|route| route.replace("{id}", id_of(route, webhook, delivery, notification)))
-        .collect()
+impl Ids {
+    /// The route with the id of its object in its path.
+    pub fn path(&self, route: &str) -> String {
+        let id = match route {
+            _ if route.starts_with("/api/v1/deliveries/") => &self.delivery,
+            _ if route.starts_with("/api/v1/notifications/") => &self.notification,
+            _ if route.starts_with("/api/v1/tokens/") => &self.token,
+            _ => &self.webhook,
+        };
+        route.replace("{id}", id)
+    }
+
+    /// The path of every route.
+    fn paths(&self) -> Vec<String> {
+        routes().into_iter().map(|route| self.path(route)).collect()
+    }
 }
 
 /// Any request that its route takes.
@@ -97,8 +106,16 @@ async fn objects(api: &Api) -> Objects {
         .await
         .unwrap();
     let notification = notify(api, ACCOUNT, id(&webhook), "a sentence").await;
-    let paths = paths(id(&webhook), &record.delivery.id.to_string(), &notification.to_string());
-    Objects { webhook, paths }
+    let ids = Ids {
+        webhook: id(&webhook).to_owned(),
+        delivery: record.delivery.id.to_string(),
+        notification: notification.to_string(),
+        token: api.database.tokens().await.unwrap()[0].id.to_string(),
+    };
+    Objects {
+        webhook,
+        paths: ids.paths(),
+    }
 }
 
 #[tokio::test]
@@ -145,7 +162,7 @@ async fn a_viewer_reads_and_changes_nothing() {
     walk(&viewer, &objects.paths, |method, path, answer| {
         if method == Method::GET && path.ends_with("/recovery") {
             problem(answer, 404);
-        } else if method == Method::GET && !path.ends_with("/secret") {
+        } else if method == Method::GET && !path.ends_with("/secret") && !path.ends_with("/tokens") {
             ok(answer);
             assert!(!answer.text().contains("secret"), "{path}");
         } else {
@@ -166,14 +183,19 @@ async fn what_belongs_to_another_account_is_not_found() {
     let objects = objects(&api).await;
     let stranger = api.client(OTHER_ACCOUNT, Role::Admin).await;
     let unknown = "01890a5d-ac96-774b-bcce-b302099a8057";
-    let unknown = paths(unknown, "msg_00000000000000000000000000000001", unknown);
-    for paths in [&objects.paths, &unknown] {
+    let unknown = Ids {
+        webhook: unknown.to_owned(),
+        delivery: "msg_00000000000000000000000000000001".to_owned(),
+        notification: unknown.to_owned(),
+        token: unknown.to_owned(),
+    };
+    for paths in [&objects.paths, &unknown.paths()] {
         let with_id = routes()
             .into_iter()
             .zip(paths)
             .filter(|(route, _)| route.contains("{id}"));
         let with_id: Vec<_> = with_id.map(|(_, path)| path.clone()).collect();
-        assert_eq!(with_id.len(), 15);
+        assert_eq!(with_id.len(), 16);
         walk(&stranger, &with_id, |method, path, answer| {
             assert_eq!(answer.status, 404, "{method} {path}: {}", answer.text());
             problem(answer, 404);
@@ -185,6 +207,8 @@ async fn what_belongs_to_another_account_is_not_found() {
         json!([])
     );
     assert_eq!(ok(&stranger.get("/api/v1/webhooks").await.unwrap())["data"], json!([]));
+    let tokens = ok(&stranger.get("/api/v1/tokens").await.unwrap());
+    assert_eq!(tokens["data"].as_array().unwrap().len(), 1, "their own");
     let theirs = ok(&api
         .admin()
         .await

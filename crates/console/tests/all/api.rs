@@ -179,6 +179,7 @@ impl Api {
             .create_token(&Who::Operator, &new)
             .await
             .unwrap()
+            .text
             .expose()
             .to_owned()
     }

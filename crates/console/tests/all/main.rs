@@ -23,5 +23,6 @@ mod secrets;
 mod snapshots;
 mod stats;
 mod test_button;
+mod tokens;
 mod viewers;
 mod webhooks;

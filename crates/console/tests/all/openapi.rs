@@ -7,10 +7,11 @@ use bytes::Bytes;
 use domain::EventType;
 use http::{Method, Request};
 use serde_json::{Value, json};
+use store::tokens::Role;
 use testkit::http::Response;
 use testkit::json_schema::check;
 
-use crate::access::id_of;
+use crate::access::Ids;
 use crate::api::{ACCOUNT, AUTO_PAUSE, Api, create, erp_sync, id, ok};
 use crate::deliveries::{failed, now};
 use crate::notifications::notify;
@@ -178,11 +179,10 @@ impl Witness {
 }
 
 /// What each method of each route is sent, in an order that lets all of them succeed: webhook deleted last.
-fn requests(webhook: &str, delivery: &str, notification: &str) -> Vec<(Method, &'static str, String, Value)> {
+fn requests(ids: &Ids) -> Vec<(Method, &'static str, String, Value)> {
     let mut requests = Vec::new();
     let mut add = |method: Method, template: &'static str, body: Value| {
-        let path = template.replace("{id}", id_of(template, webhook, delivery, notification));
-        requests.push((method, template, path, body));
+        requests.push((method, template, ids.path(template), body));
     };
     for template in ::api::operations().iter().map(|operation| operation.path()) {
         add(Method::GET, template, Value::Null);
@@ -226,6 +226,14 @@ fn requests(webhook: &str, delivery: &str, notification: &str) -> Vec<(Method, &
         "/api/v1/webhooks/{id}/test",
         json!({"event_type": "none"}),
     );
+    add(Method::POST, "/api/v1/tokens", json!({"name": "CI", "role": "viewer"}));
+    add(
+        Method::POST,
+        "/api/v1/tokens",
+        json!({"expires_at": "2026-01-01T00:00:00Z"}),
+    );
+    add(Method::DELETE, "/api/v1/tokens/{id}", Value::Null);
+    add(Method::DELETE, "/api/v1/tokens/{id}", Value::Null);
     add(Method::DELETE, "/api/v1/webhooks/{id}", Value::Null);
     add(Method::GET, "/api/v1/webhooks/{id}", Value::Null);
     requests
@@ -239,12 +247,18 @@ async fn real_answers_are_as_described() {
     let record = failed(ACCOUNT, &webhook, "evt-1", now());
     let delivery = record.delivery.id.to_string();
     api.database.record(&[record], AUTO_PAUSE).await.unwrap();
-    let notification = notify(&api, ACCOUNT, &webhook, "a sentence").await.to_string();
+    api.token(ACCOUNT, Role::Viewer).await;
+    let ids = Ids {
+        notification: notify(&api, ACCOUNT, &webhook, "a sentence").await.to_string(),
+        token: api.database.tokens().await.unwrap()[1].id.to_string(),
+        webhook,
+        delivery,
+    };
     let mut witness = Witness {
         document: openapi_document(""),
         seen: BTreeSet::new(),
     };
-    for (method, template, path, body) in requests(&webhook, &delivery, &notification) {
+    for (method, template, path, body) in requests(&ids) {
         let request = Request::builder()
             .method(&method)
             .uri(&path)

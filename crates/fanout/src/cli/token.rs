@@ -75,8 +75,8 @@ async fn create(database: &Database, new: &CreateToken) -> anyhow::Result<()> {
         name: &new.name,
         expires_at,
     };
-    let token = database.create_token(&Who::Operator, &new).await?;
-    print(&format!("{}\n", token.expose()))
+    let created = database.create_token(&Who::Operator, &new).await?;
+    print(&format!("{}\n", created.text.expose()))
 }
 
 async fn list(database: &Database) -> anyhow::Result<()> {

@@ -239,7 +239,7 @@ async fn tokens_and_sessions_are_in_the_trail() {
         name: "for a test",
         expires_at: None,
     };
-    let text = database.create_token(&operator, &new).await.unwrap();
+    let text = database.create_token(&operator, &new).await.unwrap().text;
     let bearer = database.bearer(text.expose()).await.unwrap().unwrap();
     let (first, second) = (
         database.start_session(&bearer).await.unwrap(),

@@ -53,7 +53,7 @@ async fn bearer(database: &Database, owner: &str) -> Bearer {
         name: "a token",
         expires_at: None,
     };
-    let text = database.create_token(&Who::Operator, &new).await.unwrap();
+    let text = database.create_token(&Who::Operator, &new).await.unwrap().text;
     database.bearer(text.expose()).await.unwrap().unwrap()
 }
 

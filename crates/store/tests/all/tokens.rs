@@ -6,7 +6,7 @@ use store::bearer::Who;
 use store::tokens::{NewToken, Role, TokenRefusal, TokenText};
 use uuid::Uuid;
 
-use crate::fixture::{account, migrated, now};
+use crate::fixture::{account, admin, migrated, now};
 
 async fn create(database: &Database, role: Role, name: &str) -> TokenText {
     let new = NewToken {
@@ -15,7 +15,7 @@ async fn create(database: &Database, role: Role, name: &str) -> TokenText {
         name,
         expires_at: None,
     };
-    database.create_token(&Who::Operator, &new).await.unwrap()
+    database.create_token(&Who::Operator, &new).await.unwrap().text
 }
 
 #[tokio::test]
@@ -44,6 +44,25 @@ async fn a_token_names_its_bearer_until_it_is_revoked() {
 }
 
 #[tokio::test]
+async fn an_account_lists_and_revokes_its_own_tokens_only() {
+    let (database, _sql) = migrated().await;
+    for name in ["first", "second", "third"] {
+        create(&database, Role::Viewer, name).await;
+    }
+    let names = async |owner: &str| -> Vec<String> {
+        let tokens = database.account_tokens(&account(owner), None, 10).await.unwrap();
+        tokens.into_iter().map(|token| token.name).collect()
+    };
+    assert_eq!(names("acme").await, ["first", "second", "third"]);
+    assert_eq!(names("globex").await, Vec::<String>::new());
+    let second = database.tokens().await.unwrap()[1].id;
+    assert!(!database.revoke_account_token(&admin("globex"), second).await.unwrap());
+    assert!(database.revoke_account_token(&admin("acme"), second).await.unwrap());
+    assert!(!database.revoke_account_token(&admin("acme"), second).await.unwrap());
+    assert_eq!(names("acme").await, ["first", "third"]);
+}
+
+#[tokio::test]
 async fn a_token_lets_nobody_in_once_its_time_is_over() {
     let (database, sql) = migrated().await;
     let expires_at = Some(now() + 90.hours());
@@ -53,7 +72,7 @@ async fn a_token_lets_nobody_in_once_its_time_is_over() {
         name: "for a quarter",
         expires_at,
     };
-    let text = database.create_token(&Who::Operator, &new).await.unwrap();
+    let text = database.create_token(&Who::Operator, &new).await.unwrap().text;
     assert!(database.bearer(text.expose()).await.unwrap().is_ok());
     assert_eq!(database.tokens().await.unwrap()[0].expires_at, expires_at);
     sql.batch_execute("UPDATE api_tokens SET expires_at = now()")
