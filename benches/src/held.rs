@@ -160,7 +160,7 @@ async fn pause_one(installation: &Installation, api: String) -> anyhow::Result<P
         .await?
         .context("the webhook was just added")?;
     let new = NewToken {
-        account: &account,
+        account: Some(&account),
         role: Role::Admin,
         name: "bench",
         expires_at: None,

@@ -63,7 +63,7 @@ impl Admin {
     pub async fn create_token(&self, by: &Bearer, form: TokenForm) -> Result<CreatedToken, AdminError> {
         let checked = form.checked(self.database.clock().now()).map_err(AdminError::Invalid)?;
         let new = NewToken {
-            account: &by.account,
+            account: Some(&by.account),
             role: checked.role,
             name: &checked.name,
             expires_at: checked.expires_at,

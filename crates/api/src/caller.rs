@@ -1,4 +1,5 @@
-//! Who calls: the bearer of an API token (RFC 6750), which fixes the account and the role.
+//! Who calls: the bearer of an API token (RFC 6750), which fixes the account and the role. A service token fixes the role
+//! only, and the header `X-Account` names the account.
 //!
 //! A handler that asks for one of these has an account to query with; one that does not has none, so that no route can
 //! forget to ask. Each request is charged to its caller's rate limit ([`CallerLimits`](web::CallerLimits)).
@@ -16,6 +17,9 @@ use crate::state::ApiState;
 
 const CHALLENGE: &str = "Bearer realm=\"EasyCRM Webhooks\"";
 const INVALID_TOKEN: &str = "Bearer realm=\"EasyCRM Webhooks\", error=\"invalid_token\"";
+
+/// Names the account that a service token acts for.
+pub(crate) const X_ACCOUNT: &str = "x-account";
 
 /// The bearer of any valid token that has a request left.
 pub(crate) struct RequireViewer(pub(crate) Bearer);
@@ -57,5 +61,16 @@ async fn authenticate(database: &Database, headers: &HeaderMap) -> Result<Bearer
         let refusal = Refusal::from(AuthFailure::from(reason)).with_token(token);
         Problem::unauthorized(refusal, unknown, INVALID_TOKEN)
     };
-    database.bearer(token).await?.map_err(refused)
+    let credential = database.credential(token).await?.map_err(refused)?;
+    Ok(credential.acting_for(named_account(headers))?)
+}
+
+/// The account that the request names. Of several headers, or one that is no text, an empty name, which no account has.
+fn named_account(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(X_ACCOUNT).iter();
+    let first = values.next()?;
+    Some(match values.next() {
+        None => first.to_str().unwrap_or_default(),
+        Some(_) => "",
+    })
 }

@@ -18,7 +18,7 @@ use crate::{audit, deliveries, event_types, notifications, tokens, webhooks};
 const ROOT: &str = "/api/v1";
 
 const ABOUT: &str = "Webhooks of an account: which events are sent to which endpoint, and the deliveries that resulted. \
-The token fixes the account; objects of other accounts are not found. Times are RFC 3339 in UTC. Fields and query \
+The token fixes the account, or with a service token the header `X-Account`; objects of other accounts are not found. Times are RFC 3339 in UTC. Fields and query \
 parameters that are not described are refused. Responses may gain fields.";
 
 /// The description of these operations below a base path.
@@ -77,11 +77,22 @@ pub(crate) fn description(base_path: &str, operations: Vec<Operation>) -> Value 
                 "token": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "An API token from `fanout token create`. The role `viewer` only reads, and sees no secret.",
+                    "description": "An API token from `fanout token create` or `POST /tokens`. The role `viewer` only reads, and sees no secret.",
                 },
             },
+            "parameters": {"Account": account()},
             "schemas": schemas,
             "responses": problems::responses(),
         },
+    })
+}
+
+/// The header that names a service token's account.
+fn account() -> Value {
+    json!({
+        "name": "X-Account",
+        "in": "header",
+        "description": "The account that a service token acts for, which has to name one. Any other token may name its own only.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"},
     })
 }

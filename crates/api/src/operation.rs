@@ -74,10 +74,14 @@ impl Operation {
         self.handlers
     }
 
-    /// Any valid token may do it.
+    /// Any valid token may do it, for its own account; a service token for the account that the request names.
     pub(crate) fn for_viewers(self, tag: &str, id: &str, summary: &str) -> Self {
-        self.named(tag, id, summary).problems(&[
+        let account = json!({"$ref": "#/components/parameters/Account"});
+        self.named(tag, id, summary).parameter(account).problems(&[
+            Kind::BadRequest,
+            Kind::AccountRequired,
             Kind::Unauthorized,
+            Kind::Forbidden,
             Kind::TooManyRequests,
             Kind::Internal,
             Kind::Unavailable,
@@ -86,7 +90,7 @@ impl Operation {
 
     /// It takes an administrator's token.
     pub(crate) fn for_admins(self, tag: &str, id: &str, summary: &str) -> Self {
-        self.for_viewers(tag, id, summary).problems(&[Kind::Forbidden])
+        self.for_viewers(tag, id, summary)
     }
 
     /// Anybody may do it.

@@ -11,9 +11,10 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use store::StoreError;
+use store::bearer::AccountRefusal;
 use uuid::Uuid;
 use web::body::BodyError;
-use web::{Failure, Refusal, retry_after, retry_unavailable};
+use web::{AuthFailure, Failure, Refusal, retry_after, retry_unavailable};
 
 pub(crate) use kind::Kind;
 
@@ -141,6 +142,25 @@ impl Problem {
     /// 503.
     fn unavailable(detail: &'static str) -> Self {
         Self::new(Kind::Unavailable, detail).with_header(RETRY_AFTER, retry_unavailable())
+    }
+}
+
+impl From<AccountRefusal> for Problem {
+    fn from(refusal: AccountRefusal) -> Self {
+        match refusal {
+            AccountRefusal::Missing => Self::new(
+                Kind::AccountRequired,
+                "A service token acts for the account that the header `X-Account` names",
+            ),
+            AccountRefusal::Malformed => {
+                Self::bad_request("`X-Account` names one account, with 1 to 128 visible ASCII characters")
+            }
+            AccountRefusal::Other => Self::new(
+                Kind::Forbidden,
+                "This token acts for its own account, and `X-Account` names another",
+            )
+            .refusing(AuthFailure::Account.into()),
+        }
     }
 }
 

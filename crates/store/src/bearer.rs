@@ -58,6 +58,45 @@ impl fmt::Display for Who {
     }
 }
 
+/// A valid API token, before the account is known for which it is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    pub(crate) token: Uuid,
+    /// `None` for a service token.
+    pub(crate) account: Option<AccountName>,
+    pub(crate) role: Role,
+}
+
+/// Why a valid token is not accepted for an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountRefusal {
+    /// A service token, and the request names no account.
+    Missing,
+    /// A service token, and the request names what no account is called.
+    Malformed,
+    /// A token of an account, and the request names another.
+    Other,
+}
+
+impl Credential {
+    /// The principal of a request that names this account, if it names one. A service token acts for the named account, any
+    /// other token for its own.
+    pub fn acting_for(self, named: Option<&str>) -> Result<Bearer, AccountRefusal> {
+        let account = match (self.account, named) {
+            (Some(own), None) => own,
+            (Some(own), Some(named)) if own.as_str() == named => own,
+            (Some(_), Some(_)) => return Err(AccountRefusal::Other),
+            (None, Some(named)) => AccountName::parse(named).map_err(|_| AccountRefusal::Malformed)?,
+            (None, None) => return Err(AccountRefusal::Missing),
+        };
+        Ok(Bearer {
+            who: Who::Token(self.token),
+            account,
+            role: self.role,
+        })
+    }
+}
+
 impl Bearer {
     /// A key for rate limits: the token's id, or a hash of account and subject.
     pub fn key(&self) -> Uuid {
@@ -78,6 +117,33 @@ impl Bearer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn acts_for(own: Option<&str>, named: Option<&str>) -> Result<String, AccountRefusal> {
+        let credential = Credential {
+            token: Uuid::nil(),
+            account: own.map(|own| own.parse().unwrap()),
+            role: Role::Admin,
+        };
+        credential.acting_for(named).map(|bearer| bearer.account.to_string())
+    }
+
+    #[test]
+    fn a_service_token_acts_for_the_named_account_and_another_for_its_own() {
+        assert_eq!(acts_for(None, Some("acme")), Ok("acme".to_owned()));
+        for (named, refusal) in [
+            (None, AccountRefusal::Missing),
+            (Some(""), AccountRefusal::Malformed),
+            (Some("two words"), AccountRefusal::Malformed),
+        ] {
+            assert_eq!(acts_for(None, named), Err(refusal));
+        }
+        for named in [None, Some("acme")] {
+            assert_eq!(acts_for(Some("acme"), named), Ok("acme".to_owned()));
+        }
+        for named in ["globex", "ACME", ""] {
+            assert_eq!(acts_for(Some("acme"), Some(named)), Err(AccountRefusal::Other));
+        }
+    }
 
     #[test]
     fn everybody_has_a_key_of_their_own() {

@@ -9,7 +9,7 @@ use crate::connection::Connection;
 use crate::database::Database;
 use crate::error::StoreError;
 
-const MIGRATIONS: [(i32, &str, &str); 13] = [
+const MIGRATIONS: [(i32, &str, &str); 14] = [
     (
         1,
         "webhooks_and_deliveries",
@@ -66,6 +66,11 @@ const MIGRATIONS: [(i32, &str, &str); 13] = [
         13,
         "tokens_by_account",
         include_str!("../migrations/0013_tokens_by_account.sql"),
+    ),
+    (
+        14,
+        "service_tokens",
+        include_str!("../migrations/0014_service_tokens.sql"),
     ),
 ];
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::audit::Entry;
-use crate::bearer::{Bearer, Who};
+use crate::bearer::{Bearer, Credential, Who};
 use crate::database::Database;
 use crate::error::StoreError;
 
@@ -26,8 +26,8 @@ const TOKEN_BYTES: usize = 32;
 pub struct Token {
     /// Its id.
     pub id: Uuid,
-    /// Tenant it acts for.
-    pub account: AccountName,
+    /// Tenant it acts for; `None` for a service token.
+    pub account: Option<AccountName>,
     /// Its role.
     pub role: Role,
     /// Its purpose.
@@ -45,8 +45,8 @@ pub struct Token {
 /// A token to create.
 #[derive(Debug, Clone)]
 pub struct NewToken<'a> {
-    /// Tenant it acts for.
-    pub account: &'a AccountName,
+    /// Tenant it acts for; `None` for a service token.
+    pub account: Option<&'a AccountName>,
     /// Its role.
     pub role: Role,
     /// Its purpose.
@@ -73,6 +73,8 @@ pub enum TokenRefusal {
     Revoked,
     /// It has expired.
     Expired,
+    /// It is a service token, which has no account of its own.
+    Service,
 }
 
 /// A token's text, shown once and wiped when dropped.
@@ -118,7 +120,7 @@ const REVOKE: &str = "/* tokens.revoke */ UPDATE api_tokens SET revoked_at = now
 
 const EXISTS: &str = "/* tokens.exists */ SELECT EXISTS (SELECT FROM api_tokens WHERE id = $1)";
 
-const BEARER: &str = "/* tokens.bearer */ SELECT id, account, role, revoked_at IS NOT NULL AS revoked,
+const CREDENTIAL: &str = "/* tokens.credential */ SELECT id, account, role, revoked_at IS NOT NULL AS revoked,
         coalesce(expires_at <= now(), false) AS expired,
         last_used_at IS NULL OR last_used_at < now() - interval '1 minute' AS stale
     FROM api_tokens WHERE hash = $1";
@@ -126,12 +128,12 @@ const BEARER: &str = "/* tokens.bearer */ SELECT id, account, role, revoked_at I
 const USED: &str = "/* tokens.used */ UPDATE api_tokens SET last_used_at = now() WHERE id = $1";
 
 impl Database {
-    /// Creates a token.
+    /// Creates a token. A service token is in no account's audit trail.
     pub async fn create_token(&self, by: &Who, new: &NewToken<'_>) -> Result<CreatedToken, StoreError> {
         let text = TokenText::generate();
         let id = Uuid::now_v7();
         let hash = hash(text.expose());
-        let account = new.account.as_str();
+        let account = new.account.map(AccountName::as_str);
         let role: &str = new.role.into();
         let name = new.name;
         let mut connection = self.connection().await?;
@@ -143,12 +145,14 @@ impl Database {
             )
             .await?;
         let token = token(&row)?;
-        let until = new.expires_at.map_or_else(String::new, |at| format!(", expires {at}"));
-        let entry = Entry::of_account(new.account, by, AuditAction::TokenCreated);
-        entry
-            .with_detail(format!("{id}, {role}, {name:?}{until}"))
-            .write(&transaction)
-            .await?;
+        if let Some(account) = new.account {
+            let until = new.expires_at.map_or_else(String::new, |at| format!(", expires {at}"));
+            let entry = Entry::of_account(account, by, AuditAction::TokenCreated);
+            entry
+                .with_detail(format!("{id}, {role}, {name:?}{until}"))
+                .write(&transaction)
+                .await?;
+        }
         transaction.commit().await?;
         Ok(CreatedToken { token, text })
     }
@@ -200,22 +204,29 @@ impl Database {
         let Some(row) = transaction.query_opt(REVOKE, &[&id, &of]).await? else {
             return Ok(false);
         };
-        let account = account(&row)?;
-        let role = role(&row)?;
-        let name: &str = row.get("name");
-        let entry = Entry::of_account(&account, by, AuditAction::TokenRevoked);
-        entry
-            .with_detail(format!("{id}, {role}, {name:?}"))
-            .write(&transaction)
-            .await?;
+        if let Some(account) = any_account(&row)? {
+            let role = role(&row)?;
+            let name: &str = row.get("name");
+            let entry = Entry::of_account(&account, by, AuditAction::TokenRevoked);
+            entry
+                .with_detail(format!("{id}, {role}, {name:?}"))
+                .write(&transaction)
+                .await?;
+        }
         transaction.commit().await?;
         Ok(true)
     }
 
-    /// The principal of this token. The lookup is by hash, so its duration reveals nothing about a similar token.
+    /// The principal of this token of an account.
     pub async fn bearer(&self, text: &str) -> Result<Result<Bearer, TokenRefusal>, StoreError> {
+        let credential = self.credential(text).await?;
+        Ok(credential.and_then(|credential| credential.acting_for(None).map_err(|_| TokenRefusal::Service)))
+    }
+
+    /// This token, of an account or a service. The lookup is by hash, so its duration reveals nothing about a similar token.
+    pub async fn credential(&self, text: &str) -> Result<Result<Credential, TokenRefusal>, StoreError> {
         let connection = self.connection().await?;
-        let statement = connection.prepare_cached(BEARER).await?;
+        let statement = connection.prepare_cached(CREDENTIAL).await?;
         let Some(row) = connection.query_opt(&statement, &[&hash(text).as_slice()]).await? else {
             return Ok(Err(TokenRefusal::Unknown));
         };
@@ -229,9 +240,9 @@ impl Database {
         if row.get("stale") {
             connection.execute(USED, &[&id]).await?;
         }
-        Ok(Ok(Bearer {
-            who: Who::Token(id),
-            account: account(&row)?,
+        Ok(Ok(Credential {
+            token: id,
+            account: any_account(&row)?,
             role: role(&row)?,
         }))
     }
@@ -253,6 +264,14 @@ pub(crate) fn account(row: &Row) -> Result<AccountName, StoreError> {
         .map_err(|_| StoreError::UnknownValue("account"))
 }
 
+/// None for a service token.
+fn any_account(row: &Row) -> Result<Option<AccountName>, StoreError> {
+    let name: Option<&str> = row.get("account");
+    name.map(str::parse)
+        .transpose()
+        .map_err(|_| StoreError::UnknownValue("account"))
+}
+
 pub(crate) fn role(row: &Row) -> Result<Role, StoreError> {
     row.get::<_, &str>("role")
         .parse()
@@ -262,7 +281,7 @@ pub(crate) fn role(row: &Row) -> Result<Role, StoreError> {
 fn token(row: &Row) -> Result<Token, StoreError> {
     Ok(Token {
         id: row.get("id"),
-        account: account(row)?,
+        account: any_account(row)?,
         role: role(row)?,
         name: row.get("name"),
         created_at: row.get("created_at"),

@@ -18,6 +18,8 @@ pub enum AuthFailure {
     ExpiredToken,
     /// A viewer asked for what only an administrator may do.
     Role,
+    /// A token was used for an account that it does not act for, or a service token to sign in.
+    Account,
     /// The CRM's ticket was not a good one, or came from elsewhere.
     Ticket,
     /// A form that none of our pages sent in this session.
@@ -36,6 +38,7 @@ impl From<TokenRefusal> for AuthFailure {
             TokenRefusal::Unknown => Self::UnknownToken,
             TokenRefusal::Revoked => Self::RevokedToken,
             TokenRefusal::Expired => Self::ExpiredToken,
+            TokenRefusal::Service => Self::Account,
         }
     }
 }

@@ -62,10 +62,13 @@ impl Description {
     }
 
     fn operation(&self, path: &str, method: &str, described: &Value) -> Operation {
-        let parameter = |described: &Value| Parameter {
-            name: described["name"].as_str().expect("a name").to_owned(),
-            place: described["in"].as_str().expect("a place").to_owned(),
-            schema: self.resolve(&described["schema"]).clone(),
+        let parameter = |described: &Value| {
+            let described = self.resolve(described);
+            Parameter {
+                name: described["name"].as_str().expect("a name").to_owned(),
+                place: described["in"].as_str().expect("a place").to_owned(),
+                schema: self.resolve(&described["schema"]).clone(),
+            }
         };
         let body = &described["requestBody"]["content"]["application/json"]["schema"];
         Operation {

@@ -170,7 +170,7 @@ impl Api {
 
     pub async fn token_until(&self, account: &str, role: Role, expires_at: Option<Timestamp>) -> String {
         let new = NewToken {
-            account: &self::account(account),
+            account: Some(&self::account(account)),
             role,
             name: "a test",
             expires_at,

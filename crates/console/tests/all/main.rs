@@ -20,6 +20,7 @@ mod pausing;
 mod refusals;
 mod request_limit;
 mod secrets;
+mod service_tokens;
 mod snapshots;
 mod stats;
 mod test_button;

@@ -31,11 +31,15 @@ pub(super) enum TokenCommand {
 #[derive(Args)]
 pub(super) struct CreateToken {
     /// Account the token acts for.
+    #[arg(long, required_unless_present = "service", conflicts_with = "service")]
+    account: Option<AccountName>,
+    /// Create a service token: it acts for the account that each request names in the header X-Account, and cannot sign in
+    /// to the console.
     #[arg(long)]
-    account: AccountName,
-    /// Its role.
-    #[arg(long)]
-    role: RoleArgument,
+    service: bool,
+    /// Its role; a service token without one is an admin's.
+    #[arg(long, required_unless_present = "service")]
+    role: Option<RoleArgument>,
     /// Its purpose.
     #[arg(long, default_value = "")]
     name: String,
@@ -62,15 +66,15 @@ pub(super) async fn run(settings: &Settings, command: &TokenCommand) -> anyhow::
 
 async fn create(database: &Database, new: &CreateToken) -> anyhow::Result<()> {
     let role = match new.role {
-        RoleArgument::Admin => Role::Admin,
-        RoleArgument::Viewer => Role::Viewer,
+        Some(RoleArgument::Viewer) => Role::Viewer,
+        Some(RoleArgument::Admin) | None => Role::Admin,
     };
     let expires_at = new
         .expires
         .map(|lifetime| end(database.clock().now(), lifetime))
         .transpose()?;
     let new = NewToken {
-        account: &new.account,
+        account: new.account.as_ref(),
         role,
         name: &new.name,
         expires_at,
@@ -84,7 +88,9 @@ async fn list(database: &Database) -> anyhow::Result<()> {
     for token in database.tokens().await? {
         let columns = [
             token.id.to_string(),
-            token.account.to_string(),
+            token
+                .account
+                .map_or_else(|| "service token".to_owned(), |account| account.to_string()),
             token.role.to_string(),
             token.created_at.to_string(),
             time(token.last_used_at),
@@ -121,7 +127,32 @@ fn end(now: Timestamp, lifetime: Span) -> anyhow::Result<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Arguments {
+        #[command(flatten)]
+        new: CreateToken,
+    }
+
+    #[test]
+    fn a_token_belongs_to_an_account_or_is_a_service_token() {
+        let parse = |line: &str| Arguments::try_parse_from(line.split(' ')).map(|arguments| arguments.new);
+        assert!(parse("create --account acme --role viewer").unwrap().account.is_some());
+        for service in ["create --service", "create --service --role viewer --name crm"] {
+            assert!(parse(service).unwrap().account.is_none());
+        }
+        for wrong in [
+            "create",
+            "create --role admin",
+            "create --account acme",
+            "create --service --account acme",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_lifetime_is_a_positive_time() {

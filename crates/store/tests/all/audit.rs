@@ -234,7 +234,7 @@ async fn tokens_and_sessions_are_in_the_trail() {
     let (database, sql) = migrated().await;
     let (acme, operator) = (account("acme"), Who::Operator);
     let new = NewToken {
-        account: &acme,
+        account: Some(&acme),
         role: Role::Viewer,
         name: "for a test",
         expires_at: None,

@@ -48,7 +48,7 @@ async fn person(database: &Database, owner: &str, subject: &str, role: Role) -> 
 /// The principal of a new token that never expires.
 async fn bearer(database: &Database, owner: &str) -> Bearer {
     let new = NewToken {
-        account: &account(owner),
+        account: Some(&account(owner)),
         role: Role::Admin,
         name: "a token",
         expires_at: None,

@@ -10,7 +10,7 @@ use crate::fixture::{account, admin, migrated, now};
 
 async fn create(database: &Database, role: Role, name: &str) -> TokenText {
     let new = NewToken {
-        account: &account("acme"),
+        account: Some(&account("acme")),
         role,
         name,
         expires_at: None,
@@ -67,7 +67,7 @@ async fn a_token_lets_nobody_in_once_its_time_is_over() {
     let (database, sql) = migrated().await;
     let expires_at = Some(now() + 90.hours());
     let new = NewToken {
-        account: &account("acme"),
+        account: Some(&account("acme")),
         role: Role::Admin,
         name: "for a quarter",
         expires_at,

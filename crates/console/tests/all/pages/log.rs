@@ -1,5 +1,6 @@
 //! The delivery log as a page.
 
+use domain::Outcome;
 use jiff::ToSpan;
 use store::outcomes::{AttemptRecord, DeliveryRecord, Disposition};
 
