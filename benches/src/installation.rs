@@ -92,6 +92,8 @@ impl Installation {
             url: EndpointUrl::parse(&format!("{}/{receiver}", self.receiver), &policy)?,
             event_types: [event_type()].into_iter().collect(),
             secret: SigningSecret::generate(),
+            description: String::new(),
+            max_per_second: None,
         };
         let created = self.database.create_webhook(&admin(account), &new, i64::MAX).await?;
         Ok(created.context("there is no limit on webhooks")?.id)

@@ -29,8 +29,8 @@ REVOKE UPDATE ON audit_entries FROM webhooks_fanout;
 GRANT UPDATE (id) ON audit_entries TO webhooks_fanout;
 REVOKE INSERT, UPDATE, DELETE ON schema_migrations FROM webhooks_fanout;
 
--- A sender reads endpoints and secrets, updates health and pauses, and records outcomes.
-GRANT SELECT ON schema_migrations, webhooks, webhook_secrets TO webhooks_sender;
+-- A sender reads endpoints, secrets and request headers, updates health and pauses, and records outcomes.
+GRANT SELECT ON schema_migrations, webhooks, webhook_secrets, webhook_headers TO webhooks_sender;
 GRANT UPDATE (consecutive_failures, failed_attempts, failing_since, paused_reason, paused_at) ON webhooks TO webhooks_sender;
 GRANT SELECT, INSERT, UPDATE ON deliveries, attempts, waiting_deliveries, releases TO webhooks_sender;
 GRANT SELECT, INSERT ON attempt_counts, held_counts TO webhooks_sender;

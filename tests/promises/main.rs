@@ -25,6 +25,7 @@ mod prune;
 mod recover;
 mod refusals;
 mod repeats;
+mod request_headers;
 mod retries;
 mod secrets;
 mod shutdown;

@@ -106,6 +106,8 @@ fn endpoint(host: &str) -> EndpointState {
         destination: outbound::Endpoint::new(&parsed).expect("a host"),
         url: url.into(),
         keys: vec![SigningSecret::generate().key()],
+        headers: http::HeaderMap::new(),
+        is_paced: false,
     }))
 }
 

@@ -153,6 +153,14 @@ impl Api {
         Ok(self.client.post(path, body).await?)
     }
 
+    /// Replaces something.
+    ///
+    /// # Errors
+    /// The API refuses.
+    pub async fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        answered(200, &self.client.put(path, body).await?)
+    }
+
     /// The newest hundred deliveries of a webhook, newest first.
     ///
     /// # Errors

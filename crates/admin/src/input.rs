@@ -20,6 +20,14 @@ pub enum Input<T> {
 }
 
 impl<T: Default> Input<T> {
+    /// The value that was given, or the default.
+    pub fn unwrap_or_default(self) -> T {
+        match self {
+            Self::Given(value) => value,
+            Self::Missing | Self::Malformed => T::default(),
+        }
+    }
+
     /// For a field that must be filled in: its check then says so.
     pub(crate) fn or_empty(self) -> Self {
         if matches!(self, Self::Missing) {

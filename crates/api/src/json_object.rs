@@ -83,6 +83,67 @@ impl<'a> JsonObject<'a> {
         }
     }
 
+    /// Takes a whole number; `null` is none.
+    pub(crate) fn integer(&mut self, name: &str) -> Input<Option<i64>> {
+        let Some(value) = self.members.remove(name) else {
+            return Input::Missing;
+        };
+        if is_null(value) {
+            return Input::Given(None);
+        }
+        match serde_json::from_str(value.get()) {
+            Ok(number) => Input::Given(Some(number)),
+            Err(_) => self.malformed(FieldError::new(
+                pointer(name),
+                "wrong_type",
+                "Must be a whole number or null",
+            )),
+        }
+    }
+
+    /// Notes an error if a member is missing or `null`.
+    pub(crate) fn require(&mut self, name: &str) {
+        self.drop_null(name);
+        if !self.members.contains_key(name) {
+            self.errors
+                .push(FieldError::new(pointer(name), "required", "The field is required"));
+        }
+    }
+
+    /// Takes an object with at most `most` members, each a text or `null`.
+    pub(crate) fn texts_by_name(&mut self, name: &str, most: usize) -> Input<Vec<(String, Option<String>)>> {
+        let Some(value) = self.members.remove(name) else {
+            return Input::Missing;
+        };
+        let object = serde_json::Deserializer::from_str(value.get()).deserialize_map(ObjectVisitor);
+        let Ok(object) = object else {
+            return self.malformed(FieldError::new(pointer(name), "wrong_type", "Must be an object"));
+        };
+        if object.members.len() > most {
+            let detail = format!("Must have at most {most} members");
+            return self.malformed(FieldError::new(pointer(name), "too_long", detail));
+        }
+        let within = |error: FieldError| FieldError {
+            pointer: format!("{}{}", pointer(name), error.pointer),
+            ..error
+        };
+        let mut errors: Vec<_> = object.errors.into_iter().map(within).collect();
+        let mut texts = Vec::new();
+        for (member, value) in object.members {
+            let at = format!("{}{}", pointer(name), pointer(&member));
+            match (is_null(value), text(value, &at)) {
+                (true, _) => texts.push((member, None)),
+                (false, Ok(text)) => texts.push((member, Some(text))),
+                (false, Err(error)) => errors.push(error),
+            }
+        }
+        if errors.is_empty() {
+            return Input::Given(texts);
+        }
+        self.errors.extend(errors);
+        Input::Malformed
+    }
+
     /// Takes a list of at most `most` texts. `null` is an empty one.
     pub(crate) fn texts(&mut self, name: &str, most: usize) -> Input<Vec<String>> {
         let Some(value) = self.members.remove(name) else {

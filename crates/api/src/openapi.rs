@@ -37,6 +37,7 @@ pub(crate) fn description(base_path: &str, operations: Vec<Operation>) -> Value 
         problems::schemas(),
         events::schemas(),
         webhooks::representation::schemas(),
+        webhooks::headers::schemas(),
         webhooks::test_result::schemas(),
         webhooks::stats::schemas(),
         webhooks::audit::schemas(),

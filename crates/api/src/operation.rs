@@ -2,7 +2,7 @@
 
 use axum::handler::Handler;
 use axum::http::Method;
-use axum::routing::{MethodRouter, delete, get, patch, post};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use serde_json::{Value, json};
 
 use crate::openapi::problems;
@@ -31,6 +31,11 @@ impl Operation {
     /// Does something.
     pub(crate) fn post<T: 'static>(path: &'static str, handler: impl Handler<T, ApiState>) -> Self {
         Self::new(Method::POST, path, post(handler))
+    }
+
+    /// Replaces an object.
+    pub(crate) fn put<T: 'static>(path: &'static str, handler: impl Handler<T, ApiState>) -> Self {
+        Self::new(Method::PUT, path, put(handler))
     }
 
     /// Changes an object.

@@ -21,6 +21,8 @@ pub fn operations() -> Vec<Operation> {
         webhooks::resume::operation(),
         webhooks::secret::operation(),
         webhooks::rotate_secret::operation(),
+        webhooks::headers::get_operation(),
+        webhooks::headers::put_operation(),
         webhooks::test_endpoint::operation(),
         webhooks::test::operation(),
         webhooks::stats::operation(),

@@ -5,6 +5,7 @@ pub(crate) mod create;
 pub(crate) mod delete;
 mod form;
 pub(crate) mod get;
+pub(crate) mod headers;
 pub(crate) mod list;
 pub(crate) mod pause;
 pub(crate) mod recover;

@@ -1,7 +1,7 @@
 //! One signed request.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
+use http::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::Full;
 
@@ -12,6 +12,7 @@ use crate::failure::Failure;
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// One signed request. Borrowed per attempt; nothing here is kept after the attempt.
@@ -25,6 +26,8 @@ pub struct Post<'a> {
     pub timestamp: i64,
     /// `webhook-signature`: one signature, or several separated by spaces.
     pub signature: &'a str,
+    /// The webhook's own headers. Ours replace those of the same name.
+    pub headers: &'a HeaderMap,
     /// The payload: the exact signed bytes; JSON.
     pub body: Bytes,
 }
@@ -33,7 +36,8 @@ impl Post<'_> {
     /// The HTTP request; hyper adds `content-length`. Fails only if id or signature are not valid in a header, which
     /// those made by `domain` always are.
     pub(crate) fn into_request(self, user_agent: &HeaderValue) -> Result<Request<Full<Bytes>>, Failure> {
-        let mut headers = HeaderMap::with_capacity(8);
+        let mut headers = self.headers.clone();
+        headers.entry(ACCEPT).or_insert(ANYTHING);
         headers.insert(HOST, self.endpoint.host_header.clone());
         headers.insert(USER_AGENT, user_agent.clone());
         headers.insert(CONTENT_TYPE, JSON);

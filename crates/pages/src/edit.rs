@@ -52,7 +52,7 @@ pub(crate) async fn save(
         Ok(edit) => changed(edit, &webhook),
         Err(errors) => return refused(StatusCode::UNPROCESSABLE_ENTITY, errors).await,
     };
-    if edit.name.is_none() && edit.url.is_none() && edit.event_types.is_none() {
+    if edit.is_empty() {
         return Ok(see_other(&format!("{}/{id}", state.root())));
     }
     match state.admin.edit_webhook(&by.bearer, id, &edit, version).await {
@@ -85,5 +85,9 @@ fn changed(edit: Edit, webhook: &Webhook) -> Edit {
         event_types: edit
             .event_types
             .filter(|event_types| *event_types != webhook.event_types),
+        description: edit
+            .description
+            .filter(|description| *description != webhook.description),
+        max_per_second: edit.max_per_second.filter(|most| *most != webhook.max_per_second),
     }
 }

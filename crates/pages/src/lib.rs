@@ -19,6 +19,7 @@ mod page_query;
 mod paths;
 mod pause_resume;
 mod recover;
+mod request_headers;
 mod routes;
 mod secret;
 mod settings;

@@ -8,8 +8,8 @@ use web::{Failure, Guard, guard};
 use crate::access::{sign_in, sso};
 use crate::paths::{LIST, SIGN_IN};
 use crate::state::PageState;
-use crate::{assets, delete, delivery, edit, list, log, new, notifications, pause_resume, recover, secret};
-use crate::{test, verify, webhook};
+use crate::{assets, delete, delivery, edit, list, log, new, notifications, pause_resume, recover};
+use crate::{request_headers, secret, test, verify, webhook};
 
 /// A path below the base path, with names in braces for what varies, and what answers it.
 type Route = (&'static str, MethodRouter<PageState>);
@@ -55,6 +55,10 @@ fn ordinary() -> Vec<Route> {
         (
             "/settings/integrations/webhooks/{id}/recover",
             get(recover::show).post(recover::start),
+        ),
+        (
+            "/settings/integrations/webhooks/{id}/headers",
+            get(request_headers::show).post(request_headers::save),
         ),
         ("/settings/integrations/webhooks/{id}/deliveries", get(log::show)),
         (

@@ -69,6 +69,7 @@ pub async fn make(
                     id,
                     timestamp,
                     signature,
+                    headers: &endpoint.headers,
                     body,
                 })
                 .await

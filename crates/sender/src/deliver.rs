@@ -141,6 +141,11 @@ impl<P: Ports> Deliverer<P> {
             EndpointState::OfAnotherAccount => return Ok(Admission::Reject),
             _ => {}
         }
+        // A webhook with a limit a second gets everything from the relay, which keeps it for all senders together.
+        let from_relay = matches!(job.trigger, Trigger::Resume | Trigger::Manual);
+        if endpoint.is_paced() && !from_relay {
+            return Ok(Admission::Spill(SpillReason::BacklogFirst));
+        }
         // Retries have a rate of their own, the ladder's.
         let released = job.trigger != Trigger::Event;
         let DeliveryHead {

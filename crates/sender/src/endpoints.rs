@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use domain::{AccountName, AddressPolicy, EndpointUrl, SigningKey, WebhookId};
+use domain::{AccountName, AddressPolicy, EndpointUrl, RequestHeader, SigningKey, WebhookId};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use moka::future::Cache;
 use moka::policy::EvictionPolicy;
 use runtime::Condition;
@@ -53,6 +54,11 @@ impl EndpointState {
         }
     }
 
+    /// Whether deliveries have to come from the outbox relay, which keeps the webhook's limit.
+    pub fn is_paced(&self) -> bool {
+        matches!(self, Self::Ready(endpoint) if endpoint.is_paced)
+    }
+
     /// The receiver's host; empty if nothing is dialled.
     pub fn host(&self) -> &str {
         match self {
@@ -71,6 +77,10 @@ pub struct ReadyEndpoint {
     pub url: Arc<str>,
     /// The current key first.
     pub keys: Vec<SigningKey>,
+    /// Added to each request.
+    pub headers: HeaderMap,
+    /// The webhook has a limit of deliveries a second, which the outbox relay keeps.
+    pub is_paced: bool,
 }
 
 /// A cached webhook.
@@ -205,6 +215,19 @@ impl Endpoints {
             destination: endpoint,
             url: stored.url.as_str().into(),
             keys,
+            headers: header_map(&stored.headers),
+            is_paced: stored.max_per_second.is_some(),
         }))
     }
+}
+
+/// Their values are marked, so that nothing logs them. A header that HTTP does not allow was never stored.
+pub fn header_map(headers: &[RequestHeader]) -> HeaderMap {
+    let pair = |header: &RequestHeader| {
+        let name = HeaderName::try_from(header.name()).ok()?;
+        let mut value = HeaderValue::try_from(header.expose()).ok()?;
+        value.set_sensitive(true);
+        Some((name, value))
+    };
+    headers.iter().filter_map(pair).collect()
 }

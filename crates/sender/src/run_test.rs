@@ -16,7 +16,7 @@ use wire::event_body::test_body;
 use wire::{CrmEvent, TestAnswer, TestAttempt, TestRequest};
 
 use crate::attempt::{PostedAttempt, make};
-use crate::endpoints::{EndpointState, ReadyEndpoint};
+use crate::endpoints::{EndpointState, ReadyEndpoint, header_map};
 use crate::metrics::SenderMetrics;
 use crate::ports::now;
 
@@ -54,7 +54,7 @@ impl TestRunner {
             return Some(impossible(request, "this version does not know the event type"));
         };
         let example = Example::new(request, event_type);
-        let endpoint = self.endpoint(&form.url, &form.secrets);
+        let endpoint = self.endpoint(&form);
         let made = make(&self.outbound, &endpoint, example.id, &example.body, now()).await?;
         self.log_outcome(request, &form, &made);
         let answer = answer(&made);
@@ -63,16 +63,19 @@ impl TestRunner {
     }
 
     /// By the rules of a delivery: a URL that the address policy no longer allows is not dialled.
-    fn endpoint(&self, url: &str, secrets: &[SigningSecret]) -> EndpointState {
+    fn endpoint(&self, form: &TestForm) -> EndpointState {
+        let url = form.url.as_str();
         let endpoint = EndpointUrl::parse(url, &self.policy)
             .ok()
             .and_then(|url| outbound::Endpoint::new(&url).ok());
         endpoint.map_or(EndpointState::NotAllowed, |endpoint| {
-            let keys = secrets.iter().map(SigningSecret::key).collect();
+            let keys = form.secrets.iter().map(SigningSecret::key).collect();
             EndpointState::Ready(Box::new(ReadyEndpoint {
                 destination: endpoint,
                 url: url.into(),
                 keys,
+                headers: header_map(&form.headers),
+                is_paced: false,
             }))
         })
     }

@@ -9,7 +9,7 @@ use crate::connection::Connection;
 use crate::database::Database;
 use crate::error::StoreError;
 
-const MIGRATIONS: [(i32, &str, &str); 14] = [
+const MIGRATIONS: [(i32, &str, &str); 15] = [
     (
         1,
         "webhooks_and_deliveries",
@@ -71,6 +71,11 @@ const MIGRATIONS: [(i32, &str, &str); 14] = [
         14,
         "service_tokens",
         include_str!("../migrations/0014_service_tokens.sql"),
+    ),
+    (
+        15,
+        "request_headers_and_limits",
+        include_str!("../migrations/0015_request_headers_and_limits.sql"),
     ),
 ];
 

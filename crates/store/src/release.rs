@@ -216,7 +216,7 @@ impl Database {
             return Ok(Release::Released(0));
         }
         if !turn.wait.is_zero() {
-            let rate = turn.rate.next(turn.absorption(false, false), configured);
+            let rate = turn.next_rate(turn.absorption(false, false), configured);
             set_turn(&transaction, webhook, &turn, Next::After(turn.wait), rate).await?;
             transaction.commit().await?;
             return Ok(Release::NotNow);
@@ -232,9 +232,7 @@ impl Database {
         if !released.is_empty() && !publish(released).await {
             return Ok(Release::NotPublished);
         }
-        let rate = turn
-            .rate
-            .next(turn.absorption(taken.spared, taken.returned), configured);
+        let rate = turn.next_rate(turn.absorption(taken.spared, taken.returned), configured);
         let wait = rate.until_next(u32::try_from(count).unwrap_or(u32::MAX));
         if taken.returned {
             transaction

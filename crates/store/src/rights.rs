@@ -19,7 +19,7 @@ const MISSING: &str = "
         FROM unnest(ARRAY['deliveries', 'attempts', 'waiting_deliveries', 'releases']) AS name
         UNION ALL
         SELECT 3, 'read ' || name, has_table_privilege(name, 'SELECT')
-        FROM unnest(ARRAY['webhooks', 'webhook_secrets']) AS name
+        FROM unnest(ARRAY['webhooks', 'webhook_secrets', 'webhook_headers']) AS name
     ) AS needed WHERE NOT may ORDER BY place LIMIT 1";
 
 /// The role that owns the log, if this one may act as it and is not it.

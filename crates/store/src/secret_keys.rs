@@ -96,6 +96,11 @@ pub(crate) enum Place<'a> {
     },
     /// A row of `test_requests`.
     Test { row: Uuid, account: &'a AccountName },
+    /// A row of `webhook_headers`.
+    Headers {
+        webhook: WebhookId,
+        account: &'a AccountName,
+    },
 }
 
 impl Place<'_> {
@@ -112,12 +117,19 @@ impl Place<'_> {
             Self::Test { row, account } => {
                 [b"test request\0", &row.as_bytes()[..], account.as_str().as_bytes()].concat()
             }
+            Self::Headers { webhook, account } => [
+                b"request headers\0",
+                &webhook.0.as_bytes()[..],
+                account.as_str().as_bytes(),
+            ]
+            .concat(),
         }
     }
 
     fn row(&self) -> Uuid {
         match self {
             Self::Webhook { row, .. } | Self::Test { row, .. } => *row,
+            Self::Headers { webhook, .. } => webhook.0,
         }
     }
 }
@@ -143,10 +155,14 @@ impl SecretKeys {
     }
 
     pub(crate) fn seal(&self, place: Place<'_>, secret: &SigningSecret) -> Sealed {
+        self.seal_bytes(place, secret.expose().as_bytes())
+    }
+
+    pub(crate) fn seal_bytes(&self, place: Place<'_>, bytes: &[u8]) -> Sealed {
         let mut nonce = [0; NONCE_BYTES];
         getrandom::fill(&mut nonce).expect("the operating system has a random number generator");
         let payload = Payload {
-            msg: secret.expose().as_bytes(),
+            msg: bytes,
             aad: &place.associated_data(),
         };
         let sealed = self
@@ -172,6 +188,17 @@ impl SecretKeys {
         key_id: &str,
         ciphertext: &[u8],
     ) -> Result<(SigningSecret, bool), StoreError> {
+        let (opened, again) = self.open_bytes(place, key_id, ciphertext)?;
+        Ok((secret(&opened)?, again))
+    }
+
+    /// The bytes, and whether they need re-encryption.
+    pub(crate) fn open_bytes(
+        &self,
+        place: Place<'_>,
+        key_id: &str,
+        ciphertext: &[u8],
+    ) -> Result<(Zeroizing<Vec<u8>>, bool), StoreError> {
         let key = [&self.current]
             .into_iter()
             .chain(&self.previous)
@@ -179,10 +206,10 @@ impl SecretKeys {
         let key = key.ok_or(StoreError::Secret)?;
         let bound = ciphertext.strip_prefix(&[BOUND_TO_ITS_PLACE]);
         if let Some(opened) = bound.and_then(|ciphertext| key.open(ciphertext, &place.associated_data())) {
-            return Ok((secret(&opened)?, key.id != self.current.id));
+            return Ok((opened, key.id != self.current.id));
         }
         let opened = key.open(ciphertext, place.row().as_bytes()).ok_or(StoreError::Secret)?;
-        Ok((secret(&opened)?, true))
+        Ok((opened, true))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Forms of test deliveries: stored by the requesting `fanout`, claimed once by a sender.
 
-use domain::{AccountName, EndpointUrl, EventType, SigningSecret, WebhookId};
+use domain::{AccountName, EndpointUrl, EventType, RequestHeader, SigningSecret, WebhookId};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -31,6 +31,8 @@ pub struct TestForm {
     pub url: String,
     /// All signing secrets, as for a delivery.
     pub secrets: Vec<SigningSecret>,
+    /// Request headers of a saved webhook.
+    pub headers: Vec<RequestHeader>,
     /// Name of the type whose example is sent.
     pub event_type: String,
 }
@@ -100,6 +102,7 @@ impl Database {
                 webhook: None,
                 url: row.get("url"),
                 secrets,
+                headers: Vec::new(),
                 event_type,
             }));
         };
@@ -111,6 +114,7 @@ impl Database {
             webhook: Some(webhook),
             url: endpoint.url,
             secrets: endpoint.secrets,
+            headers: endpoint.headers,
             event_type,
         }))
     }

@@ -1,6 +1,7 @@
 //! Webhooks, for administrators, senders and fanout's subscription index.
 
 mod auto_paused;
+mod headers;
 mod manage;
 mod pause;
 mod read;
@@ -29,8 +30,14 @@ pub struct Webhook {
     pub name: String,
     /// Normalised endpoint URL.
     pub url: String,
+    /// What it is for, in an administrator's words; may be empty.
+    pub description: String,
     /// Its subscriptions.
     pub event_types: EventTypeSet,
+    /// Deliveries a second at most.
+    pub max_per_second: Option<i32>,
+    /// Names of its request headers.
+    pub header_names: Vec<String>,
     /// Pause and failures, the source of its status.
     pub health: WebhookHealth,
     /// When it was paused.
@@ -55,8 +62,10 @@ impl Webhook {
 }
 
 /// The columns that [`webhook`] reads, of a row of `webhooks` named `w`.
-const COLUMNS: &str = "w.id, w.account, w.name, w.url, w.event_types, w.paused_reason, w.paused_at,
+const COLUMNS: &str =
+    "w.id, w.account, w.name, w.url, w.description, w.max_per_second, w.event_types, w.paused_reason, w.paused_at,
     w.consecutive_failures, w.failed_attempts, w.version, w.created_at, w.updated_at,
+    coalesce((SELECT h.names FROM webhook_headers h WHERE h.webhook_id = w.id), '{}') AS header_names,
     (SELECT coalesce(sum(c.held), 0)::bigint FROM held_counts c WHERE c.webhook_id = w.id) AS held,
     (SELECT d.created_at FROM waiting_deliveries d WHERE d.webhook_id = w.id AND d.held
      ORDER BY d.created_at, d.delivery_id LIMIT 1) AS oldest_held_at";
@@ -70,7 +79,10 @@ fn webhook(row: &Row) -> Result<Webhook, StoreError> {
             .map_err(|_| StoreError::UnknownValue("account"))?,
         name: row.get("name"),
         url: row.get("url"),
+        description: row.get("description"),
         event_types: event_types(&row.get::<_, Vec<&str>>("event_types")),
+        max_per_second: row.get("max_per_second"),
+        header_names: row.get("header_names"),
         health: health_of(row)?,
         paused_at: row.get("paused_at"),
         held: row.get("held"),

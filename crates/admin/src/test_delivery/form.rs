@@ -112,7 +112,10 @@ mod tests {
             account: "acme".parse().unwrap(),
             name: "ERP Sync".to_owned(),
             url: URL.to_owned(),
+            description: String::new(),
             event_types,
+            max_per_second: None,
+            header_names: Vec::new(),
             health: WebhookHealth {
                 consecutive_failures: 0,
                 failed_attempts: 0,

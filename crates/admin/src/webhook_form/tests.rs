@@ -53,6 +53,8 @@ fn every_field_is_judged_at_once() {
         url: given("http://erp.example.com"),
         event_types: types(&["deal.won", "deal.wen", "*"]),
         secret: given("short"),
+        description: given(&"x".repeat(501)),
+        max_per_second: Input::Given(Some(1001)),
         errors: vec![malformed],
     };
     check_new(
@@ -64,6 +66,8 @@ fn every_field_is_judged_at_once() {
             ("/event_types/1", "unknown_event_type"),
             ("/event_types/2", "unknown_event_type"),
             ("/secret", "secret_length"),
+            ("/description", "too_long"),
+            ("/max_per_second", "out_of_range"),
         ],
     );
 }

@@ -1,6 +1,6 @@
 //! The settings of a webhook in a body.
 
-use admin::{MAX_EVENT_TYPE_ENTRIES, MAX_NAME_CHARACTERS, WebhookForm};
+use admin::{MAX_DESCRIPTION_CHARACTERS, MAX_EVENT_TYPE_ENTRIES, MAX_NAME_CHARACTERS, MAX_PER_SECOND, WebhookForm};
 use serde_json::{Value, json};
 
 use crate::json_object::JsonObject;
@@ -12,6 +12,8 @@ pub(super) fn read_settings(mut object: JsonObject<'_>) -> WebhookForm {
         name: object.text("name"),
         url: object.text("url"),
         event_types: object.texts("event_types", MAX_EVENT_TYPE_ENTRIES),
+        description: object.text("description"),
+        max_per_second: object.integer("max_per_second"),
         errors: object.into_errors(),
         ..WebhookForm::default()
     }
@@ -27,6 +29,13 @@ pub(super) fn settings() -> Value {
             "items": reference("EventType"),
             "minItems": 1,
             "maxItems": MAX_EVENT_TYPE_ENTRIES,
+        },
+        "description": {"type": ["string", "null"], "maxLength": MAX_DESCRIPTION_CHARACTERS},
+        "max_per_second": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "maximum": MAX_PER_SECOND,
+            "description": "Deliveries a second at most; null for no limit",
         },
     })
 }

@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use store::webhooks::Webhook;
 
 use crate::entity_tag::entity_tag;
-use crate::openapi::schema::{count, count_of, object, or_null, page, reference, text, time, time_or_null};
+use crate::openapi::schema::{
+    count, count_of, number_or_null, object, or_null, page, reference, text, time, time_or_null,
+};
 
 /// A webhook, without its secret.
 #[derive(Serialize)]
@@ -20,7 +22,11 @@ pub(super) struct WebhookRepresentation {
     account: AccountName,
     name: String,
     url: String,
+    description: String,
     event_types: Vec<EventType>,
+    max_per_second: Option<i32>,
+    /// Names of its request headers.
+    headers: Vec<String>,
     status: WebhookStatus,
     paused_reason: Option<PausedReason>,
     paused_at: Option<Timestamp>,
@@ -40,7 +46,10 @@ impl WebhookRepresentation {
             status: webhook.status(),
             account: webhook.account,
             name: webhook.name,
+            description: webhook.description,
             event_types: webhook.event_types.iter().collect(),
+            max_per_second: webhook.max_per_second,
+            headers: webhook.header_names,
             paused_reason: webhook.health.paused,
             paused_at: webhook.paused_at,
             consecutive_failures: webhook.health.consecutive_failures,
@@ -127,7 +136,10 @@ pub(crate) fn schemas() -> Value {
             "account": {"type": "string"},
             "name": {"type": "string"},
             "url": text("For a viewer its host only: `https://erp.example.com/…`"),
+            "description": text("What it is for; may be empty"),
             "event_types": {"type": "array", "items": reference("EventType")},
+            "max_per_second": number_or_null("Deliveries a second at most; null without a limit"),
+            "headers": {"type": "array", "items": {"type": "string"}, "description": "Names of its request headers"},
             "status": reference("WebhookStatus"),
             "paused_reason": or_null(reference("PausedReason")),
             "paused_at": time_or_null(),

@@ -18,6 +18,7 @@ mod outage;
 mod pages;
 mod pausing;
 mod refusals;
+mod request_headers;
 mod request_limit;
 mod secrets;
 mod service_tokens;

@@ -29,11 +29,16 @@ async fn the_request_is_what_the_contract_says() {
     let scene = Scene::new().await;
     let endpoint = endpoint(&scene.receiver.url("/hook?tenant=a%20b"));
     let body = Bytes::from("{\"name\":\"Zoë ☃\"}"); // 19 bytes
+    let own: http::HeaderMap = [("authorization", "Bearer abc"), ("content-type", "text/plain")]
+        .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+        .into_iter()
+        .collect();
     let post = Post {
         endpoint: &endpoint,
         id: "msg_1",
         timestamp: 1_795_410_000,
         signature: "v1,YQ== v1,Yg==",
+        headers: &own,
         body,
     };
     let attempt = scene.outbound.post(post).await;
@@ -54,6 +59,8 @@ async fn the_request_is_what_the_contract_says() {
     headers.sort_unstable();
     let host = scene.receiver.address().to_string();
     let expected = [
+        ("accept", "*/*"),
+        ("authorization", "Bearer abc"),
         ("content-length", "19"),
         ("content-type", "application/json"),
         ("host", host.as_str()),

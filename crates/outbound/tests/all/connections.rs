@@ -236,6 +236,7 @@ async fn a_receiver_that_never_reads_costs_no_socket_for_ever() {
             id: "msg_1",
             timestamp: 0,
             signature: "v1,",
+            headers: &http::HeaderMap::new(),
             body,
         };
         assert_eq!(scene.outbound.post(post).await.outcome, outcome);

@@ -150,6 +150,7 @@ async fn a_signature_that_no_header_can_hold_fails_without_a_dial() {
         id: "msg\r\n1",
         timestamp: 0,
         signature: "v1,",
+        headers: &http::HeaderMap::new(),
         body: "{}".into(),
     };
     check(

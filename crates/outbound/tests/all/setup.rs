@@ -90,6 +90,7 @@ pub async fn post(outbound: &Outbound, endpoint: &Endpoint, id: &str) -> Attempt
             id,
             timestamp: 1_795_410_000,
             signature: "v1,c2lnbmF0dXJl",
+            headers: &http::HeaderMap::new(),
             body,
         })
         .await

@@ -65,6 +65,7 @@ fn done_text(done: &str) -> Option<&'static str> {
         "created" => "The webhook has been added. It is active: events are sent from now on.",
         "exists" => "This webhook has been added already. To change it, choose Edit.",
         "saved" => "Your changes are saved.",
+        "headers" => "The request headers are saved. They are added to every request from now on.",
         "saved-events" => {
             "Your changes are saved. The selected events apply from now on; events that are waiting are still sent."
         }

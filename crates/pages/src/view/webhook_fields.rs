@@ -13,6 +13,9 @@ pub(crate) struct WebhookFields {
     /// Only when adding a webhook.
     pub(crate) secret: Option<String>,
     pub(crate) ticked: EventTypeSet,
+    pub(crate) description: String,
+    /// As it was typed; empty for no limit.
+    pub(crate) max_per_second: String,
     /// Of which a test would be.
     pub(crate) test_event_type: Option<EventType>,
     pub(crate) errors: Vec<FieldError>,
@@ -32,6 +35,8 @@ impl WebhookFields {
             url: String::new(),
             secret: Some(SigningSecret::generate().expose().to_owned()),
             ticked: EventTypeSet::EMPTY,
+            description: String::new(),
+            max_per_second: String::new(),
             test_event_type: None,
             errors: Vec::new(),
         }
@@ -44,6 +49,8 @@ impl WebhookFields {
             url: webhook.url.clone(),
             secret: None,
             ticked: webhook.event_types,
+            description: webhook.description.clone(),
+            max_per_second: webhook.max_per_second.map(|most| most.to_string()).unwrap_or_default(),
             test_event_type: None,
             errors: Vec::new(),
         }
@@ -59,6 +66,8 @@ impl WebhookFields {
             url: fields.text("url").trim().to_owned(),
             secret: with_secret.then(|| secret.unwrap_or_else(|| SigningSecret::generate().expose().to_owned())),
             ticked: fields.all("event_types").filter_map(EventType::parse).collect(),
+            description: fields.text("description").to_owned(),
+            max_per_second: fields.text("max_per_second").trim().to_owned(),
             test_event_type: EventType::parse(fields.text("event_type")),
             errors: Vec::new(),
         }
@@ -71,7 +80,11 @@ impl WebhookFields {
             .take(MAX_EVENT_TYPE_ENTRIES)
             .map(str::to_owned)
             .collect();
+        let most = Some(self.max_per_second.as_str()).filter(|text| !text.is_empty());
         WebhookForm {
+            description: Input::Given(self.description.clone()),
+            // What is no number is out of range, too.
+            max_per_second: Input::Given(most.map(|text| text.parse().unwrap_or(-1))),
             name: Input::Given(self.name.clone()),
             url: Input::Given(self.url.clone()),
             event_types: Input::Given(names),

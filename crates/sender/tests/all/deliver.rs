@@ -281,3 +281,25 @@ async fn a_job_that_ended_its_senders_is_deferred_without_an_attempt() {
         [Did::LookedUp, Did::Recorded(DeliveryPhase::Spilled, 1)]
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_webhook_with_a_limit_gets_everything_from_the_relay() {
+    let paced = || {
+        let EndpointState::Ready(mut endpoint) = crate::ports::endpoint() else {
+            unreachable!("it is ready");
+        };
+        endpoint.is_paced = true;
+        Answers {
+            endpoint: Arc::new(EndpointState::Ready(endpoint)),
+            ..Answers::default()
+        }
+    };
+    assert_eq!(
+        did(paced(), job(1, Trigger::Event), NEW).await,
+        [Did::Recorded(DeliveryPhase::Spilled, 0)]
+    );
+    assert_eq!(
+        did(paced(), job(1, Trigger::Resume), NEW).await,
+        [Did::LookedUp, Did::Posted, Did::Recorded(DeliveryPhase::Delivered, 1)]
+    );
+}

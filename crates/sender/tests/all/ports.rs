@@ -139,6 +139,8 @@ pub fn endpoint() -> EndpointState {
         destination: outbound::Endpoint::new(&parsed).unwrap(),
         url: url.into(),
         keys: vec![SigningSecret::generate().key()],
+        headers: http::HeaderMap::new(),
+        is_paced: false,
     }))
 }
 

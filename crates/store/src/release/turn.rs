@@ -12,7 +12,7 @@ use crate::error::StoreError;
 /// Consumes the signals of senders since the last turn.
 const TURN: &str = "/* release.turn.turn */ WITH turn AS (
         SELECT r.webhook_id, r.per_second, extract(epoch FROM now() - r.next_at)::float8 AS late,
-            w.id IS NULL AS deleted, w.paused_reason IS NOT NULL AS paused,
+            w.id IS NULL AS deleted, w.paused_reason IS NOT NULL AS paused, w.max_per_second,
             coalesce(w.failed_attempts > 0, false) AS failing,
             coalesce(r.throttled_at > now() - interval '10 minutes', false) AS throttled_lately,
             CASE WHEN r.next_at < now() - interval '10 minutes' THEN now() ELSE r.attended_since END AS attended_since
@@ -45,6 +45,8 @@ const WAIT: &str = "/* release.turn.wait */
 /// A webhook's turn, locked.
 pub(super) struct Turn {
     pub(super) rate: ReleaseRate,
+    /// The webhook's own limit.
+    max_per_second: Option<i32>,
     pub(super) late: Duration,
     pub(super) deleted: bool,
     pub(super) paused: bool,
@@ -58,7 +60,20 @@ pub(super) struct Turn {
     pub(super) wait: Duration,
 }
 
+/// At most the webhook's own limit.
+fn limited(rate: ReleaseRate, max_per_second: Option<i32>) -> ReleaseRate {
+    match max_per_second {
+        Some(most) if rate.per_second() > f64::from(most) => ReleaseRate::new(f64::from(most)),
+        _ => rate,
+    }
+}
+
 impl Turn {
+    /// The rate after this turn, within the webhook's own limit.
+    pub(super) fn next_rate(&self, absorption: Absorption, configured: ReleaseRate) -> ReleaseRate {
+        limited(self.rate.next(absorption, configured), self.max_per_second)
+    }
+
     /// `spared` and `returned` describe the released batch.
     pub(super) fn absorption(&self, spared: bool, returned: bool) -> Absorption {
         Absorption {
@@ -82,7 +97,8 @@ pub(super) enum Next {
 pub(super) async fn turn(transaction: &Transaction<'_>, webhook: WebhookId) -> Result<Option<Turn>, StoreError> {
     let rows = transaction.query_typed(TURN, &[(&webhook.0, Type::UUID)]).await?;
     Ok(rows.first().map(|row| Turn {
-        rate: ReleaseRate::new(row.get("per_second")),
+        rate: limited(ReleaseRate::new(row.get("per_second")), row.get("max_per_second")),
+        max_per_second: row.get("max_per_second"),
         late: Duration::try_from_secs_f64(row.get("late")).unwrap_or_default(),
         deleted: row.get("deleted"),
         paused: row.get("paused"),

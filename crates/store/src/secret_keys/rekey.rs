@@ -31,33 +31,60 @@ const NEXT: &str = "/* secret_keys.rekey.next */ SELECT s.id, s.webhook_id, w.ac
 const REPLACE: &str = "/* secret_keys.rekey.replace */
     UPDATE webhook_secrets SET key_id = $2, ciphertext = $3 WHERE id = $1";
 
+const NEXT_HEADERS: &str = "/* secret_keys.rekey.next_headers */
+    SELECT h.webhook_id AS id, h.webhook_id, w.account, h.key_id, h.ciphertext
+    FROM webhook_headers h JOIN webhooks w ON w.id = h.webhook_id
+    WHERE h.webhook_id > $1 ORDER BY h.webhook_id LIMIT $2 FOR UPDATE OF h";
+
+const REPLACE_HEADERS: &str = "/* secret_keys.rekey.replace_headers */
+    UPDATE webhook_headers SET key_id = $2, ciphertext = $3 WHERE webhook_id = $1";
+
+/// A table with ciphertexts.
+#[derive(Debug, Clone, Copy)]
+enum Table {
+    Secrets,
+    Headers,
+}
+
+impl Table {
+    const fn statements(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Secrets => (NEXT, REPLACE),
+            Self::Headers => (NEXT_HEADERS, REPLACE_HEADERS),
+        }
+    }
+}
+
 impl Database {
-    /// Re-encrypts every webhook's secret that does not use the current key and format. A process that still encrypts
+    /// Re-encrypts every webhook's secret, and its request headers, that do not use the current key and format. A process that still encrypts
     /// with a former key may add secrets behind it: call it when there is none any more.
     ///
     /// # Errors
     /// What was done until then stays done.
     pub async fn rekey_secrets(&self) -> Result<Rekeyed, StoreError> {
         let mut rekeyed = Rekeyed::default();
-        let mut after = Some(Uuid::nil());
-        while let Some(last) = after {
-            after = self.rekey_batch(last, &mut rekeyed).await?;
+        for table in [Table::Secrets, Table::Headers] {
+            let mut after = Some(Uuid::nil());
+            while let Some(last) = after {
+                after = self.rekey_batch(table, last, &mut rekeyed).await?;
+            }
         }
         Ok(rekeyed)
     }
 
     /// Returns the last processed row; `None` when there were no more.
-    async fn rekey_batch(&self, after: Uuid, rekeyed: &mut Rekeyed) -> Result<Option<Uuid>, StoreError> {
+    async fn rekey_batch(&self, table: Table, after: Uuid, rekeyed: &mut Rekeyed) -> Result<Option<Uuid>, StoreError> {
+        let (next, replace) = table.statements();
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
-        let rows = transaction.query(NEXT, &[&after, &BATCH]).await?;
+        let rows = transaction.query(next, &[&after, &BATCH]).await?;
         for row in &rows {
-            match self.resealed(row)? {
+            match self.resealed(table, row)? {
                 Resealed::Unreadable => rekeyed.unreadable += 1,
                 Resealed::Current => rekeyed.current += 1,
                 Resealed::Changed { key_id, ciphertext } => {
                     transaction
-                        .execute(REPLACE, &[&row.get::<_, Uuid>("id"), &key_id, &ciphertext])
+                        .execute(replace, &[&row.get::<_, Uuid>("id"), &key_id, &ciphertext])
                         .await?;
                     rekeyed.changed += 1;
                 }
@@ -67,22 +94,27 @@ impl Database {
         Ok(rows.last().map(|row| row.get("id")))
     }
 
-    fn resealed(&self, row: &Row) -> Result<Resealed, StoreError> {
+    fn resealed(&self, table: Table, row: &Row) -> Result<Resealed, StoreError> {
         let account: AccountName = row
             .get::<_, &str>("account")
             .parse()
             .map_err(|_| StoreError::UnknownValue("account"))?;
-        let place = Place::Webhook {
-            row: row.get("id"),
-            webhook: WebhookId(row.get("webhook_id")),
-            account: &account,
+        let webhook = WebhookId(row.get("webhook_id"));
+        let account = &account;
+        let place = match table {
+            Table::Secrets => Place::Webhook {
+                row: row.get("id"),
+                webhook,
+                account,
+            },
+            Table::Headers => Place::Headers { webhook, account },
         };
         Ok(
-            match self.keys.open_as_kept(place, row.get("key_id"), row.get("ciphertext")) {
+            match self.keys.open_bytes(place, row.get("key_id"), row.get("ciphertext")) {
                 Err(_) => Resealed::Unreadable,
                 Ok((_, false)) => Resealed::Current,
-                Ok((secret, true)) => {
-                    let sealed = self.keys.seal(place, &secret);
+                Ok((opened, true)) => {
+                    let sealed = self.keys.seal_bytes(place, &opened);
                     Resealed::Changed {
                         key_id: sealed.key_id,
                         ciphertext: sealed.ciphertext,

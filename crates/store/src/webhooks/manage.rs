@@ -21,6 +21,10 @@ pub struct NewWebhook {
     pub event_types: EventTypeSet,
     /// Its secret.
     pub secret: SigningSecret,
+    /// What it is for; may be empty.
+    pub description: String,
+    /// Deliveries a second at most.
+    pub max_per_second: Option<i32>,
 }
 
 /// Validated changes; `None` leaves a part unchanged.
@@ -32,16 +36,34 @@ pub struct Edit {
     pub url: Option<EndpointUrl>,
     /// Its subscriptions; not empty.
     pub event_types: Option<EventTypeSet>,
+    /// What it is for; may be empty.
+    pub description: Option<String>,
+    /// Deliveries a second at most; `Some(None)` removes the limit.
+    pub max_per_second: Option<Option<i32>>,
 }
 
 impl Edit {
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.name.is_none()
+            && self.url.is_none()
+            && self.event_types.is_none()
+            && self.description.is_none()
+            && self.max_per_second.is_none()
+    }
+
     /// The changed parts in words, for a webhook with this URL. Of URLs the hosts only: receivers put keys into the
     /// rest.
     fn parts(&self, former_url: &str) -> String {
         let moved = |url: &EndpointUrl| format!("URL ({} to {})", without_path(former_url), without_path(url.as_str()));
         let name = self.name.as_ref().map(|_| "name".to_owned());
         let event_types = self.event_types.map(|_| "events".to_owned());
-        [name, self.url.as_ref().map(moved), event_types]
+        let description = self.description.as_ref().map(|_| "description".to_owned());
+        let limit = self.max_per_second.map(|limit| match limit {
+            Some(most) => format!("at most {most} a second"),
+            None => "no limit a second".to_owned(),
+        });
+        [name, self.url.as_ref().map(moved), event_types, description, limit]
             .into_iter()
             .flatten()
             .collect::<Vec<_>>()
@@ -78,11 +100,13 @@ const LOCK_ACCOUNT: &str = "/* webhooks.manage.lock_account */
 const COUNT: &str = "/* webhooks.manage.count */ SELECT count(*) FROM webhooks WHERE account = $1";
 
 const CREATE: &str = "/* webhooks.manage.create */
-    INSERT INTO webhooks (id, account, name, url, event_types) VALUES ($1, $2, $3, $4, $5)";
+    INSERT INTO webhooks (id, account, name, url, event_types, description, max_per_second)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)";
 
 /// Increments the version; a trigger notifies every process.
 const EDIT: &str = "/* webhooks.manage.edit */ UPDATE webhooks SET name = coalesce($3, name), url = coalesce($4, url),
-        event_types = coalesce($5, event_types), version = version + 1, updated_at = now()
+        event_types = coalesce($5, event_types), description = coalesce($7, description),
+        max_per_second = CASE WHEN $8 THEN $9 ELSE max_per_second END, version = version + 1, updated_at = now()
     WHERE account = $1 AND id = $2 AND ($6::bigint IS NULL OR version = $6)";
 
 /// Signals about the former URL's receiver do not apply to the new one's.
@@ -144,7 +168,18 @@ impl Database {
         let url = new.url.as_str();
         let event_types = names(new.event_types);
         transaction
-            .execute(CREATE, &[&id.0, &account.as_str(), &new.name, &url, &event_types])
+            .execute(
+                CREATE,
+                &[
+                    &id.0,
+                    &account.as_str(),
+                    &new.name,
+                    &url,
+                    &event_types,
+                    &new.description,
+                    &new.max_per_second,
+                ],
+            )
             .await?;
         self.add_secret(&transaction, account, id, &new.secret).await?;
         let detail = format!("URL ({})", without_path(url));
@@ -200,7 +235,17 @@ impl Database {
         let edited = transaction
             .execute(
                 EDIT,
-                &[&account.as_str(), &id.0, &edit.name, &url, &event_types, &if_version],
+                &[
+                    &account.as_str(),
+                    &id.0,
+                    &edit.name,
+                    &url,
+                    &event_types,
+                    &if_version,
+                    &edit.description,
+                    &edit.max_per_second.is_some(),
+                    &edit.max_per_second.flatten(),
+                ],
             )
             .await?;
         let Some(now) = one_webhook(&transaction, account, id).await? else {

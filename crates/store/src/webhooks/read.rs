@@ -1,9 +1,9 @@
 //! Webhooks as the services read them, across all accounts.
 
-use domain::{AccountName, EventTypeSet, SigningSecret, WebhookHealth, WebhookId};
+use domain::{AccountName, EventTypeSet, RequestHeader, SigningSecret, WebhookHealth, WebhookId};
 use tokio_postgres::Row;
 
-use super::event_types;
+use super::{event_types, headers};
 use crate::database::Database;
 use crate::error::StoreError;
 use crate::secret_keys::Place;
@@ -30,6 +30,10 @@ pub struct StoredEndpoint {
     pub paused: bool,
     /// The current secret first, then former ones that still sign.
     pub secrets: Vec<SigningSecret>,
+    /// Added to each request.
+    pub headers: Vec<RequestHeader>,
+    /// Deliveries a second at most.
+    pub max_per_second: Option<i32>,
 }
 
 /// Numbers of webhooks of all accounts, by status.
@@ -57,9 +61,10 @@ const SUBSCRIPTION: &str = "/* webhooks.read.subscription */
     SELECT account, id, event_types FROM webhooks WHERE id = $1";
 
 const ENDPOINT: &str = "/* webhooks.read.endpoint */
-    SELECT w.account, w.url, w.paused_reason IS NOT NULL AS paused, s.id AS secret_id, s.key_id,
-        s.ciphertext
+    SELECT w.account, w.url, w.paused_reason IS NOT NULL AS paused, w.max_per_second, s.id AS secret_id, s.key_id,
+        s.ciphertext, h.key_id AS headers_key_id, h.ciphertext AS headers
     FROM webhooks w JOIN webhook_secrets s ON s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > now())
+        LEFT JOIN webhook_headers h ON h.webhook_id = w.id
     WHERE w.id = $1 ORDER BY s.expires_at DESC NULLS FIRST";
 
 impl Database {
@@ -117,7 +122,13 @@ impl Database {
             };
             self.keys.open(place, row.get("key_id"), row.get("ciphertext"))
         };
+        let place = Place::Headers {
+            webhook,
+            account: &account,
+        };
         Ok(Some(StoredEndpoint {
+            headers: headers::opened(&self.keys, place, first.get("headers_key_id"), first.get("headers"))?,
+            max_per_second: first.get("max_per_second"),
             url: first.get("url"),
             paused: first.get("paused"),
             secrets: rows.iter().map(open).collect::<Result<_, _>>()?,

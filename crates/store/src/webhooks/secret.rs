@@ -40,7 +40,8 @@ const DELETE_EXPIRED: &str = "/* webhooks.secret.delete_expired */
     DELETE FROM webhook_secrets WHERE expires_at < now()";
 
 /// Of webhooks only: a form that waits to be tested is gone in minutes, and must not keep anybody from starting.
-const KEY_IDS: &str = "/* webhooks.secret.key_ids */ SELECT DISTINCT key_id FROM webhook_secrets";
+const KEY_IDS: &str = "/* webhooks.secret.key_ids */
+    SELECT DISTINCT key_id FROM webhook_secrets UNION SELECT DISTINCT key_id FROM webhook_headers";
 
 impl Database {
     /// True when every stored secret was encrypted with a key that is configured here. Without this look a mistaken key

@@ -81,6 +81,8 @@ pub fn new_webhook(name: &str) -> NewWebhook {
         url: url("https://erp.example.com/hook"),
         event_types: [EventType::parse("deal.won").unwrap()].into_iter().collect(),
         secret: SigningSecret::generate(),
+        description: String::new(),
+        max_per_second: None,
     }
 }
 

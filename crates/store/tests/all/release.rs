@@ -750,3 +750,31 @@ async fn an_account_has_as_many_turns_as_another_however_many_webhooks_it_has() 
     assert!(database.due_releases(2).await.unwrap().contains(&other));
     assert_eq!(database.due_releases(100).await.unwrap().len(), 51);
 }
+
+#[tokio::test]
+async fn a_webhooks_own_limit_bounds_its_release_rate() {
+    let (database, sql) = migrated().await;
+    let erp = webhook(&database, "acme", "ERP Sync").await;
+    let limit = Edit {
+        max_per_second: Some(Some(5)),
+        ..Edit::default()
+    };
+    database.edit_webhook(&admin("acme"), erp, &limit, None).await.unwrap();
+    hold(&database, erp, 8).await;
+    database.schedule_missing_releases().await.unwrap();
+    let begun = std::time::Instant::now();
+    assert_eq!(release_all(&database, &sql, erp).await.len(), 8);
+    // One at once, then one each fifth of a second.
+    let least = Duration::from_millis(7 * 200 - 150);
+    assert!(begun.elapsed() >= least, "{:?}", begun.elapsed());
+    let without = Edit {
+        max_per_second: Some(None),
+        ..Edit::default()
+    };
+    database
+        .edit_webhook(&admin("acme"), erp, &without, None)
+        .await
+        .unwrap();
+    let stored = database.webhook(&account("acme"), erp).await.unwrap().unwrap();
+    assert_eq!(stored.max_per_second, None);
+}

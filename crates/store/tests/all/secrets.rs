@@ -275,3 +275,47 @@ async fn at_most_three_replaced_secrets_go_on_signing() {
         .get(0);
     assert_eq!(kept, 4 + 2);
 }
+
+fn header(name: &str, value: &str) -> domain::RequestHeader {
+    domain::RequestHeader::new(name, value, false).unwrap()
+}
+
+#[tokio::test]
+async fn request_headers_are_encrypted_replaced_and_rekeyed() {
+    let (database, sql) = migrated().await;
+    let id = database
+        .create_webhook(&admin("acme"), &new_webhook("ERP Sync"), 1)
+        .await
+        .unwrap()
+        .unwrap()
+        .id;
+    let acme = "acme".parse().unwrap();
+    let given = [header("authorization", "Bearer canary-value"), header("x-env", "prod")];
+    assert!(database.set_request_headers(&admin("acme"), id, &given).await.unwrap());
+    assert!(
+        !database
+            .set_request_headers(&admin("globex"), id, &given)
+            .await
+            .unwrap()
+    );
+    assert_eq!(database.request_headers(&acme, id).await.unwrap().unwrap(), given);
+    assert_eq!(
+        database.request_headers(&"globex".parse().unwrap(), id).await.unwrap(),
+        None
+    );
+    let endpoint = database.endpoint(id).await.unwrap().unwrap();
+    assert_eq!(endpoint.headers, given);
+    let stored = database.webhook(&acme, id).await.unwrap().unwrap();
+    assert_eq!(
+        (stored.header_names.join(","), stored.version),
+        ("authorization,x-env".to_owned(), 2)
+    );
+    let all = "SELECT (SELECT h::text FROM webhook_headers h) || (SELECT string_agg(a::text, '') FROM audit_entries a)";
+    let text: String = sql.query_one(all, &[]).await.unwrap().get(0);
+    let hex: String = "canary-value".bytes().map(|byte| format!("{byte:02x}")).collect();
+    assert!(!text.contains("canary-value") && !text.contains(&hex), "{text}");
+    assert_eq!(database.rekey_secrets().await.unwrap().current, 2);
+    assert!(database.set_request_headers(&admin("acme"), id, &[]).await.unwrap());
+    assert_eq!(database.request_headers(&acme, id).await.unwrap().unwrap(), []);
+    assert_eq!(database.endpoint(id).await.unwrap().unwrap().headers, []);
+}

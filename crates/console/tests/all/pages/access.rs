@@ -69,7 +69,7 @@ async fn every_page_but_the_first_needs_a_session() {
 async fn what_belongs_to_another_account_is_not_found() {
     let api = Api::start().await;
     let paths = paths(&api, &mut Browser::admin(&api).await).await;
-    assert_eq!(paths.all.len(), 17);
+    assert_eq!(paths.all.len(), 18);
     let mut stranger = Browser::signed_in(&api, OTHER_ACCOUNT, Role::Admin).await;
     for path in &paths.all {
         let fields = [
