@@ -195,7 +195,7 @@ async fn what_belongs_to_another_account_is_not_found() {
             .zip(paths)
             .filter(|(route, _)| route.contains("{id}"));
         let with_id: Vec<_> = with_id.map(|(_, path)| path.clone()).collect();
-        assert_eq!(with_id.len(), 16);
+        assert_eq!(with_id.len(), 17);
         walk(&stranger, &with_id, |method, path, answer| {
             assert_eq!(answer.status, 404, "{method} {path}: {}", answer.text());
             problem(answer, 404);

@@ -196,6 +196,17 @@ fn requests(ids: &Ids) -> Vec<(Method, &'static str, String, Value)> {
     );
     add(Method::POST, "/api/v1/webhooks", json!({"url": 5}));
     add(Method::PATCH, "/api/v1/webhooks/{id}", json!({"name": "Ledger"}));
+    add(
+        Method::PUT,
+        "/api/v1/webhooks/{id}/headers",
+        json!({"headers": {"authorization": "Bearer abc", "x-env": "prod"}}),
+    );
+    add(Method::GET, "/api/v1/webhooks/{id}/headers", Value::Null);
+    add(
+        Method::PUT,
+        "/api/v1/webhooks/{id}/headers",
+        json!({"headers": {"host": "x"}}),
+    );
     add(Method::POST, "/api/v1/webhooks/{id}/pause", json!({}));
     add(Method::GET, "/api/v1/webhooks/{id}", Value::Null);
     add(Method::POST, "/api/v1/webhooks/{id}/resume", json!({}));

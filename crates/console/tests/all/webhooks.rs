@@ -10,13 +10,16 @@ use testkit::http::{Client, Response};
 
 use crate::api::{ACCOUNT, Api, create, erp_sync, expected, field_errors, id, ok, problem};
 
-const MEMBERS: [&str; 13] = [
+const MEMBERS: [&str; 16] = [
     "account",
     "consecutive_failures",
     "created_at",
+    "description",
     "event_types",
+    "headers",
     "held",
     "id",
+    "max_per_second",
     "name",
     "oldest_held_at",
     "paused_at",
