@@ -41,7 +41,15 @@ async fn a_failed_delivery_is_sent_again_by_hand() -> anyhow::Result<()> {
         [&3],
         "under the same webhook-id"
     );
-    assert_eq!(all.api.post(&path, &json!({})).await?.status.as_u16(), 409);
+
+    assert_eq!(
+        all.api.post(&path, &json!({})).await?.status.as_u16(),
+        202,
+        "a delivered one is sent again"
+    );
+    all.receiver.wait_for(4, DEADLINE).await?;
+    let delivery = all.api.wait_for_state(&webhook.id, "e-0", "delivered").await?;
+    assert_eq!(delivery["attempts"][3]["trigger"], "manual");
     all.finish().await
 }
 

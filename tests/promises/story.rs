@@ -98,7 +98,7 @@ fn check_request(request: &ReceivedRequest, all: &Deployment, webhook: &Webhook,
     assert!(all.receiver.url(&request.path).starts_with("https://127.0.0.1:"));
     let header = |name: &str| request.header(name).unwrap_or_default().to_owned();
     let names: BTreeSet<&str> = request.headers.keys().map(|name| name.as_str()).collect();
-    let expected = ["host", "user-agent", "content-type", "content-length"];
+    let expected = ["host", "user-agent", "content-type", "accept", "content-length"];
     let webhook_headers = ["webhook-id", "webhook-timestamp", "webhook-signature"];
     assert_eq!(names, expected.into_iter().chain(webhook_headers).collect());
     assert_eq!(header("host"), all.receiver.address().to_string());

@@ -1,5 +1,6 @@
 //! Who asks: sessions, signing in, and whether a form comes from one of our own pages.
 
+mod failed_sign_ins;
 mod origin;
 pub(crate) mod session;
 mod session_cookie;
@@ -7,6 +8,6 @@ pub(crate) mod sign_in;
 pub(crate) mod sso;
 pub(crate) mod submission;
 
+pub(crate) use failed_sign_ins::FAILED_SIGN_INS;
 pub use session_cookie::SESSION_LIMITS;
 pub(crate) use session_cookie::{session_cookie, session_rules};
-pub(crate) use sign_in::FAILED_SIGN_INS;

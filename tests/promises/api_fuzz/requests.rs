@@ -8,6 +8,9 @@ use url::form_urlencoded::byte_serialize;
 use super::corpus;
 use super::description::{Description, Operation, Parameter};
 
+/// Longest path and query that are sent; the whole head may have 16 KiB.
+const MAX_ADDRESS_BYTES: usize = 8 * 1024;
+
 /// Requests of an operation in which everything is wrong at once.
 const MIXED: usize = 40;
 
@@ -86,7 +89,7 @@ impl Draft {
         changed
     }
 
-    /// Nothing for what HTTP itself cannot say.
+    /// Nothing for what HTTP itself cannot say, or the server does not read (431).
     fn into_request(self, what: &str, operation: &Operation) -> Option<Sent> {
         let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
         let (mut path, mut query) = (format!("/api/v1{}", operation.path), Vec::new());
@@ -115,6 +118,9 @@ impl Draft {
         } else {
             format!("{path}?{}", query.join("&"))
         };
+        if address.len() > MAX_ADDRESS_BYTES {
+            return None;
+        }
         let shown: String = format!("{} {address} with {what}", operation.method)
             .chars()
             .take(300)
@@ -168,6 +174,7 @@ fn good_value(description: &Description, name: &str, schema: &Value, known: &Kno
         (Some("string"), Some("uri")) => json!(known.url),
         (Some("string"), Some("date-time")) => json!("2026-01-01T00:00:00Z"),
         (Some("string"), _) => json!("ERP Sync"),
+        (Some("object"), _) => json!({"x-env": "prod"}),
         other => panic!("what is a good {name} of {other:?}?"),
     }
 }

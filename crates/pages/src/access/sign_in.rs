@@ -1,13 +1,10 @@
 //! Signing in with an API token, and signing out.
 
-use std::num::NonZeroU32;
-
 use askama::Template;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use governor::Quota;
 use web::{AuthFailure, Refusal};
 
 use super::session::session_key;
@@ -17,9 +14,6 @@ use crate::error::{PageError, see_other};
 use crate::page_query::PageQuery;
 use crate::state::PageState;
 use crate::view::layout::page;
-
-/// Failed attempts to sign in that this process checks. Tokens cannot be guessed; this bounds the cost of those who try.
-pub(crate) const FAILED_SIGN_INS: Quota = Quota::per_minute(NonZeroU32::new(60).expect("60 is not zero"));
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
