@@ -107,7 +107,7 @@ async fn load(database: &Database) -> anyhow::Result<(f64, SubscriptionIndex)> {
     let begin = Instant::now();
     let mut builder = SubscriptionIndex::builder();
     database
-        .subscriptions(|s| builder.add(s.account, s.webhook, s.event_types))
+        .subscriptions(|s| builder.add(s.account, s.webhook, s.event_types, s.conditions))
         .await?;
     let index = builder.build();
     Ok((begin.elapsed().as_secs_f64(), index))

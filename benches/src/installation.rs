@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use domain::{AccountName, AddressPolicy, EndpointUrl, Role, SigningSecret, WebhookId};
+use domain::{AccountName, AddressPolicy, Conditions, EndpointUrl, Role, SigningSecret, WebhookId};
 use rustls::RootCertStore;
 use store::bearer::{Bearer, Who};
 use store::webhooks::NewWebhook;
@@ -91,6 +91,7 @@ impl Installation {
             name: format!("Benchmark {receiver}"),
             url: EndpointUrl::parse(&format!("{}/{receiver}", self.receiver), &policy)?,
             event_types: [event_type()].into_iter().collect(),
+            conditions: Conditions::default(),
             secret: SigningSecret::generate(),
             description: String::new(),
             max_per_second: None,

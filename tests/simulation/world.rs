@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use broker::{Message, Publish, PublishError};
 use domain::{
-    AccountName, AddressPolicy, DeliveryId, EndpointUrl, EventType, EventTypeSet, RetryPolicy, SigningSecret,
-    SubscriptionIndex, WebhookId,
+    AccountName, AddressPolicy, Conditions, DeliveryId, EndpointUrl, EventType, EventTypeSet, RetryPolicy,
+    SigningSecret, SubscriptionIndex, WebhookId,
 };
 use jiff::Timestamp;
 use outbound::{Attempt, Post};
@@ -77,7 +77,9 @@ impl World {
             let webhook = WebhookId::generate();
             let account: AccountName = ["acme", "globex"][number % 2].parse().expect("a name");
             let host = format!("hook{number}.example.com");
-            world.subscriptions.upsert(&account, webhook, event_types);
+            world
+                .subscriptions
+                .upsert(&account, webhook, event_types, Conditions::default());
             world.accounts.insert(webhook, account);
             world.endpoints.insert(webhook, Arc::new(endpoint(&host)));
             world.by_host.insert(host, webhook);

@@ -96,6 +96,29 @@ pub fn check_event_types(names: Vec<String>) -> Result<EventTypeSet, Vec<FieldEr
     if errors.is_empty() { Ok(set) } else { Err(errors) }
 }
 
+/// The event types that a webhook subscribes to: names, or `*` alone for all, also later ones.
+///
+/// # Errors
+/// As [`check_event_types`], and a name beside `*`.
+pub(crate) fn check_subscriptions(names: Vec<String>) -> Result<EventTypeSet, Vec<FieldError>> {
+    let is_every = |name: &String| name == EventTypeSet::EVERY_NAME;
+    if !names.iter().any(is_every) {
+        return check_event_types(names);
+    }
+    let beside = names.iter().enumerate().filter(|(_, name)| !is_every(name));
+    let errors: Vec<_> = beside
+        .map(|(index, _)| {
+            let detail = "`*` stands for all events, and so stands alone";
+            FieldError::new(format!("/event_types/{index}"), "not_alone", detail)
+        })
+        .collect();
+    if errors.is_empty() {
+        Ok(EventTypeSet::EVERY)
+    } else {
+        Err(errors)
+    }
+}
+
 /// The signing secret of a form.
 pub(crate) fn check_secret(text: &str) -> Result<SigningSecret, Vec<FieldError>> {
     SigningSecret::parse(text).map_err(|error| vec![FieldError::new("/secret", error.code(), error.to_string())])

@@ -5,10 +5,12 @@
 //! no use case: `store` is asked directly.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod condition_form;
 mod deliveries;
 mod error;
 mod field_error;
 mod input;
+mod preview;
 mod request_headers;
 mod secrets;
 mod service;
@@ -18,9 +20,11 @@ mod tokens;
 mod webhook_form;
 mod webhooks;
 
+pub use condition_form::ConditionForm;
 pub use error::AdminError;
 pub use field_error::FieldError;
 pub use input::{Input, MAX_NAME_CHARACTERS, check_event_types};
+pub use preview::{Preview, PreviewExample, PreviewForm};
 pub use request_headers::HeadersForm;
 pub use secrets::{Rotation, SecretForm};
 pub use service::Admin;

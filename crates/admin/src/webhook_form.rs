@@ -4,8 +4,9 @@
 use domain::{AddressPolicy, EventType};
 use store::webhooks::{Edit, NewWebhook};
 
+use crate::condition_form::{ConditionForm, check_conditions};
 use crate::field_error::FieldError;
-use crate::input::{Input, check, check_event_types, check_name, check_url, new_secret};
+use crate::input::{Input, check, check_name, check_subscriptions, check_url, new_secret};
 
 /// The longest description, in characters after trimming.
 pub const MAX_DESCRIPTION_CHARACTERS: usize = 500;
@@ -23,8 +24,10 @@ pub struct WebhookForm {
     pub name: Input<String>,
     /// Where it shall post.
     pub url: Input<String>,
-    /// Names of event types, repetitions allowed.
+    /// Names of event types, repetitions allowed, or `*` alone.
     pub event_types: Input<Vec<String>>,
+    /// All of which must hold for an event.
+    pub conditions: Input<Vec<ConditionForm>>,
     /// What it shall sign with.
     pub secret: Input<String>,
     /// What it is for.
@@ -44,7 +47,8 @@ impl WebhookForm {
         let mut errors = self.errors;
         let name = check(self.name.or_empty(), check_name, &mut errors);
         let url = check(self.url.or_empty(), |text| check_url(&text, policy), &mut errors);
-        let event_types = check(self.event_types.or_empty(), check_event_types, &mut errors);
+        let event_types = check(self.event_types.or_empty(), check_subscriptions, &mut errors);
+        let conditions = check(self.conditions, check_conditions, &mut errors).unwrap_or_default();
         let secret = new_secret(self.secret, &mut errors);
         let description = check(self.description, check_description, &mut errors).unwrap_or_default();
         let max_per_second = check(self.max_per_second, check_max_per_second, &mut errors).flatten();
@@ -53,6 +57,7 @@ impl WebhookForm {
                 name,
                 url,
                 event_types,
+                conditions,
                 secret,
                 description,
                 max_per_second,
@@ -70,7 +75,8 @@ impl WebhookForm {
         let edit = Edit {
             name: check(self.name, check_name, &mut errors),
             url: check(self.url, |text| check_url(&text, policy), &mut errors),
-            event_types: check(self.event_types, check_event_types, &mut errors),
+            event_types: check(self.event_types, check_subscriptions, &mut errors),
+            conditions: check(self.conditions, check_conditions, &mut errors),
             description: check(self.description, check_description, &mut errors),
             max_per_second: check(self.max_per_second, check_max_per_second, &mut errors),
         };

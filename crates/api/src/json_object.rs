@@ -123,11 +123,8 @@ impl<'a> JsonObject<'a> {
             let detail = format!("Must have at most {most} members");
             return self.malformed(FieldError::new(pointer(name), "too_long", detail));
         }
-        let within = |error: FieldError| FieldError {
-            pointer: format!("{}{}", pointer(name), error.pointer),
-            ..error
-        };
-        let mut errors: Vec<_> = object.errors.into_iter().map(within).collect();
+        let at = pointer(name);
+        let mut errors: Vec<_> = object.errors.into_iter().map(|error| within(&at, error)).collect();
         let mut texts = Vec::new();
         for (member, value) in object.members {
             let at = format!("{}{}", pointer(name), pointer(&member));
@@ -142,6 +139,50 @@ impl<'a> JsonObject<'a> {
         }
         self.errors.extend(errors);
         Input::Malformed
+    }
+
+    /// Takes a list of at most `most` objects, each as `read` takes its members. `null` is an empty one.
+    pub(crate) fn objects<T>(
+        &mut self,
+        name: &str,
+        most: usize,
+        read: impl Fn(&mut JsonObject<'a>) -> T,
+    ) -> Input<Vec<T>> {
+        let Some(value) = self.members.remove(name) else {
+            return Input::Missing;
+        };
+        if is_null(value) {
+            return Input::Given(Vec::new());
+        }
+        let Ok(items) = serde_json::from_str::<Vec<&'a RawValue>>(value.get()) else {
+            return self.malformed(FieldError::new(
+                pointer(name),
+                "wrong_type",
+                "Must be a list of objects",
+            ));
+        };
+        if items.len() > most {
+            let detail = format!("Must be a list of at most {most} objects");
+            return self.malformed(FieldError::new(pointer(name), "too_long", detail));
+        }
+        let known = self.errors.len();
+        let mut taken = Vec::with_capacity(items.len());
+        for (index, item) in items.into_iter().enumerate() {
+            let at = format!("{}/{index}", pointer(name));
+            match serde_json::Deserializer::from_str(item.get()).deserialize_map(ObjectVisitor) {
+                Ok(mut object) => {
+                    taken.push(read(&mut object));
+                    self.errors
+                        .extend(object.into_errors().into_iter().map(|error| within(&at, error)));
+                }
+                Err(_) => self.errors.push(FieldError::new(at, "wrong_type", "Must be an object")),
+            }
+        }
+        if self.errors.len() > known {
+            Input::Malformed
+        } else {
+            Input::Given(taken)
+        }
     }
 
     /// Takes a list of at most `most` texts. `null` is an empty one.
@@ -202,6 +243,14 @@ pub(crate) fn read_time(input: Input<String>, pointer: &str, errors: &mut Vec<Fi
         errors.push(FieldError::new(pointer, "invalid_value", detail));
     }
     time
+}
+
+/// The error of a part that is at `pointer`.
+fn within(pointer: &str, error: FieldError) -> FieldError {
+    FieldError {
+        pointer: format!("{pointer}{}", error.pointer),
+        ..error
+    }
 }
 
 fn is_null(value: &RawValue) -> bool {

@@ -38,6 +38,7 @@ pub(crate) fn description(base_path: &str, operations: Vec<Operation>) -> Value 
         events::schemas(),
         webhooks::representation::schemas(),
         webhooks::headers::schemas(),
+        webhooks::preview::schemas(),
         webhooks::test_result::schemas(),
         webhooks::stats::schemas(),
         webhooks::audit::schemas(),

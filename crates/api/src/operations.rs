@@ -23,6 +23,7 @@ pub fn operations() -> Vec<Operation> {
         webhooks::rotate_secret::operation(),
         webhooks::headers::get_operation(),
         webhooks::headers::put_operation(),
+        webhooks::preview::operation(),
         webhooks::test_endpoint::operation(),
         webhooks::test::operation(),
         webhooks::stats::operation(),

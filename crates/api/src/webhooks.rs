@@ -8,6 +8,7 @@ pub(crate) mod get;
 pub(crate) mod headers;
 pub(crate) mod list;
 pub(crate) mod pause;
+pub(crate) mod preview;
 pub(crate) mod recover;
 pub(crate) mod recovery;
 pub(crate) mod representation;

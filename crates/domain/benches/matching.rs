@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use domain::{AccountName, EventType, EventTypeSet, SubscriptionIndex, WebhookId};
+use domain::{AccountName, Condition, Conditions, EventType, EventTypeSet, SubscriptionIndex, WebhookId};
 use uuid::Uuid;
 
 /// Event types per webhook; the rest of the catalogue matches nothing.
@@ -85,10 +85,36 @@ fn matching(criterion: &mut Criterion) {
         group.bench_function("change", |bencher| {
             let mut index = index.clone();
             let webhook = WebhookId(Uuid::from_u128(1));
-            bencher.iter(|| index.upsert(&next(), webhook, EventTypeSet::ALL));
+            bencher.iter(|| index.upsert(&next(), webhook, EventTypeSet::ALL, Conditions::default()));
         });
         group.finish();
     }
+}
+
+/// One webhook of an account without conditions, with conditions that do not concern the event, and with some that do.
+fn selecting(criterion: &mut Criterion) {
+    let won = EventType::parse("deal.won").expect("in the catalogue");
+    let lost = EventType::parse("deal.lost").expect("in the catalogue");
+    let webhook = WebhookId(Uuid::from_u128(1));
+    let mut index = SubscriptionIndex::default();
+    let large = || {
+        [Condition::parse("amount", "gt", Some("1000")).expect("a valid condition")]
+            .into_iter()
+            .collect()
+    };
+    let only = |event_type: EventType| -> EventTypeSet { [event_type].into_iter().collect() };
+    index.upsert(&account(1), webhook, only(won), Conditions::default());
+    index.upsert(&account(2), webhook, only(won), Conditions::default());
+    index.upsert(&account(2), WebhookId(Uuid::from_u128(2)), only(lost), large());
+    index.upsert(&account(3), webhook, only(won), large());
+    let accounts = [("none", account(1)), ("of others", account(2)), ("one", account(3))];
+    let mut group = criterion.benchmark_group("selecting by conditions");
+    for (name, account) in &accounts {
+        group.bench_function(*name, |bencher| {
+            bencher.iter(|| index.select(black_box(account.as_str()), won, black_box(won.example_data()), None));
+        });
+    }
+    group.finish();
 }
 
 fn parsing(criterion: &mut Criterion) {
@@ -97,5 +123,5 @@ fn parsing(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, matching, parsing);
+criterion_group!(benches, matching, selecting, parsing);
 criterion_main!(benches);

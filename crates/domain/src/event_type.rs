@@ -135,6 +135,28 @@ impl EventTypeSet {
     /// The set of every type in the catalogue.
     pub const ALL: Self = Self(Self::KNOWN_BITS);
 
+    /// Stands for the types that later releases add.
+    const LATER_BIT: u32 = 1 << 31;
+
+    /// The set of every type, also of those that later releases add to the catalogue.
+    pub const EVERY: Self = Self(Self::KNOWN_BITS | Self::LATER_BIT);
+
+    /// The name of [`Self::EVERY`] in lists of event types.
+    pub const EVERY_NAME: &'static str = "*";
+
+    /// Whether types that later releases add belong to it: it is [`Self::EVERY`].
+    pub const fn is_every(self) -> bool {
+        self.0 & Self::LATER_BIT != 0
+    }
+
+    /// The names of its types in the catalogue's order; `*` alone for [`Self::EVERY`].
+    pub fn names(self) -> Vec<&'static str> {
+        if self.is_every() {
+            return vec![Self::EVERY_NAME];
+        }
+        self.iter().map(EventType::name).collect()
+    }
+
     /// Adds a type; `false` if it was there already.
     pub fn insert(&mut self, event_type: EventType) -> bool {
         let before = self.0;
@@ -157,9 +179,9 @@ impl EventTypeSet {
         self.0 == 0
     }
 
-    /// The number of types in the set.
+    /// The number of types of the catalogue in the set.
     pub const fn len(self) -> usize {
-        self.0.count_ones() as usize
+        (self.0 & Self::KNOWN_BITS).count_ones() as usize
     }
 
     /// The set for storage: bit *n* stands for the type at position *n* of the catalogue.
@@ -169,6 +191,9 @@ impl EventTypeSet {
 
     /// The set from storage. Bits beyond the catalogue (written by a newer release) are dropped.
     pub const fn from_bits(bits: u32) -> Self {
+        if bits & Self::LATER_BIT != 0 {
+            return Self::EVERY;
+        }
         Self(bits & Self::KNOWN_BITS)
     }
 }

@@ -1,10 +1,11 @@
-//! The subscription index: which webhooks of an account are subscribed to an event type.
+//! The subscription index: which webhooks of an account are subscribed to an event type, and on which conditions.
 //!
 //! A hash map leads from an account to its block of subscriptions; inside, the webhooks of one type are adjacent, so
 //! that a match is a lookup and a slice, however many subscriptions there are. Snapshots share blocks, and the shards
 //! over which the accounts are spread: a change copies one shard and rebuilds one block, nothing else.
 
 mod account;
+mod selection;
 
 use std::fmt;
 use std::hash::BuildHasher;
@@ -12,10 +13,12 @@ use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashMap};
 
+use crate::conditions::Conditions;
 use crate::event_type::{EventType, EventTypeSet};
 use crate::ids::{AccountName, WebhookId};
 
-use account::AccountSubscriptions;
+use account::{AccountSubscriptions, Subscriber};
+pub use selection::Selection;
 
 /// Part of the accounts.
 type Shard = HashMap<AccountName, Arc<AccountSubscriptions>>;
@@ -49,17 +52,33 @@ impl SubscriptionIndex {
         shard.get(account).map_or(&[], |account| account.matching(event_type))
     }
 
+    /// The webhooks of an account that get an event: those that subscribe to its type and whose conditions hold. `data`
+    /// is its JSON, which is read only if one of them has conditions, and `actor` the CloudEvents extension.
+    pub fn select(&self, account: &str, event_type: EventType, data: &str, actor: Option<&str>) -> Selection {
+        let shard = &self.shards[self.shard_of(account)];
+        let Some(account) = shard.get(account) else {
+            return Selection::default();
+        };
+        Selection::new(account.matching(event_type), account.conditions(), data, actor)
+    }
+
     /// Sets the subscriptions of a webhook, replacing former ones; an empty set removes it.
-    pub fn upsert(&mut self, account: &AccountName, webhook: WebhookId, event_types: EventTypeSet) {
+    pub fn upsert(
+        &mut self,
+        account: &AccountName,
+        webhook: WebhookId,
+        event_types: EventTypeSet,
+        conditions: Conditions,
+    ) {
         let before = self.shard_mut(account).remove(account).unwrap_or_default();
         self.webhooks -= before.webhooks();
         self.subscriptions -= before.subscriptions();
-        self.insert(account.clone(), before.with(webhook, event_types));
+        self.insert(account.clone(), before.with(webhook, event_types, conditions));
     }
 
     /// Removes a webhook, if it is there.
     pub fn remove(&mut self, account: &AccountName, webhook: WebhookId) {
-        self.upsert(account, webhook, EventTypeSet::EMPTY);
+        self.upsert(account, webhook, EventTypeSet::EMPTY, Conditions::default());
     }
 
     /// The number of webhooks with a subscription.
@@ -129,13 +148,17 @@ impl fmt::Debug for SubscriptionIndex {
 /// Collects webhooks for a bulk load: each account's block is built once, at the end.
 #[derive(Default)]
 pub struct SubscriptionIndexBuilder {
-    accounts: HashMap<AccountName, Vec<(WebhookId, EventTypeSet)>>,
+    accounts: HashMap<AccountName, Vec<Subscriber>>,
 }
 
 impl SubscriptionIndexBuilder {
     /// Adds a webhook; a later one with the same account and id replaces an earlier one.
-    pub fn add(&mut self, account: AccountName, webhook: WebhookId, event_types: EventTypeSet) {
-        self.accounts.entry(account).or_default().push((webhook, event_types));
+    pub fn add(&mut self, account: AccountName, webhook: WebhookId, event_types: EventTypeSet, conditions: Conditions) {
+        self.accounts.entry(account).or_default().push(Subscriber {
+            webhook,
+            event_types,
+            conditions,
+        });
     }
 
     /// Builds the index.
@@ -148,11 +171,12 @@ impl SubscriptionIndexBuilder {
     }
 }
 
+/// Webhooks without conditions.
 impl FromIterator<(AccountName, WebhookId, EventTypeSet)> for SubscriptionIndex {
     fn from_iter<I: IntoIterator<Item = (AccountName, WebhookId, EventTypeSet)>>(webhooks: I) -> Self {
         let mut builder = Self::builder();
         for (account, webhook, event_types) in webhooks {
-            builder.add(account, webhook, event_types);
+            builder.add(account, webhook, event_types, Conditions::default());
         }
         builder.build()
     }

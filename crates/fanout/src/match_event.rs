@@ -8,7 +8,7 @@ use crate::recent_deliveries::RecentDeliveries;
 /// The deliveries of an event.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Match {
-    /// No webhook subscribes to it.
+    /// No webhook subscribes to it, or none whose conditions hold.
     NoSubscriber,
     /// All its deliveries were published a moment ago.
     Duplicate,
@@ -16,7 +16,7 @@ pub enum Match {
     Deliveries(Vec<(WebhookId, DeliveryId)>),
 }
 
-/// `webhooks` are the ones that subscribe to the event's type.
+/// `webhooks` are the ones that subscribe to the event's type and whose conditions hold.
 pub fn match_event(event: &CrmEvent<'_>, webhooks: &[WebhookId], recent: &mut RecentDeliveries) -> Match {
     if webhooks.is_empty() {
         return Match::NoSubscriber;
@@ -51,6 +51,7 @@ mod tests {
             subject: None,
             account: "acme".parse().unwrap(),
             traceparent: None,
+            actor: None,
             data: "{}".into(),
         }
     }

@@ -18,7 +18,7 @@ pub enum EventResult {
     Invalid,
     /// Of a type outside the catalogue.
     UnknownType,
-    /// No subscription matches.
+    /// No subscription matches, or none whose conditions hold.
     NoSubscriber,
 }
 
@@ -112,6 +112,8 @@ pub struct FanoutMetrics {
     pub rejected: Family<ReasonLabel, Counter>,
     /// Jobs per accepted event.
     pub deliveries_per_event: Histogram,
+    /// Deliveries that conditions ruled out.
+    pub skipped_by_conditions: Counter,
     /// Jobs of events, by the lane they take.
     pub enqueued: Family<Lane, Counter>,
     /// From receipt to all jobs confirmed.
@@ -159,6 +161,10 @@ impl FanoutMetrics {
                 "webhook_event_fanout_deliveries",
                 "Fan-out: jobs published per accepted event.",
                 &[0.0, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0],
+            ),
+            skipped_by_conditions: metrics.counter(
+                "webhook_deliveries_skipped_by_conditions_total",
+                "Deliveries that were not made because a condition of their webhook does not hold for the event.",
             ),
             enqueued: metrics.counters(
                 "webhook_jobs_enqueued_total",

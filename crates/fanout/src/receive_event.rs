@@ -70,7 +70,7 @@ fn reject(incoming: &Incoming, rejection: &Rejection, metrics: &FanoutMetrics) -
 
 /// The decision about an event.
 enum Decision {
-    /// Nothing to do: a duplicate, an unknown type, or no subscription.
+    /// Nothing to do: a duplicate, an unknown type, or no webhook gets it.
     Acknowledge,
     /// It can never be processed.
     Reject(Box<Message>),
@@ -156,9 +156,12 @@ impl EventLoop {
             self.count(None, EventResult::UnknownType);
             return Decision::Acknowledge;
         };
-        let webhooks = self.subscriptions.matching(event.account.as_str(), event_type);
-        self.metrics.deliveries_per_event.observe(webhooks.len() as f64);
-        let matched = match_event(event, &webhooks, &mut lock(&self.recent));
+        let selection = self.subscriptions.select(event, event_type);
+        self.metrics.skipped_by_conditions.inc_by(selection.skipped as u64);
+        self.metrics
+            .deliveries_per_event
+            .observe(selection.webhooks.len() as f64);
+        let matched = match_event(event, &selection.webhooks, &mut lock(&self.recent));
         let deliveries = match matched {
             Match::NoSubscriber => {
                 self.count(Some(event_type), EventResult::NoSubscriber);

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use domain::{EventType, SubscriptionIndex, WebhookId};
+use domain::{EventType, Selection, SubscriptionIndex};
 use runtime::Condition;
 use store::changes::{Change, listen};
 use store::{Database, StoreError};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+use wire::CrmEvent;
 
 use crate::metrics::FanoutMetrics;
 
@@ -64,9 +65,12 @@ impl Subscriptions {
         }
     }
 
-    /// The webhooks of the account that are subscribed to the type.
-    pub fn matching(&self, account: &str, event_type: EventType) -> Vec<WebhookId> {
-        self.index.load().matching(account, event_type).to_vec()
+    /// The webhooks of the event's account that subscribe to its type and whose conditions hold.
+    pub fn select(&self, event: &CrmEvent<'_>, event_type: EventType) -> Selection {
+        let account = event.account.as_str();
+        self.index
+            .load()
+            .select(account, event_type, &event.data, event.actor.as_deref())
     }
 }
 
@@ -119,7 +123,7 @@ impl Follower {
     async fn reload(&self) -> Result<(), StoreError> {
         let mut builder = SubscriptionIndex::builder();
         self.database
-            .subscriptions(|s| builder.add(s.account, s.webhook, s.event_types))
+            .subscriptions(|s| builder.add(s.account, s.webhook, s.event_types, s.conditions))
             .await?;
         let index = builder.build();
         info!(
@@ -141,7 +145,7 @@ impl Follower {
                 continue;
             };
             match self.database.subscription(*webhook).await? {
-                Some(now) => index.upsert(&now.account, *webhook, now.event_types),
+                Some(now) => index.upsert(&now.account, *webhook, now.event_types, now.conditions),
                 None => index.remove(account, *webhook),
             }
             changed = true;

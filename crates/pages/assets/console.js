@@ -57,6 +57,52 @@
     if (event.target.dataset.unfold) unfold(event.target);
   }, true);
 
+  // Conditions are added and removed here; without this script the form is sent for it.
+  const MOST_CONDITIONS = 10;
+  const rowsOfConditions = () => all("#condition-rows > .condition");
+  const emptied = (row) => {
+    all(".error", row).forEach((error) => error.remove());
+    all(".wrong", row).forEach((field) => field.classList.remove("wrong"));
+    all("input, select", row).forEach((input) => {
+      ["aria-invalid", "aria-describedby"].forEach((name) => input.removeAttribute(name));
+      if (input.options) input.selectedIndex = 0; else input.value = "";
+    });
+    return row;
+  };
+  const numbered = (row, number) => {
+    const renumber = (text) => text.replace(/condition-\d+/, `condition-${number}`);
+    row.setAttribute("aria-label", `Condition ${number + 1}`);
+    all("[id], [name], [for]", row).forEach((part) => {
+      ["id", "name", "for"].filter((name) => part.hasAttribute(name))
+        .forEach((name) => part.setAttribute(name, renumber(part.getAttribute(name))));
+    });
+    const button = row.querySelector("button");
+    button.value = `remove-condition-${number}`;
+    button.querySelector(".vh").textContent = ` condition ${number + 1}`;
+    return row;
+  };
+  const addCondition = () => {
+    const rows = rowsOfConditions();
+    if (rows.length >= MOST_CONDITIONS) return;
+    const taken = rows.map((row) => row.querySelector("select").name);
+    const number = Array.from({ length: MOST_CONDITIONS }, (_, index) => index)
+      .find((index) => !taken.includes(`condition-${index}-op`));
+    const row = numbered(emptied(rows[0].cloneNode(true)), number);
+    all("option", row).forEach((option) => option.removeAttribute("selected"));
+    byId("condition-rows").append(row);
+    row.querySelector("input").focus();
+  };
+  const removeCondition = (row) => {
+    if (rowsOfConditions().length > 1) row.remove(); else emptied(row);
+    byId("add-condition").focus();
+  };
+  const changeRows = (button) => {
+    if (button.id === "add-condition") addCondition();
+    else if (button.value.startsWith("remove-condition-")) removeCondition(button.closest(".condition"));
+    else return false;
+    return true;
+  };
+
   // A button with data-fragment sends its form in the background; the answer replaces the element of that id.
   const sendInBackground = async (form, button) => {
     const id = button.dataset.fragment;
@@ -84,6 +130,7 @@
   document.addEventListener("submit", (event) => {
     const button = event.submitter;
     if (!button) return;
+    if (changeRows(button)) { event.preventDefault(); return; }
     if (button.getAttribute("aria-disabled") === "true") { event.preventDefault(); return; }
     if (button.dataset.fragment) {
       event.preventDefault();
@@ -111,7 +158,7 @@
   };
   document.addEventListener("input", (event) => {
     const field = event.target.closest(".field.wrong");
-    if (field) setError(field, event.target.name === "event_types" ? byId("event_types") : event.target, "");
+    if (field) setError(field, ["event_types", "every_event"].includes(event.target.name) ? byId("event_types") : event.target, "");
   });
   document.addEventListener("focusout", (event) => {
     const input = event.target;
@@ -138,7 +185,10 @@
   const boxes = () => all("input[name=event_types]");
   const count = () => {
     const line = byId("event-count");
-    if (line) line.textContent = `${boxes().filter((box) => box.checked).length} of ${boxes().length} selected`;
+    if (line) {
+      line.textContent = byId("every_event").checked ? "All events"
+        : `${boxes().filter((box) => box.checked).length} of ${boxes().length} selected`;
+    }
   };
   const find = (words) => {
     const wanted = words.trim().toLowerCase();
@@ -156,7 +206,9 @@
       count();
     }
   });
-  document.addEventListener("change", (event) => { if (event.target.name === "event_types") count(); });
+  document.addEventListener("change", (event) => {
+    if (["event_types", "every_event"].includes(event.target.name)) count();
+  });
   document.addEventListener("input", (event) => { if (event.target.id === "find") find(event.target.value); });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && event.target.id === "find") event.preventDefault();

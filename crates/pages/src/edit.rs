@@ -12,7 +12,8 @@ use crate::access::session::SignedIn;
 use crate::access::submission::{AdminSubmission, Submission};
 use crate::error::{PageError, see_other};
 use crate::state::PageState;
-use crate::view::layout::{Layout, page};
+use crate::view::condition_rows;
+use crate::view::layout::page;
 use crate::view::webhook_fields::WebhookFields;
 use crate::view::webhook_form_page::FormPage;
 
@@ -24,8 +25,9 @@ pub(crate) async fn show(
 ) -> Result<Response, PageError> {
     let webhook = state.webhook(&viewer.bearer.account, id).await?;
     viewer.admins_only()?;
-    let layout = Layout::load(&state, &viewer).await?;
-    FormPage::editing(layout, id, webhook.version, &webhook.name, WebhookFields::of(&webhook)).respond()
+    FormPage::editing(&state, &viewer, &webhook, WebhookFields::of(&webhook))
+        .await?
+        .respond()
 }
 
 /// `POST …/{id}/edit`: saves, unless somebody else did since the form was opened.
@@ -36,28 +38,27 @@ pub(crate) async fn save(
 ) -> Result<Response, PageError> {
     let webhook = state.webhook(&by.bearer.account, id).await?;
     let version = fields.get("version").and_then(|version| version.parse().ok());
-    let refused = async |status, errors| {
-        let layout = Layout::load(&state, &by).await?;
+    let shown = async |status, errors| {
         let form = WebhookFields {
             errors,
             ..WebhookFields::sent(&fields, false)
         };
-        page(
-            status,
-            &FormPage::editing(layout, id, webhook.version, &webhook.name, form),
-        )
+        page(status, &FormPage::editing(&state, &by, &webhook, form).await?)
     };
+    if condition_rows::is_changed(&fields) {
+        return shown(StatusCode::OK, Vec::new()).await;
+    }
     let form = WebhookFields::sent(&fields, false).to_form(&fields);
     let edit = match form.into_edit(&state.admin.address_policy) {
         Ok(edit) => changed(edit, &webhook),
-        Err(errors) => return refused(StatusCode::UNPROCESSABLE_ENTITY, errors).await,
+        Err(errors) => return shown(StatusCode::UNPROCESSABLE_ENTITY, errors).await,
     };
     if edit.is_empty() {
         return Ok(see_other(&format!("{}/{id}", state.root())));
     }
     match state.admin.edit_webhook(&by.bearer, id, &edit, version).await {
         Ok(_) => {
-            let done = if edit.event_types.is_some() {
+            let done = if edit.event_types.is_some() || edit.conditions.is_some() {
                 "saved-events"
             } else {
                 "saved"
@@ -67,7 +68,7 @@ pub(crate) async fn save(
         Err(AdminError::VersionChanged) => {
             let detail = "Somebody else has changed this webhook meanwhile. Below is what you typed; save again to \
                           replace theirs.";
-            refused(
+            shown(
                 StatusCode::CONFLICT,
                 vec![FieldError::new("", "changed_meanwhile", detail)],
             )
@@ -85,6 +86,7 @@ fn changed(edit: Edit, webhook: &Webhook) -> Edit {
         event_types: edit
             .event_types
             .filter(|event_types| *event_types != webhook.event_types),
+        conditions: edit.conditions.filter(|conditions| *conditions != webhook.conditions),
         description: edit
             .description
             .filter(|description| *description != webhook.description),

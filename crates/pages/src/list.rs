@@ -138,7 +138,9 @@ impl Row {
             badge: webhook.status().into(),
             paused: webhook.status() == WebhookStatus::Paused,
             note: (failures > 0).then(|| format!("{} in a row", count(failures, "failure", "failures"))),
-            events: if events == EventType::COUNT {
+            events: if webhook.event_types.is_every() {
+                "All".to_owned()
+            } else if events == EventType::COUNT {
                 format!("All {events}")
             } else {
                 format!("{events} of {}", EventType::COUNT)

@@ -9,15 +9,16 @@ use crate::access::session::SignedIn;
 use crate::access::submission::{AdminSubmission, Fields, Submission};
 use crate::error::{PageError, see_other};
 use crate::state::PageState;
-use crate::view::layout::Layout;
+use crate::view::condition_rows;
 use crate::view::webhook_fields::{WebhookFields, webhook_limit};
 use crate::view::webhook_form_page::FormPage;
 
 /// `GET …/new`
 pub(crate) async fn show(State(state): State<PageState>, viewer: SignedIn) -> Result<Response, PageError> {
     viewer.admins_only()?;
-    let layout = Layout::load(&state, &viewer).await?;
-    FormPage::adding(layout, WebhookId::generate(), WebhookFields::empty()).respond()
+    FormPage::adding(&state, &viewer, WebhookId::generate(), WebhookFields::empty())
+        .await?
+        .respond()
 }
 
 /// `POST …/new`
@@ -30,6 +31,9 @@ pub(crate) async fn create(
     }
     let form = WebhookFields::sent(&fields, true);
     let id = chosen_id(&fields);
+    if condition_rows::is_changed(&fields) {
+        return FormPage::adding(&state, &by, id, form).await?.respond();
+    }
     if state.database().webhook_exists(&by.bearer.account, id).await? {
         return Ok(see_other(&format!("{}/{id}?done=exists", state.root())));
     }
@@ -43,19 +47,19 @@ pub(crate) async fn create(
         Err(AdminError::WebhookLimit(limit)) => vec![webhook_limit(limit)],
         Err(error) => return Err(error.into()),
     };
-    let layout = Layout::load(&state, &by).await?;
-    FormPage::adding(layout, id, WebhookFields { errors, ..form }).respond()
+    FormPage::adding(&state, &by, id, WebhookFields { errors, ..form })
+        .await?
+        .respond()
 }
 
 /// Without the script, the button that makes another secret sends the form.
 async fn with_new_secret(state: &PageState, by: &SignedIn, fields: &Fields) -> Result<Response, PageError> {
-    let layout = Layout::load(state, by).await?;
     let secret = WebhookFields::empty().secret;
     let form = WebhookFields {
         secret,
         ..WebhookFields::sent(fields, true)
     };
-    FormPage::adding(layout, chosen_id(fields), form).respond()
+    FormPage::adding(state, by, chosen_id(fields), form).await?.respond()
 }
 
 /// The id that the form carries, so that a form that is sent twice adds one webhook.

@@ -11,17 +11,15 @@ use web::PathId;
 
 use crate::access::submission::{AdminSubmission, Fields, Submission};
 use crate::error::PageError;
+use crate::fragment;
 use crate::new::chosen_id;
 use crate::state::PageState;
-use crate::view::layout::{Layout, page};
+use crate::view::layout::page;
 use crate::view::test_result::TestView;
 use crate::view::text::filters;
 use crate::view::webhook_fields::WebhookFields;
 use crate::view::webhook_form_page::FormPage;
 use crate::view::webhook_page::{self, Extras};
-
-/// Sent by the script, which wants a part of the page only.
-const FRAGMENT: &str = "x-fragment";
 
 /// The result alone, in the element that it belongs into.
 #[derive(Template)]
@@ -80,7 +78,7 @@ fn form_of(fields: &Fields) -> TestForm {
 }
 
 fn wants_fragment(headers: &HeaderMap) -> bool {
-    headers.get(FRAGMENT).is_some_and(|name| name == "test-result")
+    fragment::is_wanted(headers, "test-result")
 }
 
 /// `POST …/test`: tests what stands in the form for a new webhook.
@@ -93,16 +91,13 @@ pub(crate) async fn form(
     if wants_fragment(&headers) {
         return page(tested.status, &Fragment { test: &tested.view });
     }
-    let layout = Layout::load(&state, &submission.by).await?;
     let form = WebhookFields {
         errors: tested.errors,
         ..WebhookFields::sent(&submission.fields, true)
     };
     let id = chosen_id(&submission.fields);
-    page(
-        tested.status,
-        &FormPage::adding(layout, id, form).with_test(tested.view),
-    )
+    let shown = FormPage::adding(&state, &submission.by, id, form).await?;
+    page(tested.status, &shown.with_test(tested.view))
 }
 
 /// `POST …/{id}/test`: tests what stands in the form of a webhook, or the webhook as it is.
@@ -124,11 +119,10 @@ pub(crate) async fn webhook(
         };
         return webhook_page::respond(&state, &submission.by, id, tested.status, extras).await;
     }
-    let layout = Layout::load(&state, &submission.by).await?;
     let form = WebhookFields {
         errors: tested.errors,
         ..WebhookFields::sent(&submission.fields, false)
     };
-    let shown = FormPage::editing(layout, id, webhook.version, &webhook.name, form).with_test(tested.view);
-    page(tested.status, &shown)
+    let shown = FormPage::editing(&state, &submission.by, &webhook, form).await?;
+    page(tested.status, &shown.with_test(tested.view))
 }

@@ -1,10 +1,12 @@
 //! What several pages show: the layout, labels, charts, and the views of more than one controller.
 
 pub(crate) mod chart;
+pub(crate) mod condition_rows;
 mod json_text;
 pub(crate) mod labels;
 pub(crate) mod layout;
 pub(crate) mod log_line;
+pub(crate) mod preview_result;
 pub(crate) mod secret_box;
 mod spark;
 pub(crate) mod test_result;

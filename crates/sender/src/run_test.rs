@@ -136,6 +136,7 @@ impl Example {
             subject: None,
             account: request.account.clone(),
             traceparent: None,
+            actor: None,
             data: event_type.example_data().into(),
         };
         let body = test_body(&event, now());

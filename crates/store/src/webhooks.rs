@@ -13,7 +13,7 @@ pub use manage::{Creation, Edit, EditOutcome, NewWebhook};
 pub use read::{StatusCounts, StoredEndpoint, Subscription};
 pub use search::WebhookFilter;
 
-use domain::{AccountName, EventType, EventTypeSet, PausedReason, WebhookHealth, WebhookId, WebhookStatus};
+use domain::{AccountName, Conditions, EventType, EventTypeSet, PausedReason, WebhookHealth, WebhookId, WebhookStatus};
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
@@ -34,6 +34,8 @@ pub struct Webhook {
     pub description: String,
     /// Its subscriptions.
     pub event_types: EventTypeSet,
+    /// All of which must hold for an event.
+    pub conditions: Conditions,
     /// Deliveries a second at most.
     pub max_per_second: Option<i32>,
     /// Names of its request headers.
@@ -62,8 +64,8 @@ impl Webhook {
 }
 
 /// The columns that [`webhook`] reads, of a row of `webhooks` named `w`.
-const COLUMNS: &str =
-    "w.id, w.account, w.name, w.url, w.description, w.max_per_second, w.event_types, w.paused_reason, w.paused_at,
+const COLUMNS: &str = "w.id, w.account, w.name, w.url, w.description, w.max_per_second, w.event_types,
+    w.conditions::text AS conditions, w.paused_reason, w.paused_at,
     w.consecutive_failures, w.failed_attempts, w.version, w.created_at, w.updated_at,
     coalesce((SELECT h.names FROM webhook_headers h WHERE h.webhook_id = w.id), '{}') AS header_names,
     (SELECT coalesce(sum(c.held), 0)::bigint FROM held_counts c WHERE c.webhook_id = w.id) AS held,
@@ -81,6 +83,7 @@ fn webhook(row: &Row) -> Result<Webhook, StoreError> {
         url: row.get("url"),
         description: row.get("description"),
         event_types: event_types(&row.get::<_, Vec<&str>>("event_types")),
+        conditions: Conditions::from_json(row.get("conditions")),
         max_per_second: row.get("max_per_second"),
         header_names: row.get("header_names"),
         health: health_of(row)?,
@@ -112,9 +115,18 @@ pub(crate) fn health_of(row: &Row) -> Result<WebhookHealth, StoreError> {
 
 /// Unknown names are ignored: a newer process may have stored them.
 fn event_types(names: &[&str]) -> EventTypeSet {
+    if names.contains(&EventTypeSet::EVERY_NAME) {
+        return EventTypeSet::EVERY;
+    }
     names.iter().filter_map(|name| EventType::parse(name)).collect()
 }
 
+/// The names to store. Beside `*` stand the names of all types there are: a release that does not know `*` ignores it, and
+/// so misses none of these.
 pub(crate) fn names(event_types: EventTypeSet) -> Vec<&'static str> {
-    event_types.iter().map(EventType::name).collect()
+    let every = event_types.is_every().then_some(EventTypeSet::EVERY_NAME);
+    every
+        .into_iter()
+        .chain(event_types.iter().map(EventType::name))
+        .collect()
 }

@@ -1,6 +1,8 @@
 //! The payload of a delivery: the body that is signed and posted.
 
 use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::cloud_event::CrmEvent;
 
@@ -15,6 +17,17 @@ pub fn event_body(event: &CrmEvent<'_>, accepted_at: jiff::Timestamp) -> Bytes {
 /// The same body with `"test":true`, so that a receiver can tell it from a real event.
 pub fn test_body(event: &CrmEvent<'_>, accepted_at: jiff::Timestamp) -> Bytes {
     body(event, accepted_at, true)
+}
+
+/// The `data` in a payload, byte for byte; `None` if it is not a body that [`event_body`] built.
+pub fn data_of(payload: &[u8]) -> Option<&str> {
+    #[derive(Deserialize)]
+    struct Body<'a> {
+        #[serde(borrow)]
+        data: &'a RawValue,
+    }
+    let body: Body<'_> = serde_json::from_slice(payload).ok()?;
+    Some(body.data.get())
 }
 
 fn body(event: &CrmEvent<'_>, accepted_at: jiff::Timestamp, test: bool) -> Bytes {
@@ -54,6 +67,16 @@ mod tests {
 
     const EVENT: &str = r#"{"specversion":"1.0","id":"e\"1","source":"/crm","type":"deal.won","time":"2026-11-23T06:00:00+01:00",
         "subject":"deals/9","account":"acme","data": { "b":1.10, "a":"\u0000\ud800", "b":2 } }"#;
+
+    #[test]
+    fn data_is_found_in_a_body() {
+        let event = decode(None, None, EVENT.as_bytes()).unwrap();
+        let body = event_body(&event, jiff::Timestamp::UNIX_EPOCH);
+        assert_eq!(data_of(&body), Some(event.data.as_ref()));
+        for other in [&b"{}"[..], b"", b"\xff", b"1", br#"{"data":}"#] {
+            assert_eq!(data_of(other), None);
+        }
+    }
 
     #[test]
     fn the_body_keeps_data_byte_for_byte() {

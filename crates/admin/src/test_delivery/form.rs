@@ -91,7 +91,7 @@ fn usual_event_type(webhook: Option<&Webhook>) -> EventType {
 
 #[cfg(test)]
 mod tests {
-    use domain::{EventTypeSet, WebhookHealth};
+    use domain::{Conditions, EventTypeSet, WebhookHealth};
     use jiff::Timestamp;
 
     use super::*;
@@ -114,6 +114,7 @@ mod tests {
             url: URL.to_owned(),
             description: String::new(),
             event_types,
+            conditions: Conditions::default(),
             max_per_second: None,
             header_names: Vec::new(),
             health: WebhookHealth {

@@ -8,6 +8,15 @@ fn types(names: &[&str]) -> Input<Vec<String>> {
     Input::Given(names.iter().map(|name| (*name).to_owned()).collect())
 }
 
+fn conditions(given: &[(&str, &str, Option<&str>)]) -> Input<Vec<ConditionForm>> {
+    let form = |(field, op, value): &(&str, &str, Option<&str>)| ConditionForm {
+        field: (*field).to_owned(),
+        op: (*op).to_owned(),
+        value: value.map(str::to_owned),
+    };
+    Input::Given(given.iter().map(form).collect())
+}
+
 fn form() -> WebhookForm {
     WebhookForm {
         name: given("ERP Sync"),
@@ -51,7 +60,12 @@ fn every_field_is_judged_at_once() {
     let wrong = WebhookForm {
         name: given("\u{7}"),
         url: given("http://erp.example.com"),
-        event_types: types(&["deal.won", "deal.wen", "*"]),
+        event_types: types(&["deal.won", "deal.wen"]),
+        conditions: conditions(&[
+            ("amount", "gt", Some("1000")),
+            ("", "nope", None),
+            ("amount", "gt", Some("many")),
+        ]),
         secret: given("short"),
         description: given(&"x".repeat(501)),
         max_per_second: Input::Given(Some(1001)),
@@ -64,7 +78,9 @@ fn every_field_is_judged_at_once() {
             ("/name", "forbidden_character"),
             ("/url", "https_required"),
             ("/event_types/1", "unknown_event_type"),
-            ("/event_types/2", "unknown_event_type"),
+            ("/conditions/1/field", "required"),
+            ("/conditions/1/op", "unknown_operator"),
+            ("/conditions/2/value", "invalid_value"),
             ("/secret", "secret_length"),
             ("/description", "too_long"),
             ("/max_per_second", "out_of_range"),
@@ -129,6 +145,34 @@ fn a_type_given_twice_counts_once() {
         twice.into_new(&AddressPolicy::public_only()).unwrap().event_types.len(),
         2
     );
+}
+
+#[test]
+fn a_star_stands_alone_for_every_type() {
+    let every = WebhookForm {
+        event_types: types(&["*", "*"]),
+        ..form()
+    };
+    let new = every.into_new(&AddressPolicy::public_only()).unwrap();
+    assert!(new.event_types.is_every());
+    let beside = WebhookForm {
+        event_types: types(&["deal.won", "*", "nope"]),
+        ..form()
+    };
+    check_new(
+        beside,
+        &[("/event_types/0", "not_alone"), ("/event_types/2", "not_alone")],
+    );
+}
+
+#[test]
+fn a_webhook_has_ten_conditions_at_most() {
+    let filled = |count| WebhookForm {
+        conditions: conditions(&vec![("amount", "exists", None); count]),
+        ..form()
+    };
+    check_new(filled(10), &[]);
+    check_new(filled(11), &[("/conditions", "too_long")]);
 }
 
 #[test]

@@ -1,17 +1,22 @@
 //! Schemas of values that several objects have: ids, and enumerations as `domain` spells them.
 
+use domain::conditions::{MAX_FIELD_BYTES, MAX_VALUE_BYTES};
 use domain::{
-    AuditAction, DeliveryState, EventType, NotificationKind, Outcome, PausedReason, Role, Trigger, WebhookStatus,
+    AuditAction, DeliveryState, EventType, EventTypeSet, NotificationKind, Operator, Outcome, PausedReason, Role,
+    Trigger, WebhookStatus,
 };
 use serde_json::{Value, json};
 use strum::VariantArray;
 
-use super::schema::{count, one_of};
+use super::schema::{count, one_of, reference};
 
 /// All of them by name.
 pub(super) fn schemas() -> Value {
     json!({
         "EventType": one_of(EventType::all().map(EventType::name)),
+        "SubscribedEventType": one_of(EventType::all().map(EventType::name).chain([EventTypeSet::EVERY_NAME])),
+        "ConditionOperator": one_of(Operator::VARIANTS.iter().map(<&str>::from)),
+        "Condition": condition(),
         "WebhookId": {"type": "string", "format": "uuid"},
         "DeliveryId": {"type": "string", "pattern": "^msg_[0-9a-f]{32}$"},
         "NotificationId": {"type": "string", "format": "uuid"},
@@ -37,5 +42,32 @@ pub(super) fn schemas() -> Value {
                 "more": {"const": true, "description": "Present if there are more, which were not counted"},
             },
         },
+    })
+}
+
+fn condition() -> Value {
+    json!({
+        "type": "object",
+        "description": "Numbers are compared exactly, `\"12000.00\"` and `12000` alike; `gt`, `gte`, `lt` and `lte` also compare \
+            times (RFC 3339). `contains` finds a part of a text, or an element of a list. `changed` reads the names in \
+            `data.changed`, or else compares with `data.previous`. A field that is missing or null makes a condition false, except \
+            `ne`, `not_exists` and `actor_ne`.",
+        "required": ["field", "op"],
+        "properties": {
+            "field": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": MAX_FIELD_BYTES,
+                "description": "Path into the event's `data`, of at most 8 names with dots between them; `actor` for `actor_ne`, \
+                    which compares the CloudEvents extension of that name",
+            },
+            "op": reference("ConditionOperator"),
+            "value": {
+                "type": ["string", "null"],
+                "maxLength": MAX_VALUE_BYTES,
+                "description": "Left out for `exists`, `not_exists` and `changed`",
+            },
+        },
+        "additionalProperties": false,
     })
 }

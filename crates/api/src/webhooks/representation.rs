@@ -4,7 +4,7 @@ use admin::{Rotation, shown_url};
 use axum::Json;
 use axum::http::header::ETAG;
 use axum::response::{IntoResponse, Response};
-use domain::{AccountName, EventType, PausedReason, Role, SigningSecret, WebhookId, WebhookStatus};
+use domain::{AccountName, Conditions, PausedReason, Role, SigningSecret, WebhookId, WebhookStatus};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -23,7 +23,8 @@ pub(super) struct WebhookRepresentation {
     name: String,
     url: String,
     description: String,
-    event_types: Vec<EventType>,
+    event_types: Vec<&'static str>,
+    conditions: Conditions,
     max_per_second: Option<i32>,
     /// Names of its request headers.
     headers: Vec<String>,
@@ -47,7 +48,8 @@ impl WebhookRepresentation {
             account: webhook.account,
             name: webhook.name,
             description: webhook.description,
-            event_types: webhook.event_types.iter().collect(),
+            event_types: webhook.event_types.names(),
+            conditions: webhook.conditions,
             max_per_second: webhook.max_per_second,
             headers: webhook.header_names,
             paused_reason: webhook.health.paused,
@@ -137,7 +139,8 @@ pub(crate) fn schemas() -> Value {
             "name": {"type": "string"},
             "url": text("For a viewer its host only: `https://erp.example.com/…`"),
             "description": text("What it is for; may be empty"),
-            "event_types": {"type": "array", "items": reference("EventType")},
+            "event_types": {"type": "array", "items": reference("SubscribedEventType")},
+            "conditions": {"type": "array", "items": reference("Condition"), "description": "All must hold for an event"},
             "max_per_second": number_or_null("Deliveries a second at most; null without a limit"),
             "headers": {"type": "array", "items": {"type": "string"}, "description": "Names of its request headers"},
             "status": reference("WebhookStatus"),

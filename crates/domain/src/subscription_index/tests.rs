@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::conditions::Condition;
 
 fn account(number: u8) -> AccountName {
     AccountName::parse(&format!("account-{number}")).unwrap()
@@ -71,9 +72,9 @@ fn of_two_equal_webhooks_the_later_counts() {
 #[test]
 fn a_snapshot_does_not_see_later_changes() {
     let mut index = SubscriptionIndex::default();
-    index.upsert(&account(1), webhook(1), types(&["deal.won"]));
+    index.upsert(&account(1), webhook(1), types(&["deal.won"]), Conditions::default());
     let snapshot = index.clone();
-    index.upsert(&account(1), webhook(2), types(&["deal.won"]));
+    index.upsert(&account(1), webhook(2), types(&["deal.won"]), Conditions::default());
     index.remove(&account(1), webhook(1));
     assert_eq!(snapshot.matching("account-1", won()), [webhook(1)]);
     assert_eq!(index.matching("account-1", won()), [webhook(2)]);
@@ -82,11 +83,59 @@ fn a_snapshot_does_not_see_later_changes() {
 #[test]
 fn an_account_without_webhooks_takes_no_room() {
     let mut index = SubscriptionIndex::default();
-    index.upsert(&account(1), webhook(1), types(&["deal.won"]));
+    index.upsert(&account(1), webhook(1), types(&["deal.won"]), Conditions::default());
     index.remove(&account(1), webhook(1));
     index.remove(&account(2), webhook(1));
     assert!(index.shards.iter().all(|shard| shard.is_empty()));
     assert_eq!((index.webhooks(), index.subscriptions()), (0, 0));
+}
+
+fn above(amount: &str) -> Conditions {
+    [Condition::parse("amount", "gt", Some(amount)).unwrap()]
+        .into_iter()
+        .collect()
+}
+
+#[test]
+fn conditions_rule_webhooks_out() {
+    let mut index = SubscriptionIndex::default();
+    index.upsert(&account(1), webhook(1), types(&["deal.won"]), Conditions::default());
+    index.upsert(&account(1), webhook(2), types(&["deal.won"]), above("1000"));
+    index.upsert(&account(1), webhook(3), types(&["deal.lost"]), above("1000"));
+    let select = |index: &SubscriptionIndex, amount: u32| {
+        index.select("account-1", won(), &format!("{{\"amount\":{amount}}}"), None)
+    };
+    let selection = |webhooks: &[u8], skipped| Selection {
+        webhooks: webhooks.iter().map(|number| webhook(*number)).collect(),
+        skipped,
+    };
+    assert_eq!(select(&index, 1001), selection(&[1, 2], 0));
+    assert_eq!(select(&index, 1000), selection(&[1], 1));
+    assert_eq!(index.matching("account-1", won()), [webhook(1), webhook(2)]);
+    index.upsert(&account(1), webhook(2), types(&["deal.won"]), above("10"));
+    assert_eq!(select(&index, 11), selection(&[1, 2], 0));
+    index.upsert(&account(1), webhook(2), types(&["deal.won"]), Conditions::default());
+    assert_eq!(select(&index, 1), selection(&[1, 2], 0));
+    assert_eq!(index.select("nobody", won(), "{}", None), Selection::default());
+}
+
+#[test]
+fn a_bulk_load_keeps_the_conditions_of_the_later_of_two() {
+    let mut builder = SubscriptionIndex::builder();
+    builder.add(account(1), webhook(1), types(&["deal.won"]), above("1000"));
+    builder.add(account(1), webhook(1), types(&["deal.won"]), above("10"));
+    builder.add(account(1), webhook(2), types(&["deal.won"]), above("1000"));
+    builder.add(account(1), webhook(2), types(&["deal.won"]), Conditions::default());
+    let index = builder.build();
+    let selection = index.select("account-1", won(), r#"{"amount":"11"}"#, None);
+    assert_eq!(selection.webhooks, [webhook(1), webhook(2)]);
+}
+
+#[test]
+fn a_webhook_for_every_type_matches_each() {
+    let index: SubscriptionIndex = [(account(1), webhook(1), EventTypeSet::EVERY)].into_iter().collect();
+    assert!(EventType::all().all(|event_type| index.matching("account-1", event_type) == [webhook(1)]));
+    assert_eq!(index.subscriptions(), EventType::COUNT);
 }
 
 /// The reference model.
@@ -125,7 +174,7 @@ proptest! {
                 model.remove(&(account(owner), webhook(id)));
             } else {
                 let event_types = if choice == 1 { EventTypeSet::EMPTY } else { EventTypeSet::from_bits(bits) };
-                index.upsert(&account(owner), webhook(id), event_types);
+                index.upsert(&account(owner), webhook(id), event_types, Conditions::default());
                 model.insert((account(owner), webhook(id)), event_types);
             }
         }

@@ -45,6 +45,7 @@ fn event(webhooks: usize, data: &str, lane: Lane) -> AcceptedEvent {
         subject: None,
         account: "acme".parse().unwrap(),
         traceparent: None,
+        actor: None,
         data: data.to_owned().into(),
     };
     let deliveries = (0..webhooks).map(|_| {

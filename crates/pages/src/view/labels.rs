@@ -3,7 +3,7 @@
 use askama::Template;
 use askama::filters::HtmlSafe;
 use axum::http::StatusCode;
-use domain::{AuditAction, DeliveryState, Outcome, Trigger, WebhookStatus};
+use domain::{AuditAction, DeliveryState, Operator, Outcome, Trigger, WebhookStatus};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -49,6 +49,24 @@ impl Badge {
     /// A state's word alone, for filters.
     pub(crate) const fn word(self) -> &'static str {
         self.word
+    }
+}
+
+/// An operator of a condition, between field and value.
+pub(crate) const fn operator(operator: Operator) -> &'static str {
+    match operator {
+        Operator::Eq => "is",
+        Operator::Ne => "is not",
+        Operator::Gt => "is greater than",
+        Operator::Gte => "is at least",
+        Operator::Lt => "is less than",
+        Operator::Lte => "is at most",
+        Operator::Contains => "contains",
+        Operator::Exists => "is set",
+        Operator::NotExists => "is not set",
+        Operator::Changed => "changed",
+        Operator::ChangedTo => "changed to",
+        Operator::ActorNe => "was not caused by",
     }
 }
 

@@ -67,7 +67,7 @@ fn done_text(done: &str) -> Option<&'static str> {
         "saved" => "Your changes are saved.",
         "headers" => "The request headers are saved. They are added to every request from now on.",
         "saved-events" => {
-            "Your changes are saved. The selected events apply from now on; events that are waiting are still sent."
+            "Your changes are saved. The selected events and conditions apply from now on; events that are waiting are still sent."
         }
         "paused" => "Paused. Events are kept and sent when you resume.",
         "resumed" => "Resumed. What was kept is being sent now, oldest first.",

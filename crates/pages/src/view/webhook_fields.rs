@@ -1,9 +1,11 @@
 //! The form of a webhook: what it shows, and what it sends. Checked by [`WebhookForm`], as the API's bodies are.
 
 use admin::{FieldError, Input, MAX_EVENT_TYPE_ENTRIES, WebhookForm};
+use domain::conditions::MAX_CONDITIONS;
 use domain::{EventType, EventTypeSet, SigningSecret};
 use store::webhooks::Webhook;
 
+use super::condition_rows::ConditionRow;
 use crate::access::submission::Fields;
 
 /// The form as it is shown. What people typed stays as they typed it. Not `Debug`, for the secret's sake.
@@ -13,6 +15,9 @@ pub(crate) struct WebhookFields {
     /// Only when adding a webhook.
     pub(crate) secret: Option<String>,
     pub(crate) ticked: EventTypeSet,
+    /// All events, also types added later: the single ticks do not count then.
+    pub(crate) every: bool,
+    pub(crate) conditions: Vec<ConditionRow>,
     pub(crate) description: String,
     /// As it was typed; empty for no limit.
     pub(crate) max_per_second: String,
@@ -35,6 +40,8 @@ impl WebhookFields {
             url: String::new(),
             secret: Some(SigningSecret::generate().expose().to_owned()),
             ticked: EventTypeSet::EMPTY,
+            every: false,
+            conditions: Vec::new(),
             description: String::new(),
             max_per_second: String::new(),
             test_event_type: None,
@@ -49,6 +56,8 @@ impl WebhookFields {
             url: webhook.url.clone(),
             secret: None,
             ticked: webhook.event_types,
+            every: webhook.event_types.is_every(),
+            conditions: ConditionRow::of(&webhook.conditions),
             description: webhook.description.clone(),
             max_per_second: webhook.max_per_second.map(|most| most.to_string()).unwrap_or_default(),
             test_event_type: None,
@@ -66,6 +75,8 @@ impl WebhookFields {
             url: fields.text("url").trim().to_owned(),
             secret: with_secret.then(|| secret.unwrap_or_else(|| SigningSecret::generate().expose().to_owned())),
             ticked: fields.all("event_types").filter_map(EventType::parse).collect(),
+            every: fields.get("every_event").is_some(),
+            conditions: ConditionRow::sent(fields),
             description: fields.text("description").to_owned(),
             max_per_second: fields.text("max_per_second").trim().to_owned(),
             test_event_type: EventType::parse(fields.text("event_type")),
@@ -75,11 +86,9 @@ impl WebhookFields {
 
     /// To be checked. Names of event types come from `fields`, so that an unknown one is an error and not left out.
     pub(crate) fn to_form(&self, fields: &Fields) -> WebhookForm {
-        let names = fields
-            .all("event_types")
-            .take(MAX_EVENT_TYPE_ENTRIES)
-            .map(str::to_owned)
-            .collect();
+        let every = self.every.then_some(EventTypeSet::EVERY_NAME);
+        let single = fields.all("event_types").filter(|_| !self.every);
+        let names = every.into_iter().chain(single).take(MAX_EVENT_TYPE_ENTRIES);
         let most = Some(self.max_per_second.as_str()).filter(|text| !text.is_empty());
         WebhookForm {
             description: Input::Given(self.description.clone()),
@@ -87,7 +96,8 @@ impl WebhookFields {
             max_per_second: Input::Given(most.map(|text| text.parse().unwrap_or(-1))),
             name: Input::Given(self.name.clone()),
             url: Input::Given(self.url.clone()),
-            event_types: Input::Given(names),
+            event_types: Input::Given(names.map(str::to_owned).collect()),
+            conditions: Input::Given(self.conditions.iter().map(ConditionRow::to_form).collect()),
             secret: self.secret.clone().map_or(Input::Missing, Input::Given),
             errors: Vec::new(),
         }
@@ -101,8 +111,19 @@ impl WebhookFields {
             .map(|error| &*error.detail)
     }
 
+    /// The types to subscribe to.
+    pub(crate) const fn event_types(&self) -> EventTypeSet {
+        if self.every { EventTypeSet::EVERY } else { self.ticked }
+    }
+
+    /// The rows of conditions to show: an empty one at the end, unless there are as many as there may be.
+    pub(crate) fn condition_rows(&self) -> Vec<ConditionRow> {
+        let empty = (self.conditions.len() < MAX_CONDITIONS).then(ConditionRow::default);
+        self.conditions.iter().cloned().chain(empty).collect()
+    }
+
     /// Everything that is wrong, a line each, with the id of the field to go to.
-    pub(crate) fn summary(&self) -> Vec<(&str, &str)> {
+    pub(crate) fn summary(&self) -> Vec<(String, &str)> {
         let mut lines: Vec<_> = self
             .errors
             .iter()
@@ -135,15 +156,15 @@ impl WebhookFields {
     }
 }
 
-/// `/event_types/3` is of the field `event_types`; a pointer to no field is of the form's beginning.
-fn error_field(error: &FieldError) -> &str {
-    let field = error
-        .pointer
-        .trim_start_matches('/')
-        .split('/')
-        .next()
-        .unwrap_or_default();
-    if field.is_empty() { "main" } else { field }
+/// `/event_types/3` is of the field `event_types`, `/conditions/3/op` of `condition-3-op`; a pointer to no field is of the
+/// form's beginning.
+fn error_field(error: &FieldError) -> String {
+    let parts: Vec<_> = error.pointer.trim_start_matches('/').split('/').collect();
+    match parts.as_slice() {
+        ["conditions", row, part] => format!("condition-{row}-{part}"),
+        [] | ["", ..] => "main".to_owned(),
+        [field, ..] => (*field).to_owned(),
+    }
 }
 
 /// For an account that has as many webhooks as it may have.

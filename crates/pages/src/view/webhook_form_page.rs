@@ -3,13 +3,20 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
-use domain::{EventType, WebhookId};
+use domain::{EventType, Operator, WebhookId};
+use store::webhooks::Webhook;
+use strum::VariantArray;
 
+use super::condition_rows::ConditionRow;
+use super::labels;
 use super::layout::{Layout, page};
+use super::preview_result::PreviewView;
 use super::test_result::TestView;
 use super::text::filters;
 use super::webhook_fields::{Group, WebhookFields};
+use crate::access::session::SignedIn;
 use crate::error::PageError;
+use crate::state::PageState;
 
 /// The form, for adding and for editing.
 #[derive(Template)]
@@ -22,6 +29,8 @@ pub(crate) struct FormPage {
     action: String,
     /// Where a test goes.
     test_action: String,
+    /// Where a preview goes.
+    preview_action: String,
     /// Where one goes who changes their mind.
     cancel: String,
     /// The webhook's version, when it is edited.
@@ -30,47 +39,81 @@ pub(crate) struct FormPage {
     new_id: Option<WebhookId>,
     form: WebhookFields,
     groups: Vec<Group>,
+    /// Fields that conditions can name.
+    offered_fields: Vec<String>,
     test: Option<TestView>,
+    preview: Option<PreviewView>,
 }
 
 impl FormPage {
     /// The form for a new webhook.
-    pub(crate) fn adding(layout: Layout, id: WebhookId, form: WebhookFields) -> Self {
-        Self {
+    pub(crate) async fn adding(
+        state: &PageState,
+        by: &SignedIn,
+        id: WebhookId,
+        form: WebhookFields,
+    ) -> Result<Self, PageError> {
+        let shown = Self::load(state, by, form).await?;
+        Ok(Self {
             heading: "Add Webhook".to_owned(),
-            action: format!("{}/new", layout.root),
-            test_action: format!("{}/test", layout.root),
-            cancel: layout.root.clone(),
-            editing: None,
             new_id: Some(id),
-            form,
-            groups: WebhookFields::groups(),
-            test: None,
-            layout,
-        }
+            ..shown
+        })
     }
 
-    /// The form of a webhook that has this version.
-    pub(crate) fn editing(layout: Layout, id: WebhookId, version: i64, name: &str, form: WebhookFields) -> Self {
-        let webhook = format!("{}/{id}", layout.root);
-        Self {
-            heading: format!("Edit {name}"),
-            action: format!("{webhook}/edit"),
-            test_action: format!("{webhook}/test"),
-            cancel: webhook,
-            editing: Some(version),
+    /// The form of a webhook.
+    pub(crate) async fn editing(
+        state: &PageState,
+        by: &SignedIn,
+        webhook: &Webhook,
+        form: WebhookFields,
+    ) -> Result<Self, PageError> {
+        let address = format!("{}/{}", state.root(), webhook.id);
+        let shown = Self::load(state, by, form).await?;
+        Ok(Self {
+            heading: format!("Edit {}", webhook.name),
+            action: format!("{address}/edit"),
+            test_action: format!("{address}/test"),
+            preview_action: format!("{address}/preview"),
+            cancel: address,
+            editing: Some(webhook.version),
+            ..shown
+        })
+    }
+
+    /// The form with what both have, as that of a new webhook.
+    async fn load(state: &PageState, by: &SignedIn, form: WebhookFields) -> Result<Self, PageError> {
+        let offered_fields = state.admin.condition_fields(&by.bearer, form.event_types()).await?;
+        let layout = Layout::load(state, by).await?;
+        Ok(Self {
+            heading: String::new(),
+            action: format!("{}/new", layout.root),
+            test_action: format!("{}/test", layout.root),
+            preview_action: format!("{}/preview", layout.root),
+            cancel: layout.root.clone(),
+            editing: None,
             new_id: None,
             form,
             groups: WebhookFields::groups(),
+            offered_fields,
             test: None,
+            preview: None,
             layout,
-        }
+        })
     }
 
     /// The same, with the result of a test below.
     pub(crate) fn with_test(self, test: TestView) -> Self {
         Self {
             test: Some(test),
+            ..self
+        }
+    }
+
+    /// The same, with a preview below the conditions.
+    pub(crate) fn with_preview(self, preview: PreviewView) -> Self {
+        Self {
+            preview: Some(preview),
             ..self
         }
     }
@@ -87,6 +130,23 @@ impl FormPage {
 
     fn is_ticked(&self, event_type: &EventType) -> bool {
         self.form.ticked.contains(*event_type)
+    }
+
+    fn operators(&self) -> &'static [Operator] {
+        Operator::VARIANTS
+    }
+
+    fn words(operator: &Operator) -> &'static str {
+        labels::operator(*operator)
+    }
+
+    fn is_chosen(row: &ConditionRow, operator: &Operator) -> bool {
+        row.is_chosen(operator)
+    }
+
+    /// What is wrong with a part of a row.
+    fn row_error(&self, row: &usize, part: &str) -> Option<&str> {
+        self.form.error(&format!("condition-{row}-{part}"))
     }
 
     fn is_tested(&self, event_type: &EventType) -> bool {

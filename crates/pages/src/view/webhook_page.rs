@@ -13,6 +13,7 @@ use store::stats::{Bucket, Window};
 use store::webhooks::Webhook;
 
 use super::chart::{Chart, WINDOWS};
+use super::condition_rows::ConditionRow;
 use super::labels::{self, Badge, Moment, count};
 use super::layout::{Layout, page};
 use super::log_line::LogLine;
@@ -42,6 +43,10 @@ struct WebhookPage {
     oldest_held: Option<Moment>,
     recovery: Option<RecoveryProgress>,
     event_types: Vec<EventType>,
+    /// Whether types that are added later belong to them.
+    every_event: bool,
+    /// In words.
+    conditions: Vec<String>,
     description: String,
     max_per_second: Option<i32>,
     header_names: Vec<String>,
@@ -113,6 +118,11 @@ pub(crate) async fn respond(
         },
         oldest_held: webhook.oldest_held_at.map(Moment::from),
         event_types: webhook.event_types.iter().collect(),
+        every_event: webhook.event_types.is_every(),
+        conditions: ConditionRow::of(&webhook.conditions)
+            .iter()
+            .map(ConditionRow::words)
+            .collect(),
         description: webhook.description,
         max_per_second: webhook.max_per_second,
         header_names: webhook.header_names,

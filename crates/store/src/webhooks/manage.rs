@@ -1,7 +1,7 @@
 //! Creates, reads, edits and deletes webhooks, always within one account.
 
 use domain::endpoint_url::without_path;
-use domain::{AccountName, AuditAction, EndpointUrl, EventTypeSet, SigningSecret, WebhookId};
+use domain::{AccountName, AuditAction, Conditions, EndpointUrl, EventTypeSet, SigningSecret, WebhookId};
 
 use super::{COLUMNS, Webhook, names, webhook};
 use crate::audit::Entry;
@@ -19,6 +19,8 @@ pub struct NewWebhook {
     pub url: EndpointUrl,
     /// Its subscriptions; not empty.
     pub event_types: EventTypeSet,
+    /// All of which must hold for an event.
+    pub conditions: Conditions,
     /// Its secret.
     pub secret: SigningSecret,
     /// What it is for; may be empty.
@@ -36,6 +38,8 @@ pub struct Edit {
     pub url: Option<EndpointUrl>,
     /// Its subscriptions; not empty.
     pub event_types: Option<EventTypeSet>,
+    /// All of which must hold for an event; `Some` of none removes them.
+    pub conditions: Option<Conditions>,
     /// What it is for; may be empty.
     pub description: Option<String>,
     /// Deliveries a second at most; `Some(None)` removes the limit.
@@ -48,6 +52,7 @@ impl Edit {
         self.name.is_none()
             && self.url.is_none()
             && self.event_types.is_none()
+            && self.conditions.is_none()
             && self.description.is_none()
             && self.max_per_second.is_none()
     }
@@ -58,12 +63,14 @@ impl Edit {
         let moved = |url: &EndpointUrl| format!("URL ({} to {})", without_path(former_url), without_path(url.as_str()));
         let name = self.name.as_ref().map(|_| "name".to_owned());
         let event_types = self.event_types.map(|_| "events".to_owned());
+        let conditions = self.conditions.as_ref().map(|_| "conditions".to_owned());
         let description = self.description.as_ref().map(|_| "description".to_owned());
         let limit = self.max_per_second.map(|limit| match limit {
             Some(most) => format!("at most {most} a second"),
             None => "no limit a second".to_owned(),
         });
-        [name, self.url.as_ref().map(moved), event_types, description, limit]
+        let url = self.url.as_ref().map(moved);
+        [name, url, event_types, conditions, description, limit]
             .into_iter()
             .flatten()
             .collect::<Vec<_>>()
@@ -100,12 +107,13 @@ const LOCK_ACCOUNT: &str = "/* webhooks.manage.lock_account */
 const COUNT: &str = "/* webhooks.manage.count */ SELECT count(*) FROM webhooks WHERE account = $1";
 
 const CREATE: &str = "/* webhooks.manage.create */
-    INSERT INTO webhooks (id, account, name, url, event_types, description, max_per_second)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    INSERT INTO webhooks (id, account, name, url, event_types, description, max_per_second, conditions)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::jsonb)";
 
 /// Increments the version; a trigger notifies every process.
 const EDIT: &str = "/* webhooks.manage.edit */ UPDATE webhooks SET name = coalesce($3, name), url = coalesce($4, url),
-        event_types = coalesce($5, event_types), description = coalesce($7, description),
+        event_types = coalesce($5, event_types), conditions = coalesce($10::text::jsonb, conditions),
+        description = coalesce($7, description),
         max_per_second = CASE WHEN $8 THEN $9 ELSE max_per_second END, version = version + 1, updated_at = now()
     WHERE account = $1 AND id = $2 AND ($6::bigint IS NULL OR version = $6)";
 
@@ -178,6 +186,7 @@ impl Database {
                     &event_types,
                     &new.description,
                     &new.max_per_second,
+                    &new.conditions.to_json(),
                 ],
             )
             .await?;
@@ -245,6 +254,7 @@ impl Database {
                     &edit.description,
                     &edit.max_per_second.is_some(),
                     &edit.max_per_second.flatten(),
+                    &edit.conditions.as_ref().map(Conditions::to_json),
                 ],
             )
             .await?;

@@ -29,7 +29,7 @@ const CONDITIONS: &str = "w.account = $1
         WHEN w.paused_reason IS NOT NULL THEN 'paused'
         WHEN w.consecutive_failures > 0 OR w.failed_attempts >= $3 THEN 'error'
         ELSE 'active' END)
-    AND ($4::text IS NULL OR $4 = ANY (w.event_types))
+    AND ($4::text IS NULL OR $4 = ANY (w.event_types) OR '*' = ANY (w.event_types))
     AND ($5::text IS NULL OR position(lower($5) IN lower(w.name)) > 0 OR position(lower($5) IN lower(w.url)) > 0
         AND ($9 OR position(lower($5) IN lower(substring(w.url FROM '^[a-z]+://[^/?]*'))) > 0))
     AND ($6::timestamptz IS NULL OR (w.created_at, w.id) > ($6, $7))";

@@ -1,8 +1,8 @@
 //! A database for one test, and the values that tests are made of.
 
 use domain::{
-    AccountName, AddressPolicy, AutoPause, DeliveryHead, DeliveryId, EndpointUrl, EventType, Next, Outcome, Role,
-    SigningSecret, Trigger, WebhookId,
+    AccountName, AddressPolicy, AutoPause, Conditions, DeliveryHead, DeliveryId, EndpointUrl, EventType, Next, Outcome,
+    Role, SigningSecret, Trigger, WebhookId,
 };
 use jiff::Timestamp;
 use rustls::RootCertStore;
@@ -80,6 +80,7 @@ pub fn new_webhook(name: &str) -> NewWebhook {
         name: name.to_owned(),
         url: url("https://erp.example.com/hook"),
         event_types: [EventType::parse("deal.won").unwrap()].into_iter().collect(),
+        conditions: Conditions::default(),
         secret: SigningSecret::generate(),
         description: String::new(),
         max_per_second: None,

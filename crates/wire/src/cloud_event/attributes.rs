@@ -29,6 +29,8 @@ pub struct CrmEvent<'a> {
     pub account: AccountName,
     /// W3C trace context given as an extension attribute, unchecked.
     pub traceparent: Option<Cow<'a, str>>,
+    /// Who caused it: the extension `actor`, which the conditions of webhooks may compare.
+    pub actor: Option<Cow<'a, str>>,
     /// JSON text, byte for byte; `null` when the event has none.
     pub data: Cow<'a, str>,
 }
@@ -43,6 +45,7 @@ pub(super) struct Attributes<'a> {
     pub(super) subject: Option<Cow<'a, str>>,
     pub(super) account: Option<Cow<'a, str>>,
     pub(super) traceparent: Option<Cow<'a, str>>,
+    pub(super) actor: Option<Cow<'a, str>>,
 }
 
 impl<'a> Attributes<'a> {
@@ -72,6 +75,7 @@ impl<'a> Attributes<'a> {
             subject: self.subject.map(|subject| short_text("subject", subject)).transpose()?,
             account,
             traceparent: self.traceparent,
+            actor: self.actor,
             data,
         })
     }

@@ -29,6 +29,9 @@ struct Envelope<'a> {
     account: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     traceparent: Option<Cow<'a, str>>,
+    /// Of any type: events with an extension of this name were accepted before we read it.
+    #[serde(borrow, default)]
+    actor: Option<&'a RawValue>,
     #[serde(borrow, default)]
     data: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -64,8 +67,19 @@ pub(super) fn decode(body: &[u8]) -> Result<CrmEvent<'_>, Rejection> {
         subject: envelope.subject,
         account: envelope.account,
         traceparent: envelope.traceparent,
+        actor: envelope.actor.and_then(actor),
     }
     .check(Cow::Borrowed(data))
+}
+
+/// A text, or a number as it is written; what has another type names nobody.
+fn actor(value: &RawValue) -> Option<Cow<'_, str>> {
+    let text = value.get();
+    match text.as_bytes().first()? {
+        b'"' => serde_json::from_str(text).ok().map(Cow::Owned),
+        b'-' | b'0'..=b'9' => Some(Cow::Borrowed(text)),
+        _ => None,
+    }
 }
 
 /// JSON text without the byte-order mark that some producers write; a reader may ignore it (RFC 8259, section 8.1).

@@ -35,6 +35,7 @@ pub(super) fn decode(body: &[u8]) -> Result<CrmEvent<'static>, Rejection> {
         subject: text(&mut attributes, "subject")?,
         account: text(&mut attributes, "account")?,
         traceparent: text(&mut attributes, "traceparent")?,
+        actor: actor(&mut attributes),
     }
     .check(Cow::Owned(data))
 }
@@ -58,6 +59,15 @@ fn text(attributes: &mut ByName, name: &str) -> Result<Option<Cow<'static, str>>
         None => Ok(None),
         Some(Some(Attr::CeString(text) | Attr::CeUri(text) | Attr::CeUriRef(text))) => Ok(Some(Cow::Owned(text))),
         Some(_) => Err(Rejection::attribute(name, "must be a string")),
+    }
+}
+
+/// A text, or a whole number; what has another type names nobody.
+fn actor(attributes: &mut ByName) -> Option<Cow<'static, str>> {
+    match attributes.remove("actor")?.attr? {
+        Attr::CeString(text) | Attr::CeUri(text) | Attr::CeUriRef(text) => Some(Cow::Owned(text)),
+        Attr::CeInteger(number) => Some(Cow::Owned(number.to_string())),
+        _ => None,
     }
 }
 

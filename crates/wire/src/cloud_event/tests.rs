@@ -240,6 +240,34 @@ fn defaults_and_extensions() {
     assert_eq!(decoded.traceparent.as_deref(), Some("00-x"));
 }
 
+#[test]
+fn the_actor_is_a_text_or_a_number_and_never_a_reason_to_reject() {
+    for (given, expected) in [
+        (r#""int_7""#, Some("int_7")),
+        (r#""caf\u00e9""#, Some("café")),
+        ("7", Some("7")),
+        ("-1.50", Some("-1.50")),
+        ("null", None),
+        ("true", None),
+        (r#"{"id":"int_7"}"#, None),
+        (r#""\ud800""#, None),
+    ] {
+        let body = event(|text| text.replacen('{', &format!(r#"{{"actor":{given},"#), 1));
+        let decoded = decode(None, None, body.as_bytes()).unwrap();
+        assert_eq!(decoded.actor.as_deref(), expected, "{given}");
+    }
+    let with = |attr| {
+        let mut event = protobuf_event();
+        event
+            .attributes
+            .insert("actor".into(), CloudEventAttributeValue { attr: Some(attr) });
+        decode_protobuf(&event).unwrap().actor
+    };
+    assert_eq!(with(Attr::CeString("int_7".into())).as_deref(), Some("int_7"));
+    assert_eq!(with(Attr::CeInteger(7)).as_deref(), Some("7"));
+    assert_eq!(with(Attr::CeBoolean(true)), None);
+}
+
 fn protobuf_event() -> CloudEvent {
     let string = |text: &str| CloudEventAttributeValue {
         attr: Some(Attr::CeString(text.into())),
