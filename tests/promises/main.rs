@@ -6,6 +6,7 @@ mod auto_pause;
 mod bad_events;
 mod broker_troubles;
 mod clocks;
+mod conditions;
 mod consumers;
 mod credentials;
 mod database_roles;

@@ -74,6 +74,12 @@ pub fn values() -> Vec<Value> {
         json!(["deal.won", "deal.won"]),
         json!(["deal.won", 1]),
         json!(["no.such.type"]),
+        json!(["*"]),
+        json!(["*", "deal.won"]),
+        json!([{"field": "amount", "op": "gt", "value": "1e999999999"}]),
+        json!([{"field": "a\u{0}", "op": "eq", "value": "\u{0}"}, {"field": "a", "op": "exists", "x": 1}, {}]),
+        json!([{"field": "a.".repeat(50), "op": "changed_to", "value": "x".repeat(200)}, {"field": [], "op": {}}]),
+        json!(vec![json!({"field": "a", "op": "changed"}); 11]),
         json!(vec!["deal.won"; 1000]),
         json!(vec!["no.such.type"; 200]),
     ];

@@ -57,6 +57,7 @@ async fn send(client: &Client, method: &Method, path: &str) -> Response {
         _ if *method == Method::PATCH => json!({"name": "Taken over"}),
         Some("recover") => json!({"since": "2026-11-01T00:00:00Z"}),
         Some("rotate") => json!({}),
+        Some("preview") => json!({"event_types": ["deal.won"]}),
         Some("test") if path.ends_with("webhooks/test") => json!({"url": "https://erp.example.com/hook"}),
         Some("test") => json!({}),
         _ => erp_sync(),

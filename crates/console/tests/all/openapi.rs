@@ -207,6 +207,16 @@ fn requests(ids: &Ids) -> Vec<(Method, &'static str, String, Value)> {
         "/api/v1/webhooks/{id}/headers",
         json!({"headers": {"host": "x"}}),
     );
+    let only = json!([{"field": "amount", "op": "gt", "value": "1000"}, {"field": "stage", "op": "changed"}]);
+    add(
+        Method::POST,
+        "/api/v1/webhooks",
+        json!({"name": "All", "url": "https://erp.example.com/", "event_types": ["*"], "conditions": only}),
+    );
+    for conditions in [only, json!([]), json!([{"field": 1}])] {
+        let wanted = json!({"event_types": ["*"], "conditions": conditions});
+        add(Method::POST, "/api/v1/webhooks/preview", wanted);
+    }
     add(Method::POST, "/api/v1/webhooks/{id}/pause", json!({}));
     add(Method::GET, "/api/v1/webhooks/{id}", Value::Null);
     add(Method::POST, "/api/v1/webhooks/{id}/resume", json!({}));

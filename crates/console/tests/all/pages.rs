@@ -2,6 +2,7 @@
 
 mod access;
 pub mod browser;
+mod conditions;
 mod form;
 mod hostile;
 mod log;

@@ -1,4 +1,5 @@
-//! The fan-out of an event, with a simulated publisher.
+//! The matching of an event, and its fan-out with a simulated publisher.
 #![allow(clippy::unwrap_used)]
 
+mod conditions;
 mod enqueue;

@@ -3,7 +3,10 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use crate::fixture::{account, migrated, new_webhook, webhook};
+use domain::{Condition, EventType, EventTypeSet};
+use store::webhooks::NewWebhook;
+
+use crate::fixture::{account, admin, migrated, new_webhook, webhook};
 
 const MANY: i64 = 50_000;
 
@@ -47,6 +50,46 @@ async fn one_subscription_and_one_target() {
         .await
         .unwrap();
     assert!(database.endpoint(id).await.unwrap().unwrap().paused);
+}
+
+#[tokio::test]
+async fn conditions_and_every_type_are_stored_so_that_an_older_release_misses_nothing() {
+    let (database, sql) = migrated().await;
+    let new = NewWebhook {
+        event_types: EventTypeSet::EVERY,
+        conditions: [Condition::parse("amount", "gt", Some("1000")).unwrap()]
+            .into_iter()
+            .collect(),
+        ..new_webhook("ERP Sync")
+    };
+    let created = database.create_webhook(&admin("acme"), &new, 9).await.unwrap().unwrap();
+    assert_eq!(
+        (created.event_types, &created.conditions),
+        (new.event_types, &new.conditions)
+    );
+    let subscription = database.subscription(created.id).await.unwrap().unwrap();
+    assert_eq!(
+        (subscription.event_types, &subscription.conditions),
+        (new.event_types, &new.conditions)
+    );
+    let row = sql
+        .query_one("SELECT event_types, conditions::text FROM webhooks", &[])
+        .await
+        .unwrap();
+    let names: Vec<String> = row.get(0);
+    assert!(names[0] == "*" && names.len() == 1 + EventType::COUNT, "{names:?}");
+    // As a release without `*` reads and writes it, and as one with more operators does.
+    let newer = r#"[{"op":"matches","field":"a","value":"x"},{"op":"exists","field":"b"}]"#;
+    let update = "UPDATE webhooks SET event_types = event_types[2:3], conditions = $1::text::jsonb";
+    sql.execute(update, &[&newer]).await.unwrap();
+    let subscription = database.subscription(created.id).await.unwrap().unwrap();
+    assert_eq!(
+        (subscription.event_types.len(), subscription.event_types.is_every()),
+        (2, false)
+    );
+    assert_eq!(subscription.conditions.to_json(), r#"[{"field":"b","op":"exists"}]"#);
+    let long = "UPDATE webhooks SET conditions = (SELECT jsonb_agg(n) FROM generate_series(1, 11) n)";
+    assert!(sql.execute(long, &[]).await.is_err());
 }
 
 #[tokio::test]

@@ -69,7 +69,7 @@ async fn every_page_but_the_first_needs_a_session() {
 async fn what_belongs_to_another_account_is_not_found() {
     let api = Api::start().await;
     let paths = paths(&api, &mut Browser::admin(&api).await).await;
-    assert_eq!(paths.all.len(), 18);
+    assert_eq!(paths.all.len(), 19);
     let mut stranger = Browser::signed_in(&api, OTHER_ACCOUNT, Role::Admin).await;
     for path in &paths.all {
         let fields = [
@@ -97,7 +97,15 @@ async fn a_viewer_reads_and_changes_nothing() {
     let api = Api::start().await;
     let paths = paths(&api, &mut Browser::admin(&api).await).await;
     let mut viewer = Browser::signed_in(&api, ACCOUNT, Role::Viewer).await;
-    let plain = ["", "/new", "/notifications", "/notifications/read-all", "/test"].map(|path| format!("{LIST}{path}"));
+    let plain = [
+        "",
+        "/new",
+        "/notifications",
+        "/notifications/read-all",
+        "/test",
+        "/preview",
+    ]
+    .map(|path| format!("{LIST}{path}"));
     let mut read = 0;
     for path in paths.all.iter().chain(&plain) {
         let page = viewer.get(path).await;
