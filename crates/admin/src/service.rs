@@ -17,6 +17,8 @@ pub struct Admin {
     pub release_rate: ReleaseRate,
     /// Most webhooks of one account: each event is matched against all of them, and becomes a request to each.
     pub webhooks_per_account: i64,
+    /// Addresses and networks that requests to receivers come from, for their firewalls.
+    pub egress_addresses: Vec<String>,
     /// Sends test deliveries.
     pub test_sending: TestSending,
 }

@@ -13,6 +13,7 @@ mod event_types;
 mod idempotency;
 mod json_body;
 mod json_object;
+mod meta;
 mod notifications;
 mod openapi;
 mod operation;

@@ -12,7 +12,7 @@ mod values;
 use serde_json::{Map, Value, json};
 
 use crate::operation::Operation;
-use crate::{audit, deliveries, event_types, notifications, tokens, webhooks};
+use crate::{audit, deliveries, event_types, meta, notifications, tokens, webhooks};
 
 /// Before every path of the API; left out in the description, which names it as the server.
 const ROOT: &str = "/api/v1";
@@ -37,6 +37,7 @@ pub(crate) fn description(base_path: &str, operations: Vec<Operation>) -> Value 
         problems::schemas(),
         events::schemas(),
         webhooks::representation::schemas(),
+        meta::schemas(),
         webhooks::headers::schemas(),
         webhooks::test_result::schemas(),
         webhooks::stats::schemas(),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::openapi::description;
 use crate::operation::Operation;
 use crate::state::ApiState;
-use crate::{audit, deliveries, event_types, notifications, tokens, webhooks};
+use crate::{audit, deliveries, event_types, meta, notifications, tokens, webhooks};
 
 /// Every operation, in the order people read about them.
 pub fn operations() -> Vec<Operation> {
@@ -41,6 +41,7 @@ pub fn operations() -> Vec<Operation> {
         tokens::create::operation(),
         tokens::delete::operation(),
         event_types::operation(),
+        meta::operation(),
         describe_operation(),
     ]
 }

@@ -29,6 +29,7 @@ struct VerifyPage {
     id: WebhookId,
     name: String,
     url: String,
+    egress_addresses: Vec<String>,
     samples: [(&'static str, &'static str); 5],
 }
 
@@ -45,6 +46,7 @@ pub(crate) async fn show(
         id,
         name: webhook.name,
         url: shown_url(&webhook.url, viewer.bearer.role),
+        egress_addresses: state.admin.egress_addresses.clone(),
         samples: SAMPLES,
     };
     page(StatusCode::OK, &shown)

@@ -123,6 +123,7 @@ impl Api {
             address_policy: AddressPolicy::public_only(),
             release_rate: ReleaseRate::new(50.0),
             webhooks_per_account: 1_000,
+            egress_addresses: vec!["192.0.2.7".to_owned(), "2001:db8::/64".to_owned()],
             test_sending: TestSending::by(sender),
         };
         let console = Console {

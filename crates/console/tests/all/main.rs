@@ -11,6 +11,7 @@ mod deliveries;
 mod event_types;
 mod hostile;
 mod idempotency;
+mod meta;
 mod neighbours;
 mod notifications;
 mod openapi;
