@@ -19,6 +19,9 @@ pub enum AdminError {
     /// The account has as many webhooks as it may have.
     #[error("the account has {0} webhooks already")]
     WebhookLimit(i64),
+    /// The account has as many API tokens as it may have.
+    #[error("the account has {0} API tokens already")]
+    TokenLimit(i64),
     /// The webhook is no longer at the version that was to be changed.
     #[error("the webhook has been changed meanwhile")]
     VersionChanged,

@@ -33,7 +33,11 @@ struct Limits {
 
 pub(crate) fn operation() -> Operation {
     Operation::get("/api/v1/meta", handler)
-        .for_viewers("About", "getMeta", "Get the version, the egress addresses and the limits")
+        .for_viewers(
+            "About",
+            "getMeta",
+            "Get the version, the egress addresses and the limits",
+        )
         .answer(200, "About this installation", reference("Meta"))
         .problems(&[Kind::ValidationFailed])
 }

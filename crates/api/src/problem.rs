@@ -222,6 +222,10 @@ impl From<AdminError> for Problem {
                 let detail = format!("An account has at most {limit} webhooks; delete one first");
                 Self::new(Kind::WebhookLimit, detail)
             }
+            AdminError::TokenLimit(limit) => {
+                let detail = format!("An account has at most {limit} API tokens; delete one first");
+                Self::new(Kind::TokenLimit, detail)
+            }
             AdminError::VersionChanged => Self::precondition_failed(),
             AdminError::NotRetryable => {
                 Self::new(Kind::NotFailed, "Only a failed or delivered delivery can be sent again")

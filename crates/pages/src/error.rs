@@ -79,6 +79,7 @@ impl From<AdminError> for PageError {
             AdminError::NotFound => Self::not_found(),
             AdminError::Invalid(_) => Self::InvalidParameter,
             AdminError::WebhookLimit(_) => Self::Conflict("The account has too many webhooks. Delete one first."),
+            AdminError::TokenLimit(_) => Self::Conflict("The account has too many API tokens. Delete one first."),
             AdminError::VersionChanged => {
                 Self::Conflict("Somebody else has changed this webhook meanwhile. Look at it again.")
             }

@@ -143,7 +143,7 @@ impl<P: Ports> Deliverer<P> {
         }
         // A webhook with a limit a second gets everything from the relay, which keeps it for all senders together.
         let from_relay = matches!(job.trigger, Trigger::Resume | Trigger::Manual);
-        if endpoint.is_paced() && !from_relay {
+        if endpoint.pace().is_some_and(|pace| !from_relay || !pace.admits()) {
             return Ok(Admission::Spill(SpillReason::BacklogFirst));
         }
         // Retries have a rate of their own, the ladder's.

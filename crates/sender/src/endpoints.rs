@@ -14,6 +14,7 @@ use store::{Database, StoreError};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::pace::Pace;
 use crate::slots::Slots;
 
 /// Cache capacity. A webhook holds a URL and a key or two: a few hundred bytes.
@@ -54,9 +55,12 @@ impl EndpointState {
         }
     }
 
-    /// Whether deliveries have to come from the outbox relay, which keeps the webhook's limit.
-    pub fn is_paced(&self) -> bool {
-        matches!(self, Self::Ready(endpoint) if endpoint.is_paced)
+    /// The webhook's limit of deliveries a second, if it has one. Its deliveries have to come from the outbox relay.
+    pub fn pace(&self) -> Option<&Pace> {
+        match self {
+            Self::Ready(endpoint) => endpoint.pace.as_ref(),
+            _ => None,
+        }
     }
 
     /// The receiver's host; empty if nothing is dialled.
@@ -79,8 +83,8 @@ pub struct ReadyEndpoint {
     pub keys: Vec<SigningKey>,
     /// Added to each request.
     pub headers: HeaderMap,
-    /// The webhook has a limit of deliveries a second, which the outbox relay keeps.
-    pub is_paced: bool,
+    /// The webhook's limit of deliveries a second.
+    pub pace: Option<Pace>,
 }
 
 /// A cached webhook.
@@ -216,7 +220,7 @@ impl Endpoints {
             url: stored.url.as_str().into(),
             keys,
             headers: header_map(&stored.headers),
-            is_paced: stored.max_per_second.is_some(),
+            pace: Pace::new(stored.max_per_second),
         }))
     }
 }

@@ -75,7 +75,7 @@ impl TestRunner {
                 url: url.into(),
                 keys,
                 headers: header_map(&form.headers),
-                is_paced: false,
+                pace: None,
             }))
         })
     }

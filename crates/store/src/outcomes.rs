@@ -22,7 +22,8 @@ pub use health::HealthChange;
 pub use record::{AttemptRecord, DeliveryRecord, Disposition, OutboxEntry};
 
 /// Writes the log's two tables and the chart's counters. A delivery is one row, and never returns from delivered or to
-/// an earlier attempt; a known attempt stays unchanged, and is counted once. A held or spilled delivery keeps the
+/// an earlier attempt, except by the first success of an earlier attempt: the receiver has it then. A later one is that
+/// of a delivery which was sent again since. A known attempt stays unchanged, and is counted once. A held or spilled delivery keeps the
 /// result of its last attempt. A delivery is deferred since the first of its latest attempts that were all deferred; the time
 /// in which its job waited for a sender does not count.
 ///
@@ -56,7 +57,9 @@ const RECORD: &str = "
                 ELSE excluded.deferred_since END,
             response_time_ms = coalesce(excluded.response_time_ms, d.response_time_ms),
             updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at, waiting = excluded.waiting
-        WHERE d.state <> 'delivered' AND (d.attempts < excluded.attempts OR excluded.state = 'delivered'
+        WHERE d.state <> 'delivered' AND (d.attempts < excluded.attempts
+            OR (excluded.state = 'delivered' AND NOT EXISTS (SELECT FROM attempts a
+                WHERE a.delivery_id = d.id AND a.created_on = d.created_on AND a.outcome = 'success'))
             OR (d.attempts = excluded.attempts AND excluded.response_time_ms IS NULL))
         RETURNING id
     ), attempted AS (

@@ -16,6 +16,7 @@ pub(crate) enum Kind {
     MethodNotAllowed,
     RequestTimeout,
     WebhookLimit,
+    TokenLimit,
     NotFailed,
     RecoveryUnderWay,
     KeyInUse,
@@ -74,6 +75,11 @@ impl Kind {
                 StatusCode::CONFLICT,
                 "webhook-limit",
                 "The account has too many webhooks",
+            ),
+            Self::TokenLimit => (
+                StatusCode::CONFLICT,
+                "token-limit",
+                "The account has too many API tokens",
             ),
             Self::NotFailed => (
                 StatusCode::CONFLICT,

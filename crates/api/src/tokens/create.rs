@@ -14,7 +14,7 @@ use crate::json_body::{self, JSON};
 use crate::json_object::{JsonObject, read_time};
 use crate::openapi::schema::{input, reference};
 use crate::operation::Operation;
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use crate::state::ApiState;
 
 pub(crate) fn operation() -> Operation {
@@ -32,6 +32,7 @@ pub(crate) fn operation() -> Operation {
         .about("This response shows its text, which is stored nowhere and cannot be shown again.")
         .body("CreateTokenRequest", input(&["name", "role"], body))
         .answer(201, "The token and its text", reference("CreatedToken"))
+        .problems(&[Kind::TokenLimit])
 }
 
 async fn handler(

@@ -140,7 +140,7 @@ pub fn endpoint() -> EndpointState {
         url: url.into(),
         keys: vec![SigningSecret::generate().key()],
         headers: http::HeaderMap::new(),
-        is_paced: false,
+        pace: None,
     }))
 }
 
