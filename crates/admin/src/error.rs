@@ -22,6 +22,9 @@ pub enum AdminError {
     /// The account has as many API tokens as it may have.
     #[error("the account has {0} API tokens already")]
     TokenLimit(i64),
+    /// The person may do this again after this time.
+    #[error("too many requests: again in {} s", .0.as_secs())]
+    RateLimited(Duration),
     /// The webhook is no longer at the version that was to be changed.
     #[error("the webhook has been changed meanwhile")]
     VersionChanged,

@@ -5,6 +5,7 @@
 //! no use case: `store` is asked directly.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod check_request;
 mod deliveries;
 mod error;
 mod field_error;
@@ -18,6 +19,7 @@ mod tokens;
 mod webhook_form;
 mod webhooks;
 
+pub use check_request::{CheckForm, CheckLimit, MAX_PASTED_BYTES, MAX_PASTED_HEADERS, check_limit, header_lines};
 pub use error::AdminError;
 pub use field_error::FieldError;
 pub use input::{Input, MAX_NAME_CHARACTERS, check_event_types};

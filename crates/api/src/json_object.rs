@@ -101,6 +101,16 @@ impl<'a> JsonObject<'a> {
         }
     }
 
+    /// Whether a member is a text.
+    pub(crate) fn is_text(&self, name: &str) -> bool {
+        self.members.get(name).is_some_and(|value| value.get().starts_with('"'))
+    }
+
+    /// Notes an error that its reader found.
+    pub(crate) fn note(&mut self, pointer: &'static str, code: &'static str, detail: &'static str) {
+        self.errors.push(FieldError::new(pointer, code, detail));
+    }
+
     /// Notes an error if a member is missing or `null`.
     pub(crate) fn require(&mut self, name: &str) {
         self.drop_null(name);

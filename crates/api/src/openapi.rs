@@ -39,6 +39,7 @@ pub(crate) fn description(base_path: &str, operations: Vec<Operation>) -> Value 
         webhooks::representation::schemas(),
         meta::schemas(),
         webhooks::headers::schemas(),
+        webhooks::check_request::schemas(),
         webhooks::test_result::schemas(),
         webhooks::stats::schemas(),
         webhooks::audit::schemas(),

@@ -25,6 +25,7 @@ pub fn operations() -> Vec<Operation> {
         webhooks::headers::put_operation(),
         webhooks::test_endpoint::operation(),
         webhooks::test::operation(),
+        webhooks::check_request::operation(),
         webhooks::stats::operation(),
         webhooks::audit::operation(),
         webhooks::recover::operation(),

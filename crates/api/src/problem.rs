@@ -227,6 +227,7 @@ impl From<AdminError> for Problem {
                 Self::new(Kind::TokenLimit, detail)
             }
             AdminError::VersionChanged => Self::precondition_failed(),
+            AdminError::RateLimited(wait) => Failure::RateLimited(wait).into(),
             AdminError::NotRetryable => {
                 Self::new(Kind::NotFailed, "Only a failed or delivered delivery can be sent again")
             }

@@ -14,6 +14,7 @@
 pub mod adaptive_limit;
 pub mod address_policy;
 pub mod audit_action;
+pub mod check_request;
 pub mod connection_url;
 pub mod deferral;
 pub mod delivery_head;

@@ -59,6 +59,7 @@ pub async fn start(process: &Process, database: &Database, test_sending: TestSen
             release_rate: settings.release.per_second,
             webhooks_per_account: settings.limits.webhooks_per_account.into(),
             egress_addresses: settings.egress.public_addresses(),
+            check_limit: admin::check_limit(),
             test_sending,
         },
         limits: CallerLimits {

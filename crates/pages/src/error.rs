@@ -89,7 +89,7 @@ impl From<AdminError> for PageError {
             AdminError::RecoveryUnderWay => Self::Conflict(
                 "This webhook's failed deliveries are being sent again already. Wait until that is done.",
             ),
-            AdminError::TestTooSoon(wait) => Failure::RateLimited(wait).into(),
+            AdminError::TestTooSoon(wait) | AdminError::RateLimited(wait) => Failure::RateLimited(wait).into(),
             AdminError::NoTestResult(_) => Failure::TimedOut.into(),
             AdminError::Store(error) => error.into(),
         }

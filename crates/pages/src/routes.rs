@@ -44,7 +44,10 @@ fn ordinary() -> Vec<Route> {
             "/settings/integrations/webhooks/{id}/delete",
             get(delete::show).post(delete::delete),
         ),
-        ("/settings/integrations/webhooks/{id}/verify", get(verify::show)),
+        (
+            "/settings/integrations/webhooks/{id}/verify",
+            get(verify::show).post(verify::check),
+        ),
         ("/settings/integrations/webhooks/{id}/pause", post(pause_resume::pause)),
         (
             "/settings/integrations/webhooks/{id}/resume",

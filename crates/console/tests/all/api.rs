@@ -124,6 +124,7 @@ impl Api {
             release_rate: ReleaseRate::new(50.0),
             webhooks_per_account: 1_000,
             egress_addresses: vec!["192.0.2.7".to_owned(), "2001:db8::/64".to_owned()],
+            check_limit: admin::check_limit(),
             test_sending: TestSending::by(sender),
         };
         let console = Console {

@@ -6,6 +6,7 @@ mod again;
 mod api;
 mod audit;
 mod bodies;
+mod check_request;
 mod connections;
 mod deliveries;
 mod event_types;

@@ -207,6 +207,16 @@ fn requests(ids: &Ids) -> Vec<(Method, &'static str, String, Value)> {
         "/api/v1/webhooks/{id}/headers",
         json!({"headers": {"host": "x"}}),
     );
+    add(
+        Method::POST,
+        "/api/v1/webhooks/{id}/check-request",
+        json!({"headers": {"webhook-id": "msg_1", "webhook-timestamp": "1", "webhook-signature": "v1,"}, "body": "{}"}),
+    );
+    add(
+        Method::POST,
+        "/api/v1/webhooks/{id}/check-request",
+        json!({"headers": {}}),
+    );
     add(Method::POST, "/api/v1/webhooks/{id}/pause", json!({}));
     add(Method::GET, "/api/v1/webhooks/{id}", Value::Null);
     add(Method::POST, "/api/v1/webhooks/{id}/resume", json!({}));
