@@ -14,7 +14,7 @@ use crate::service::Admin;
 /// A token as somebody filled it in.
 #[derive(Debug, Default)]
 pub struct TokenForm {
-    /// Its purpose.
+    /// Purpose of the token.
     pub name: Input<String>,
     /// Its role.
     pub role: Input<String>,
