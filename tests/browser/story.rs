@@ -132,14 +132,15 @@ impl Story {
         let (page, all) = (&self.page, &self.stage.all);
         page.open(webhook).await?;
         page.click("Pause").await?;
-        page.wait_for_text("Paused. Events are kept and sent when you resume.")
+        page.wait_for_text("The webhook is paused. Its events are held, and sent when you resume it.")
             .await?;
         page.wait_for_text("Paused by an administrator").await?;
         self.publish("deal.won", "story-held").await?;
         page.wait_for_text("1 event is waiting").await?;
         assert_eq!(all.receiver.count(), 4, "nothing is sent to a paused webhook");
         page.click("Resume").await?;
-        page.wait_for_text("Resumed. What was kept is being sent now").await?;
+        page.wait_for_text("The webhook is resumed. Held events are being sent now")
+            .await?;
         let requests = all.receiver.wait_for(5, DEADLINE).await?;
         assert!(String::from_utf8_lossy(&requests[4].body).contains("story-held"));
         page.open(LIST).await?;

@@ -17,7 +17,7 @@ const MAX_TOKENS: i64 = 100;
 /// A token as somebody filled it in.
 #[derive(Debug, Default)]
 pub struct TokenForm {
-    /// Its purpose.
+    /// Purpose of the token.
     pub name: Input<String>,
     /// Its role.
     pub role: Input<String>,

@@ -163,10 +163,14 @@ impl<'a> JsonObject<'a> {
             return Input::Given(Vec::new());
         }
         let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(value.get()) else {
-            return self.malformed(FieldError::new(pointer(name), "wrong_type", "Must be a list of texts"));
+            return self.malformed(FieldError::new(
+                pointer(name),
+                "wrong_type",
+                "Must be a list of strings",
+            ));
         };
         if items.len() > most {
-            let detail = format!("Must be a list of at most {most} texts");
+            let detail = format!("Must be a list of at most {most} strings");
             return self.malformed(FieldError::new(pointer(name), "too_long", detail));
         }
         let mut texts = Vec::with_capacity(items.len());
@@ -221,15 +225,10 @@ fn is_null(value: &RawValue) -> bool {
 /// Syntax has been checked, so that a text which cannot be decoded has half of a surrogate pair in it.
 fn text(value: &RawValue, pointer: &str) -> Result<String, FieldError> {
     if !value.get().starts_with('"') {
-        return Err(FieldError::new(pointer, "wrong_type", "Must be a text"));
+        return Err(FieldError::new(pointer, "wrong_type", "Must be a string"));
     }
-    serde_json::from_str(value.get()).map_err(|_| {
-        FieldError::new(
-            pointer,
-            "forbidden_character",
-            "Must not contain half of a surrogate pair",
-        )
-    })
+    serde_json::from_str(value.get())
+        .map_err(|_| FieldError::new(pointer, "forbidden_character", "Must not contain an unpaired surrogate"))
 }
 
 /// RFC 6901 §3, for a member of the body.

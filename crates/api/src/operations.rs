@@ -54,7 +54,7 @@ pub fn document(base_path: &str) -> Value {
 
 fn describe_operation() -> Operation {
     Operation::get("/api/v1/openapi.json", describe)
-        .public("About", "getOpenApi", "Get this description")
+        .public("About", "getOpenApi", "Get the OpenAPI description of this API")
         .answer(200, "OpenAPI 3.1", json!({"type": "object"}))
 }
 

@@ -88,6 +88,9 @@ pub enum RequestMethod {
     /// `POST`.
     #[strum(serialize = "POST")]
     Post,
+    /// `PUT`.
+    #[strum(serialize = "PUT")]
+    Put,
     /// `PATCH`.
     #[strum(serialize = "PATCH")]
     Patch,
@@ -103,6 +106,7 @@ impl From<&Method> for RequestMethod {
         match *method {
             Method::GET | Method::HEAD => Self::Get,
             Method::POST => Self::Post,
+            Method::PUT => Self::Put,
             Method::PATCH => Self::Patch,
             Method::DELETE => Self::Delete,
             _ => Self::Other,
@@ -165,6 +169,7 @@ mod tests {
             Method::PATCH,
             Method::DELETE,
             Method::PUT,
+            Method::OPTIONS,
         ];
         for (_, route) in &*ROUTES {
             for method in &methods {
@@ -180,6 +185,15 @@ mod tests {
                 };
                 assert_eq!((named_method, named_route), expected);
             }
+        }
+    }
+
+    #[test]
+    fn the_method_of_each_operation_is_a_label() {
+        for operation in api::operations() {
+            let labels = labels(operation.method(), operation.path());
+            assert_eq!(<&str>::from(labels.method), operation.method().as_str());
+            assert_eq!(labels.route, operation.path());
         }
     }
 

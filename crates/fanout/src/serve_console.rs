@@ -80,7 +80,7 @@ pub async fn start(process: &Process, database: &Database, test_sending: TestSen
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen on {listen}"))?;
-    info!(%listen, "admin API");
+    info!(%listen, "the admin API and the console listen");
     process
         .tasks
         .spawn(serve(listener, console.router(), process.stop.clone()));

@@ -51,7 +51,7 @@
       cell.replaceChildren(part);
       settle(cell);
     } catch {
-      say(cell, "The payload could not be loaded. Hide it, then try again.");
+      say(cell, "The payload could not be loaded. Close it, then try again.");
     }
   };
   document.addEventListener("toggle", (event) => {
@@ -76,7 +76,7 @@
       box.replaceChildren(...part.childNodes);
       settle(box);
     } catch {
-      say(box, "That did not work. Load the page again, then try again.");
+      say(box, "The request failed. Load the page again, then repeat it.");
     } finally {
       button.removeAttribute("aria-disabled");
       box.removeAttribute("aria-busy");

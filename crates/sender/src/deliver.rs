@@ -213,7 +213,7 @@ impl<P: Ports> Deliverer<P> {
         let endpoint = self.endpoint(job).await?;
         let classified = not_survived(&self.policy, job, self.ports.now());
         let DeliveryHead { id, webhook, .. } = job.delivery;
-        warn!(delivery_id = %id, webhook_id = %webhook, "job deferred: it was redelivered too often, it may end its sender");
+        warn!(delivery_id = %id, webhook_id = %webhook, "job deferred: the broker redelivered it too often, so it may crash senders");
         self.log_outcome(job, &endpoint, &classified);
         self.settle(job, Ok(classified)).await
     }
@@ -341,7 +341,7 @@ impl<P: Ports> Deliverer<P> {
         let Some(refusal) = self.publish(&retry_message(&self.policy, job, step)).await? else {
             return Ok(());
         };
-        let failed = not_retried(job, format!("the broker does not take the retry: {refusal}"));
+        let failed = not_retried(job, format!("the broker refuses the retry: {refusal}"));
         if self.ports.record(failed).await.is_ok() {
             self.finished(job, Finished::Failed);
         }

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use moka::future::Cache;
 use moka::policy::EvictionPolicy;
 use runtime::Condition;
-use store::changes::{Change, listen};
+use store::changes::{Change, follow_changes};
 use store::{Database, StoreError};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -21,8 +21,6 @@ use crate::slots::Slots;
 const CAPACITY: u64 = 20_000;
 /// TTL: a replaced secret stops signing without a notification.
 const TIME_TO_LIVE: Duration = Duration::from_secs(60);
-/// Changes waiting to be applied; further ones wait in the database.
-const CHANGES: usize = 1024;
 
 /// A webhook, prepared for posting.
 #[derive(Debug)]
@@ -123,10 +121,8 @@ impl Endpoints {
             .time_to_live(TIME_TO_LIVE)
             .eviction_policy(EvictionPolicy::lru())
             .build();
-        let (sender, changes) = mpsc::channel(CHANGES);
-        tokio::spawn(listen(database.clone(), sender));
         let endpoints = Self {
-            database,
+            database: database.clone(),
             policy,
             cache,
             heard: Arc::default(),
@@ -134,11 +130,8 @@ impl Endpoints {
             slots,
         };
         let follower = endpoints.clone();
-        tokio::spawn(async move {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = follower.apply(changes, &condition) => {}
-            }
+        follow_changes(database, stop, |changes| async move {
+            follower.apply(changes, &condition).await
         });
         endpoints
     }
@@ -158,7 +151,7 @@ impl Endpoints {
                 }
                 Change::Lost => {
                     self.heard.store(false, Ordering::Release);
-                    condition.not_ready("changes of webhooks are not heard from the database");
+                    condition.not_ready("no connection listens for webhook changes (LISTEN)");
                 }
             }
         }

@@ -119,7 +119,7 @@ fn network(text: &str) -> Result<IpNet, String> {
     match text.parse::<IpNet>().or_else(|_| address()) {
         Ok(network) => Ok(network.trunc()),
         Err(_) => Err(format!(
-            "must be networks such as 10.0.0.0/8 or fd00::/8; {text:?} is none"
+            "must be networks such as 10.0.0.0/8 or fd00::/8; {text:?} is not one"
         )),
     }
 }
@@ -134,6 +134,6 @@ fn name_server(text: &str) -> Result<SocketAddr, String> {
     const DNS: u16 = 53;
     let address = || text.parse().map(|address: IpAddr| SocketAddr::new(address, DNS));
     text.parse().or_else(|_| address()).map_err(|_| {
-        format!("must be addresses of name servers such as 10.0.0.53 or [fd00::53]:5353; {text:?} is none")
+        format!("must be addresses of name servers such as 10.0.0.53 or [fd00::53]:5353; {text:?} is not one")
     })
 }

@@ -32,7 +32,7 @@ pub struct Token {
     pub account: Option<AccountName>,
     /// Its role.
     pub role: Role,
-    /// Its purpose.
+    /// Purpose of the token.
     pub name: String,
     /// When it was created.
     pub created_at: Timestamp,
@@ -51,7 +51,7 @@ pub struct NewToken<'a> {
     pub account: Option<&'a AccountName>,
     /// Its role.
     pub role: Role,
-    /// Its purpose.
+    /// Purpose of the token.
     pub name: &'a str,
     /// Its expiry; `None` for never.
     pub expires_at: Option<Timestamp>,

@@ -114,7 +114,7 @@ fn text(bytes: Vec<u8>) -> String {
 pub(crate) fn schemas() -> Value {
     let mut detail = delivery();
     detail["attempts"] = json!({"type": "array", "items": reference("Attempt")});
-    detail["payload"] = text_schema("The exact body that is posted and signed");
+    detail["payload"] = text_schema("The exact bytes that the sender signs and posts");
     json!({
         "Delivery": object(delivery()),
         "DeliveryPage": page("Delivery"),

@@ -34,7 +34,7 @@ pub(super) fn schemas() -> Value {
             "required": ["count"],
             "properties": {
                 "count": count(),
-                "more": {"const": true, "description": "Present if there are more, which were not counted"},
+                "more": {"const": true, "description": "Present if there are more, which the service did not count"},
             },
         },
     })

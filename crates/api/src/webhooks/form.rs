@@ -23,7 +23,7 @@ pub(super) fn read_settings(mut object: JsonObject<'_>) -> WebhookForm {
 pub(super) fn settings() -> Value {
     json!({
         "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARACTERS},
-        "url": {"type": "string", "format": "uri", "maxLength": 2048, "description": "`https` to a public address"},
+        "url": {"type": "string", "format": "uri", "maxLength": 2048, "description": "An `https` URL whose host has a public address"},
         "event_types": {
             "type": "array",
             "items": reference("EventType"),
@@ -35,7 +35,7 @@ pub(super) fn settings() -> Value {
             "type": ["integer", "null"],
             "minimum": 1,
             "maximum": MAX_PER_SECOND,
-            "description": "Deliveries a second at most; null for no limit",
+            "description": "Webhook rate limit: deliveries per second; null for no limit",
         },
     })
 }

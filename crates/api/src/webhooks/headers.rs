@@ -43,7 +43,7 @@ impl From<Vec<RequestHeader>> for HeadersRepresentation {
 pub(crate) fn get_operation() -> Operation {
     Operation::get("/api/v1/webhooks/{id}/headers", get)
         .for_viewers(TAG, "getRequestHeaders", "Get the request headers of a webhook")
-        .about("Values of sensitive headers are never shown: only their names are.")
+        .about("The response never holds the values of sensitive headers, only their names.")
         .id("WebhookId")
         .answer(200, "The request headers", reference("RequestHeaders"))
 }
@@ -66,8 +66,8 @@ pub(crate) fn put_operation() -> Operation {
     let operation = Operation::put("/api/v1/webhooks/{id}/headers", put)
         .for_admins(TAG, "setRequestHeaders", "Replace the request headers of a webhook")
         .about(
-            "At most 20 headers of 4 KiB together. Headers that the service sets, and those of the connection, are refused. \
-             They are added to test deliveries, too.",
+            "A webhook has at most 20 request headers, of 4 KiB together. Headers that the service sets, and those of the \
+             connection, are refused. The sender adds the request headers to test deliveries too.",
         )
         .id("WebhookId")
         .body("SetRequestHeadersRequest", input(&["headers"], body))
@@ -111,7 +111,7 @@ pub(crate) fn schemas() -> Value {
     json!({
         "RequestHeaders": object(json!({
             "headers": {"type": "object", "additionalProperties": {"type": "string"}},
-            "sensitive": {"type": "array", "items": {"type": "string"}, "description": "Names, without values"},
+            "sensitive": {"type": "array", "items": {"type": "string"}, "description": "Names of the sensitive headers, whose values are never shown"},
         })),
     })
 }

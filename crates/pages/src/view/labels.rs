@@ -113,7 +113,7 @@ const fn outcome_words(outcome: Outcome) -> &'static str {
         Outcome::DnsError => "name not found",
         Outcome::TlsError => "certificate not valid",
         Outcome::Blocked => "address not allowed",
-        Outcome::LocalError => "trouble on our side",
+        Outcome::LocalError => "local error",
     }
 }
 
@@ -144,7 +144,7 @@ pub(crate) const fn action(action: AuditAction) -> &'static str {
         AuditAction::SignedIn => "Signed in",
         AuditAction::SignedOut => "Signed out",
         AuditAction::SessionRevoked => "Session ended",
-        AuditAction::TokenCreated => "API token made",
+        AuditAction::TokenCreated => "API token created",
         AuditAction::TokenRevoked => "API token revoked",
     }
 }

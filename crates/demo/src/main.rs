@@ -13,12 +13,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, ensure};
+use devstack::certificates::TestCa;
+use devstack::servers::{Durability, Lifetime};
+use devstack::stack::{self, Stack};
+use devstack::{dev_directory, wait};
 use domain::{EventType, SigningSecret};
-use testkit::certificates::TestCa;
 use testkit::receiver::Receiver;
-use testkit::servers::{Durability, Lifetime};
-use testkit::stack::{self, Stack};
-use testkit::{dev_directory, wait};
 use tokio::signal::unix::{SignalKind, signal};
 
 use api::{Api, Webhook};

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use testkit::service::Service;
-use testkit::wait;
+use devstack::service::Service;
+use devstack::wait;
 
 use crate::DEADLINE;
 

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use testkit::servers::{Durability, Lifetime};
-use testkit::stack::{self, Stack};
+use devstack::servers::{Durability, Lifetime};
+use devstack::stack::{self, Stack};
 
 async fn up(directory: &Path) -> Stack {
     Stack::up_private(directory, Lifetime::Owner, Durability::ProcessDeath)

@@ -1,11 +1,11 @@
 //! A private RabbitMQ node under a test that kills it, and virtual hosts of a shared one.
 
+use devstack::servers::{Alarm, PrivateRabbit};
+use devstack::{shared_stack, wait};
 use futures_util::StreamExt as _;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
-use testkit::servers::{Alarm, PrivateRabbit};
-use testkit::{shared_stack, wait};
 
 use crate::DEADLINE;
 

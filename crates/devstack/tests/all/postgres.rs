@@ -1,6 +1,6 @@
 //! A private PostgreSQL under a test that kills it.
 
-use testkit::servers::PrivatePostgres;
+use devstack::servers::PrivatePostgres;
 use tokio_postgres::{Client, NoTls};
 
 async fn connect(url: &str) -> Result<Client, tokio_postgres::Error> {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use devstack::servers::PrivateCluster;
+use devstack::wait;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Connection, ConnectionProperties};
-use testkit::servers::PrivateCluster;
-use testkit::wait;
 use tokio::time::timeout;
 
 const QUEUE: &str = "some.queue";

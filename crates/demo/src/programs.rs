@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail, ensure};
-use testkit::certificates::TestCa;
-use testkit::dev_directory;
-use testkit::servers::free_ports;
-use testkit::service::Service;
-use testkit::stack::Stack;
+use devstack::certificates::TestCa;
+use devstack::dev_directory;
+use devstack::servers::free_ports;
+use devstack::service::Service;
+use devstack::stack::Stack;
 
 /// The account that owns what the demo creates.
 pub const ACCOUNT: &str = "demo";

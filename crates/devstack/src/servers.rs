@@ -26,7 +26,7 @@ mod tree;
 mod vhost;
 
 pub use cluster::PrivateCluster;
-pub(crate) use database::execute;
+pub use database::execute;
 pub use error::ServerError;
 pub use instance::Instance;
 pub use lifetime::Lifetime;

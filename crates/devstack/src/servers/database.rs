@@ -15,7 +15,10 @@ pub(super) async fn connect(url: &str) -> Result<Client, ServerError> {
 }
 
 /// Runs statements without parameters in a database.
-pub(crate) async fn execute(url: &str, statements: &str) -> Result<(), ServerError> {
+///
+/// # Errors
+/// The database is down, or refuses one of them.
+pub async fn execute(url: &str, statements: &str) -> Result<(), ServerError> {
     Ok(connect(url).await?.batch_execute(statements).await?)
 }
 

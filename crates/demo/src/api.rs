@@ -1,9 +1,9 @@
 //! What an administrator does, through the admin API.
 
 use anyhow::{Context as _, ensure};
+use devstack::http::Client;
 use http::StatusCode;
 use serde_json::{Value, json};
-use testkit::http::Client;
 
 /// The admin API of the demo's account.
 pub struct Api {

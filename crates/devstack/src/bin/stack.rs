@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
-use testkit::servers::{Durability, Lifetime, ServerError};
-use testkit::stack::{self, Stack};
+use devstack::servers::{Durability, Lifetime, ServerError};
+use devstack::stack::{self, Stack};
 
 /// Private PostgreSQL and RabbitMQ servers for development and tests.
 #[derive(Parser)]
@@ -54,7 +54,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let directory = arguments.directory.unwrap_or_else(testkit::dev_directory);
+    let directory = arguments.directory.unwrap_or_else(devstack::dev_directory);
     match arguments.command {
         Command::Install { browser } => install(browser)?,
         Command::Up(Which { tests: true }) => drop(stack::start_for_tests(&directory).await?),
