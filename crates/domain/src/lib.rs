@@ -45,7 +45,7 @@ pub use adaptive_limit::{AdaptiveLimit, HealthClass, SlotUse};
 pub use address_policy::{AddressPolicy, Nat64Prefix};
 pub use audit_action::AuditAction;
 pub use deferral::{Deferral, DeferralCause, MAX_DEFERRED};
-pub use delivery_head::DeliveryHead;
+pub use delivery_head::{DeliveryHead, MAX_SUBJECT_BYTES, is_kept_subject};
 pub use delivery_state::{DeliveryPhase, DeliveryState};
 pub use endpoint_url::{EndpointUrl, EndpointUrlError};
 pub use event_type::{EventType, EventTypeSet};

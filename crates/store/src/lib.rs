@@ -29,6 +29,7 @@ pub mod recover;
 pub mod release;
 mod retention;
 mod rights;
+mod search_indexes;
 mod secret_keys;
 mod server;
 pub mod sessions;

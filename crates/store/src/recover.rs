@@ -106,7 +106,7 @@ const RETRY: &str = "/* recover.retry */ WITH retried AS (
         INSERT INTO releases (webhook_id, per_second) SELECT webhook_id, $3 FROM retried WHERE state = 'queued'
         ON CONFLICT (webhook_id) DO UPDATE SET next_at = least(releases.next_at, now())
     )
-    SELECT id, webhook_id, event_id, event_type, state, test, attempts, http_status, error, response_time_ms,
+    SELECT id, webhook_id, event_id, event_type, subject, state, test, attempts, http_status, error, response_time_ms,
         created_at, updated_at, next_attempt_at FROM retried";
 
 const EXISTS: &str = "/* recover.exists */ SELECT EXISTS (SELECT FROM deliveries WHERE account = $1 AND id = $2)";

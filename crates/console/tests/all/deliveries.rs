@@ -45,6 +45,7 @@ pub fn delivered(owner: &str, webhook: &str, event_id: &str, accepted_at: Timest
             account: account(owner),
             event_id: event_id.to_owned(),
             event_type: "deal.won".to_owned(),
+            subject: None,
             accepted_at,
             payload: format!(r#"{{"id":"{event_id}"}}"#).into(),
             traceparent: None,
