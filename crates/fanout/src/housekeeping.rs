@@ -95,7 +95,8 @@ impl Housekeeping {
             + database.delete_old_idempotency_keys().await?
             + database.delete_used_sso_tokens().await?
             + database.delete_ended_sessions(SESSION_LIMITS).await?
-            + database.delete_old_audit_entries(self.audit_days).await?;
+            + database.delete_old_audit_entries(self.audit_days).await?
+            + database.delete_old_event_counts().await?;
         if let Some(removed) = database.apply_retention(self.retention_days).await? {
             let days = removed.days.len();
             info!(

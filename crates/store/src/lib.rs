@@ -16,6 +16,7 @@ mod database;
 mod database_url;
 pub mod delivery_log;
 mod error;
+pub mod event_counts;
 pub mod idempotency;
 pub mod mail;
 mod migrations;

@@ -4,6 +4,7 @@
 mod audit;
 mod changes;
 mod delivery_log;
+mod event_counts;
 mod fixture;
 mod health;
 mod mail;
