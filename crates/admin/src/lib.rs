@@ -5,9 +5,11 @@
 //! no use case: `store` is asked directly.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod check_event;
 mod deliveries;
 mod error;
 mod field_error;
+mod find;
 mod input;
 mod request_headers;
 mod secrets;
@@ -18,8 +20,10 @@ mod tokens;
 mod webhook_form;
 mod webhooks;
 
+pub use check_event::{AcceptedEvent, CheckRefusal, CheckedEvent, CheckedWebhook};
 pub use error::AdminError;
 pub use field_error::FieldError;
+pub use find::{FindForm, Found, FoundEvent, FoundWebhook, MAX_FOUND_EVENTS, MAX_SEARCH_BYTES, Published};
 pub use input::{Input, MAX_NAME_CHARACTERS, check_event_types};
 pub use request_headers::HeadersForm;
 pub use secrets::{Rotation, SecretForm};

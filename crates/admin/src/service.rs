@@ -17,6 +17,8 @@ pub struct Admin {
     pub release_rate: ReleaseRate,
     /// Most webhooks of one account: each event is matched against all of them, and becomes a request to each.
     pub webhooks_per_account: i64,
+    /// Largest event that is accepted, in bytes.
+    pub largest_event: usize,
     /// Sends test deliveries.
     pub test_sending: TestSending,
 }

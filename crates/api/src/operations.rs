@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::openapi::description;
 use crate::operation::Operation;
 use crate::state::ApiState;
-use crate::{audit, deliveries, event_types, notifications, tokens, webhooks};
+use crate::{audit, check_event, deliveries, event_types, find, notifications, tokens, webhooks};
 
 /// Every operation, in the order people read about them.
 pub fn operations() -> Vec<Operation> {
@@ -33,6 +33,8 @@ pub fn operations() -> Vec<Operation> {
         deliveries::get::operation(),
         deliveries::payload::operation(),
         deliveries::retry::operation(),
+        find::operation(),
+        check_event::operation(),
         notifications::list::operation(),
         notifications::read::operation(),
         notifications::read_all::operation(),

@@ -40,6 +40,7 @@ pub mod sso;
 pub mod subscription_index;
 pub mod test_message;
 pub mod throttle;
+pub mod verdict;
 pub mod webhook_status;
 
 pub use adaptive_limit::{AdaptiveLimit, HealthClass, SlotUse};
@@ -68,4 +69,5 @@ pub use slot_budget::{Claim, NoSlot, SlotBudget, SlotPart};
 pub use subscription_index::{SubscriptionIndex, SubscriptionIndexBuilder};
 pub use test_message::test_message;
 pub use throttle::{NotNow, Throttle};
+pub use verdict::Verdict;
 pub use webhook_status::{AutoPause, HealthEffect, PausedReason, WebhookHealth, WebhookStatus};

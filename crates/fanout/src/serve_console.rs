@@ -58,6 +58,7 @@ pub async fn start(process: &Process, database: &Database, test_sending: TestSen
             address_policy: settings.egress.address_policy(),
             release_rate: settings.release.per_second,
             webhooks_per_account: settings.limits.webhooks_per_account.into(),
+            largest_event: settings.events.max_bytes,
             test_sending,
         },
         limits: CallerLimits {

@@ -17,6 +17,7 @@ mod database_url;
 pub mod delivery_log;
 mod error;
 pub mod event_counts;
+pub mod find;
 pub mod idempotency;
 pub mod mail;
 mod migrations;
