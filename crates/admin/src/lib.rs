@@ -5,10 +5,12 @@
 //! no use case: `store` is asked directly.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod check_event;
 mod check_request;
 mod deliveries;
 mod error;
 mod field_error;
+mod find;
 mod input;
 mod request_headers;
 mod secrets;
@@ -19,9 +21,11 @@ mod tokens;
 mod webhook_form;
 mod webhooks;
 
+pub use check_event::{AcceptedEvent, CheckRefusal, CheckedEvent, CheckedWebhook};
 pub use check_request::{CheckForm, CheckLimit, MAX_PASTED_BYTES, MAX_PASTED_HEADERS, check_limit, header_lines};
 pub use error::AdminError;
 pub use field_error::FieldError;
+pub use find::{FindForm, Found, FoundEvent, FoundWebhook, MAX_FOUND_EVENTS, MAX_SEARCH_BYTES, Published};
 pub use input::{Input, MAX_NAME_CHARACTERS, check_event_types};
 pub use request_headers::HeadersForm;
 pub use secrets::{Rotation, SecretForm};

@@ -22,6 +22,8 @@ pub struct Admin {
     pub egress_addresses: Vec<String>,
     /// How often a person may check requests.
     pub check_limit: CheckLimit,
+    /// Largest event that is accepted, in bytes.
+    pub largest_event: usize,
     /// Sends test deliveries.
     pub test_sending: TestSending,
 }

@@ -7,9 +7,11 @@
 
 mod audit;
 mod caller;
+mod check_event;
 mod deliveries;
 mod entity_tag;
 mod event_types;
+mod find;
 mod idempotency;
 mod json_body;
 mod json_object;

@@ -12,7 +12,7 @@ mod values;
 use serde_json::{Map, Value, json};
 
 use crate::operation::Operation;
-use crate::{audit, deliveries, event_types, meta, notifications, tokens, webhooks};
+use crate::{audit, check_event, deliveries, event_types, find, meta, notifications, tokens, webhooks};
 
 /// Before every path of the API; left out in the description, which names it as the server.
 const ROOT: &str = "/api/v1";
@@ -45,6 +45,8 @@ pub(crate) fn description(base_path: &str, operations: Vec<Operation>) -> Value 
         webhooks::audit::schemas(),
         webhooks::recovery::schemas(),
         deliveries::representation::schemas(),
+        find::schemas(),
+        check_event::schemas(),
         notifications::representation::schemas(),
         audit::schemas(),
         tokens::representation::schemas(),
@@ -69,6 +71,7 @@ pub(crate) fn description(base_path: &str, operations: Vec<Operation>) -> Value 
         "tags": [
             {"name": "Webhooks", "description": "Create, update, pause, test and delete webhooks, and manage their secrets"},
             {"name": "Deliveries", "description": "Read the delivery log, and retry failed deliveries"},
+            {"name": "Events", "description": "Find out what became of an event, and check one before it is published"},
             {"name": "Notifications", "description": "Notifications to administrators about failing webhooks"},
             {"name": "Account", "description": "Read the audit trail, and manage API tokens"},
             {"name": "About", "description": "The catalogue of event types, and the OpenAPI description"},

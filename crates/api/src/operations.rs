@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::openapi::description;
 use crate::operation::Operation;
 use crate::state::ApiState;
-use crate::{audit, deliveries, event_types, meta, notifications, tokens, webhooks};
+use crate::{audit, check_event, deliveries, event_types, find, meta, notifications, tokens, webhooks};
 
 /// Every operation, in the order people read about them.
 pub fn operations() -> Vec<Operation> {
@@ -34,6 +34,8 @@ pub fn operations() -> Vec<Operation> {
         deliveries::get::operation(),
         deliveries::payload::operation(),
         deliveries::retry::operation(),
+        find::operation(),
+        check_event::operation(),
         notifications::list::operation(),
         notifications::read::operation(),
         notifications::read_all::operation(),

@@ -60,6 +60,7 @@ pub async fn start(process: &Process, database: &Database, test_sending: TestSen
             webhooks_per_account: settings.limits.webhooks_per_account.into(),
             egress_addresses: settings.egress.public_addresses(),
             check_limit: admin::check_limit(),
+            largest_event: settings.events.max_bytes,
             test_sending,
         },
         limits: CallerLimits {

@@ -8,7 +8,7 @@ use web::{Failure, Guard, guard};
 use crate::access::{sign_in, sso};
 use crate::paths::{LIST, SIGN_IN};
 use crate::state::PageState;
-use crate::{assets, delete, delivery, edit, list, log, new, notifications, pause_resume, recover};
+use crate::{assets, delete, delivery, edit, find, list, log, new, notifications, pause_resume, recover};
 use crate::{request_headers, secret, test, verify, webhook};
 
 /// A path below the base path, with names in braces for what varies, and what answers it.
@@ -23,6 +23,10 @@ fn ordinary() -> Vec<Route> {
         ("/settings/integrations/webhooks/assets/{file}", get(assets::show)),
         (LIST, get(list::show)),
         ("/settings/integrations/webhooks/new", get(new::show).post(new::create)),
+        (
+            "/settings/integrations/webhooks/find",
+            get(find::show).post(find::check),
+        ),
         (
             "/settings/integrations/webhooks/notifications",
             get(notifications::show),

@@ -99,6 +99,7 @@ impl TestRunner {
             account: request.account.clone(),
             event_id: example.event_id,
             event_type: form.event_type,
+            subject: None,
             accepted_at: made.at,
             payload: example.body,
             traceparent: request.traceparent.clone(),

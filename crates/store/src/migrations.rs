@@ -9,7 +9,7 @@ use crate::connection::Connection;
 use crate::database::Database;
 use crate::error::StoreError;
 
-const MIGRATIONS: [(i32, &str, &str); 15] = [
+const MIGRATIONS: [(i32, &str, &str); 16] = [
     (
         1,
         "webhooks_and_deliveries",
@@ -76,6 +76,11 @@ const MIGRATIONS: [(i32, &str, &str); 15] = [
         15,
         "request_headers_and_limits",
         include_str!("../migrations/0015_request_headers_and_limits.sql"),
+    ),
+    (
+        16,
+        "find_and_event_counts",
+        include_str!("../migrations/0016_find_and_event_counts.sql"),
     ),
 ];
 

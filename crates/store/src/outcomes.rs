@@ -34,18 +34,18 @@ const RECORD: &str = "
         SELECT * FROM unnest($1::uuid[], $2::date[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[],
             $8::int[], $9::int[], $10::bytea[], $11::text[], $12::timestamptz[], $13::float8[], $14::text[],
             $15::text[], $16::timestamptz[], $17::text[], $18::smallint[], $19::int[], $20::text[], $21::bytea[],
-            $22::float8[])
+            $22::float8[], $23::text[])
         WITH ORDINALITY AS t (id, created_on, account, webhook_id, event_id, event_type, state,
             attempts, step, payload, traceparent, created_at, retry_in, error,
-            trigger, at, outcome, http_status, response_time_ms, attempt_error, response_excerpt, deferred_for, place)
+            trigger, at, outcome, http_status, response_time_ms, attempt_error, response_excerpt, deferred_for, subject, place)
     ), recorded AS (
         INSERT INTO deliveries AS d (id, created_on, account, webhook_id, event_id, event_type, state, attempts, step,
             http_status, error, response_time_ms, payload, traceparent, created_at, updated_at, next_attempt_at, waiting,
-            deferred_since)
+            deferred_since, subject)
         SELECT id, created_on, account, webhook_id, event_id, event_type, state, attempts, step,
             http_status, coalesce(attempt_error, error), response_time_ms, payload, traceparent, created_at,
             now(), now() + make_interval(secs => retry_in), state IN ('held', 'queued'),
-            now() - make_interval(secs => deferred_for)
+            now() - make_interval(secs => deferred_for), subject
         FROM given
         ON CONFLICT (id, created_on) DO UPDATE SET state = excluded.state,
             attempts = greatest(d.attempts, excluded.attempts), step = excluded.step,

@@ -110,7 +110,7 @@ const RETRY: &str = concat!(
     next_turn_soon!(),
     "
     )
-    SELECT id, webhook_id, event_id, event_type, state, test, attempts, http_status, error, response_time_ms,
+    SELECT id, webhook_id, event_id, event_type, subject, state, test, attempts, http_status, error, response_time_ms,
         created_at, updated_at, next_attempt_at FROM retried"
 );
 

@@ -117,7 +117,7 @@ const QUEUE: &str = "/* release.queue */
     FROM unnest($1::uuid[], $2::date[], $3::text[]) AS taken (id, created_on, trigger)
     WHERE d.id = taken.id AND d.created_on = taken.created_on AND d.state IN ('held', 'queued')
     RETURNING d.id, d.created_at, d.account, d.webhook_id, d.event_id, d.event_type, d.attempts, d.step, d.payload,
-        d.traceparent, taken.trigger, CASE WHEN d.deferred_since IS NULL THEN 0
+        d.traceparent, d.subject, taken.trigger, CASE WHEN d.deferred_since IS NULL THEN 0
             ELSE extract(epoch FROM now() - greatest(d.deferred_since, $4)) END::float8 AS deferred_for";
 
 /// In an update of `releases`: when the webhook's next turn may be at the earliest, whatever asks for it. A webhook with a
@@ -318,6 +318,7 @@ pub(crate) fn released(row: &Row) -> Result<Released, StoreError> {
             .map_err(|_| StoreError::UnknownValue("account"))?,
         event_id: row.get("event_id"),
         event_type: row.get("event_type"),
+        subject: row.get("subject"),
         accepted_at: row.get("created_at"),
         payload: row.get::<_, Vec<u8>>("payload").into(),
         traceparent: row.get("traceparent"),

@@ -1,7 +1,8 @@
 //! Schemas of values that several objects have: ids, and enumerations as `domain` spells them.
 
 use domain::{
-    AuditAction, DeliveryState, EventType, NotificationKind, Outcome, PausedReason, Role, Trigger, WebhookStatus,
+    AuditAction, DeliveryState, EventType, NotificationKind, Outcome, PausedReason, Role, Trigger, Verdict,
+    WebhookStatus,
 };
 use serde_json::{Value, json};
 use strum::VariantArray;
@@ -20,6 +21,7 @@ pub(super) fn schemas() -> Value {
         "WebhookStatus": one_of(WebhookStatus::VARIANTS.iter().map(<&str>::from)),
         "PausedReason": one_of(PausedReason::VARIANTS.iter().map(<&str>::from)),
         "DeliveryState": one_of(DeliveryState::VARIANTS.iter().map(<&str>::from)),
+        "Verdict": one_of(Verdict::VARIANTS.iter().map(<&str>::from)),
         "Trigger": one_of(Trigger::VARIANTS.iter().map(<&str>::from)),
         "Outcome": one_of(Outcome::VARIANTS.iter().map(<&str>::from)),
         "AuditAction": one_of(AuditAction::VARIANTS.iter().map(<&str>::from)),

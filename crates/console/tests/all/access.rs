@@ -42,7 +42,13 @@ impl Ids {
             _ if route.starts_with("/api/v1/tokens/") => &self.token,
             _ => &self.webhook,
         };
-        route.replace("{id}", id)
+        let path = route.replace("{id}", id);
+        // It takes a query.
+        if route == "/api/v1/find" {
+            path + "?q=evt-1"
+        } else {
+            path
+        }
     }
 
     /// The path of every route.
@@ -165,6 +171,8 @@ async fn a_viewer_reads_and_changes_nothing() {
             problem(answer, 404);
         } else if path.ends_with("/check-request") {
             assert_eq!(ok(answer)["genuine"], false, "it changes nothing");
+        } else if path.ends_with("/events/check") {
+            assert_eq!(ok(answer)["accepted"], false, "it changes nothing");
         } else if method == Method::GET && !path.ends_with("/secret") && !path.ends_with("/tokens") {
             ok(answer);
             assert!(!answer.text().contains("secret"), "{path}");

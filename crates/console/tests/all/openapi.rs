@@ -187,6 +187,12 @@ fn requests(ids: &Ids) -> Vec<(Method, &'static str, String, Value)> {
     for template in ::api::operations().iter().map(|operation| operation.path()) {
         add(Method::GET, template, Value::Null);
     }
+    add(
+        Method::POST,
+        "/api/v1/events/check",
+        json!({"specversion": "1.0", "id": "1", "source": "/crm", "type": "deal.won", "account": ACCOUNT, "data": {}}),
+    );
+    add(Method::POST, "/api/v1/events/check", json!({}));
     add(Method::POST, "/api/v1/webhooks", erp_sync());
     add(
         Method::POST,

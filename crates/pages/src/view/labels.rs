@@ -3,7 +3,7 @@
 use askama::Template;
 use askama::filters::HtmlSafe;
 use axum::http::StatusCode;
-use domain::{AuditAction, DeliveryState, Outcome, Trigger, WebhookStatus};
+use domain::{AuditAction, DeliveryState, Outcome, Trigger, Verdict, WebhookStatus};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -45,7 +45,40 @@ impl From<DeliveryState> for Badge {
     }
 }
 
+impl From<Verdict> for Badge {
+    fn from(verdict: Verdict) -> Self {
+        let (tone, icon, word) = match verdict {
+            Verdict::Queued => return DeliveryState::Queued.into(),
+            Verdict::Held => return DeliveryState::Held.into(),
+            Verdict::Retrying => return DeliveryState::Retrying.into(),
+            Verdict::Delivered => return DeliveryState::Delivered.into(),
+            Verdict::Failed => return DeliveryState::Failed.into(),
+            Verdict::NotSubscribed => ("idle", "none", "Not subscribed"),
+            Verdict::WebhookNewer => ("idle", "none", "Webhook is newer"),
+            Verdict::WebhookDeleted => ("idle", "none", "Webhook deleted"),
+        };
+        Self { tone, icon, word }
+    }
+}
+
 impl Badge {
+    /// Whether a webhook would get an event.
+    pub(crate) const fn would_get(would_get: bool) -> Self {
+        if would_get {
+            Self {
+                tone: "ok",
+                icon: "ok",
+                word: "Would get it",
+            }
+        } else {
+            Self {
+                tone: "idle",
+                icon: "none",
+                word: "Would not get it",
+            }
+        }
+    }
+
     /// A state's word alone, for filters.
     pub(crate) const fn word(self) -> &'static str {
         self.word

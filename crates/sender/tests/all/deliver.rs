@@ -68,6 +68,14 @@ async fn a_success_is_posted_and_recorded() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_subject_of_the_event_is_recorded() {
+    let deliverer = deliverer(Answers::default(), 4);
+    assert!(deliver(&deliverer, job(1, Trigger::Event), NEW).await);
+    let records = deliverer.ports.records.into_inner().unwrap();
+    assert_eq!(records[0].delivery.subject.as_deref(), Some("deals/9001"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_retry_is_published_after_its_outcome_is_recorded() {
     for (attempt, queue) in [
         (1, "webhooks.retry.1m"),
