@@ -6,7 +6,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
-STACK := cargo run --quiet --package testkit --bin stack --
+STACK := cargo run --quiet --package devstack --bin stack --
 # Stopping must work while the sources do not compile.
 BUILT_STACK = $(firstword $(wildcard $(TARGET)/debug/stack $(TARGET)/release/stack))
 
@@ -32,7 +32,7 @@ stop: ## Stop everything that was started from this checkout, and nothing else
 	@$(or $(BUILT_STACK),$(STACK)) down
 
 demo: ## Show an event from publish to delivery, and stay until Ctrl-C (DEMO_EXIT=1: exit when verified)
-	@cargo build --release --package fanout --package sender --package testkit --bins
+	@cargo build --release --package fanout --package sender --package demo --bins
 	@exec $(TARGET)/release/demo
 
 # One build of the whole workspace: a part of it alone would need its dependencies with other features, built again.

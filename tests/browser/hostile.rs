@@ -26,7 +26,7 @@ async fn check(page: &Page, path: &str) -> anyhow::Result<()> {
             "document.querySelectorAll('details').forEach((it) => {{ it.open = {details}; }})"
         ))
         .await?;
-        let loaded = "[...document.querySelectorAll('.more')].every((it) => it.querySelector('.fold'))";
+        let loaded = "[...document.querySelectorAll('.unfolded')].every((it) => it.querySelector('.fold'))";
         page.wait_for("what is unfolded", loaded).await?;
         let overflow = page.evaluate("page.overflow()").await?;
         ensure!(overflow == json!([]), "{path}: {overflow:#}");
@@ -144,7 +144,7 @@ async fn a_name_that_is_too_long_or_has_controls_is_told_at_its_field() -> anyho
             "page.field('Name').getAttribute('aria-invalid') === 'true'",
         )
         .await?;
-        let loaded = "[...document.querySelectorAll('.more')].every((it) => it.querySelector('.fold'))";
+        let loaded = "[...document.querySelectorAll('.unfolded')].every((it) => it.querySelector('.fold'))";
         page.wait_for("what is unfolded", loaded).await?;
         let overflow = page.evaluate("page.overflow()").await?;
         assert_eq!(overflow, json!([]));

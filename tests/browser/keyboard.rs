@@ -85,6 +85,6 @@ async fn tab_reaches_everything_in_order_and_enter_and_space_work() -> anyhow::R
     page.open(LIST).await?;
     go_to(&page, "Pause By keyboard").await?;
     page.press(" ").await?;
-    page.wait_for_text("Paused. Events are kept").await?;
+    page.wait_for_text("The webhook is paused. Its events are held").await?;
     page.check_traffic()
 }

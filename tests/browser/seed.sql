@@ -36,7 +36,7 @@ CREATE TEMP TABLE made AS
 SELECT create_log_partitions((created_at AT TIME ZONE 'UTC')::date) FROM made;
 
 INSERT INTO deliveries (id, created_on, account, webhook_id, event_id, event_type, state, attempts, step, http_status,
-        error, response_time_ms, payload, created_at, updated_at, next_attempt_at)
+        error, response_time_ms, payload, created_at, updated_at, next_attempt_at, subject)
     SELECT m.id, (m.created_at AT TIME ZONE 'UTC')::date, w.account, w.id, 'evt_' || left(md5(m.id::text), 20), m.event_type,
         m.state, m.attempts, m.attempts - 1, m.http_status, m.error, m.response_time_ms,
         convert_to(format('{"type":"%s","timestamp":"%s","id":"evt_%s","account":"acme","subject":"%s","data":%s}', m.event_type,
@@ -47,7 +47,8 @@ INSERT INTO deliveries (id, created_on, account, webhook_id, event_id, event_typ
                     9000 + m.number, 30 + m.number)
                 ELSE format('{"id":"inv_%s","number":"2026-%s","total":"480.00","currency":"EUR"}', 70 + m.number, 1040 + m.number)
             END), 'UTF8'),
-        m.created_at, m.created_at, CASE m.state WHEN 'retrying' THEN now() + interval '55 seconds' END
+        m.created_at, m.created_at, CASE m.state WHEN 'retrying' THEN now() + interval '55 seconds' END,
+        CASE m.event_type WHEN 'deal.won' THEN 'deals/' || 9000 + m.number ELSE 'invoices/' || 70 + m.number END
     FROM made m JOIN webhooks w ON w.id = m.webhook_id;
 
 INSERT INTO attempts (delivery_id, created_on, number, trigger, at, outcome, http_status, response_time_ms, error, response_excerpt)

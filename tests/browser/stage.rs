@@ -40,6 +40,6 @@ impl Stage {
         page.open("/sign-in").await?;
         page.fill("API token", token).await?;
         page.click("Sign in").await?;
-        page.wait_for_text("A webhook tells another system").await
+        page.wait_for_text("A webhook sends events from EasyCRM").await
     }
 }

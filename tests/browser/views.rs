@@ -30,6 +30,9 @@ pub enum View {
     Verify,
     Recover,
     Delete,
+    Find,
+    FindNothing,
+    EventTried,
     NotFound,
 }
 
@@ -103,6 +106,9 @@ impl Views {
                     .await?
             }
             View::Delete => page.open(&format!("{LIST}/{erp}/delete")).await?,
+            View::Find => page.open(&format!("{LIST}/find?q=deals/9001")).await?,
+            View::FindNothing => page.open(&format!("{LIST}/find?q=deals/1&event_type=deal.won")).await?,
+            View::EventTried => self.event_tried().await?,
             View::NotFound => page.open(&format!("{LIST}/nothing")).await?,
         }
         Ok(if view == View::SignIn { &self.stranger } else { page })
@@ -159,6 +165,18 @@ impl Views {
         page.evaluate("(document.activeElement.blur(), scrollTo(0, 0))")
             .await
             .map(drop)
+    }
+
+    /// With the webhooks that would get the event, and its body.
+    async fn event_tried(&self) -> anyhow::Result<()> {
+        let event = json!({"specversion": "1.0", "id": "evt_1", "source": "/crm/deals", "type": "deal.won", "account": "acme",
+            "subject": "deals/9001", "data": {"id": "deal_9001"}});
+        self.page.open(&format!("{LIST}/find")).await?;
+        self.page
+            .fill("Event (CloudEvents 1.0, JSON)", &event.to_string())
+            .await?;
+        self.page.click("Try").await?;
+        self.page.wait_for_text("webhooks would get it").await
     }
 
     /// With a delivery that failed unfolded.

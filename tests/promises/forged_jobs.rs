@@ -17,6 +17,7 @@ async fn a_job_for_another_accounts_webhook_is_put_aside_and_leaves_no_trace() -
             account,
             event_id: "1".to_owned(),
             event_type: "deal.won".to_owned(),
+            subject: None,
             accepted_at: jiff::Timestamp::now(),
             payload: r#"{"pay":"me"}"#.into(),
             traceparent: None,

@@ -32,7 +32,11 @@ async fn a_failed_delivery_is_sent_again_by_hand() -> anyhow::Result<()> {
     let (first, second) = tokio::join!(all.api.post(&path, &nothing), all.api.post(&path, &nothing));
     let mut statuses = [first?.status.as_u16(), second?.status.as_u16()];
     statuses.sort_unstable();
-    assert_eq!(statuses, [202, 409], "a second click while one is under way is refused");
+    assert_eq!(
+        statuses,
+        [202, 409],
+        "a second click while one is in progress is refused"
+    );
 
     let delivery = all.api.wait_for_state(&webhook.id, "e-0", "delivered").await?;
     assert_eq!(delivery["attempts"][2]["trigger"], "manual");

@@ -168,7 +168,7 @@ async fn what_may_pass_by_itself_is_repeated_and_told_apart() -> anyhow::Result<
     cases.push(silent(
         all.receiver.url("/close"),
         "connect_error",
-        "connection closed before an answer",
+        "connection closed before a response",
     ));
     cases.push(silent(
         format!("https://127.0.0.1:{nobody}/"),

@@ -7,6 +7,7 @@ use domain::DeliveryId;
 use e2e::{DEADLINE, Deployment, Event, Webhook};
 use serde_json::json;
 use testkit::receiver::{Answer, ReceivedRequest};
+use testkit::wait;
 
 /// JSON that is easily spoiled: spacing, key order, a repeated key, numbers beyond any type, escapes that no string can
 /// hold, letters of many scripts.
@@ -32,7 +33,7 @@ async fn a_json_event_becomes_a_signed_post_and_a_line_in_the_log() -> anyhow::R
     });
     let expected = json!({
         "id": id, "webhook_id": webhook.id, "event_id": event.id, "event_type": "deal.won", "state": "delivered",
-        "test": false, "attempts": [attempt], "http_status": 201, "error": null, "next_attempt_at": null,
+        "subject": "deals/9001", "test": false, "attempts": [attempt], "http_status": 201, "error": null, "next_attempt_at": null,
         "payload": event.posted_body(), "response_time_ms": delivery["response_time_ms"],
         "created_at": delivery["created_at"], "updated_at": delivery["updated_at"],
     });
@@ -42,6 +43,18 @@ async fn a_json_event_becomes_a_signed_post_and_a_line_in_the_log() -> anyhow::R
         (listed.len(), &listed[0]["id"], &listed[0]["attempts"]),
         (1, &json!(id), &json!(1))
     );
+    let found = all.api.get("/find?q=9001").await?;
+    let at_webhook = &found["events"][0]["webhooks"][0];
+    assert_eq!(
+        (&at_webhook["verdict"], &at_webhook["delivery_id"]),
+        (&json!("delivered"), &json!(id))
+    );
+    // Counts are written every ten seconds.
+    let counted = async || {
+        let found = all.api.get("/find?q=9001").await;
+        found.is_ok_and(|found| found["published"]["of_type_24h"] == 1)
+    };
+    wait::until(DEADLINE, "the event to be counted", counted).await?;
     all.finish().await
 }
 

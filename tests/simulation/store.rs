@@ -250,7 +250,7 @@ impl Tables {
             Some(row) => {
                 row.phase != DeliveryPhase::Delivered
                     && (row.attempts < record.attempts
-                        || phase == DeliveryPhase::Delivered
+                        || (phase == DeliveryPhase::Delivered && !row.made.values().any(|it| it.outcome.is_success()))
                         || (row.attempts == record.attempts && record.attempt.is_none()))
             }
         };

@@ -109,7 +109,7 @@ fn endpoint(host: &str) -> EndpointState {
         url: url.into(),
         keys: vec![SigningSecret::generate().key()],
         headers: http::HeaderMap::new(),
-        is_paced: false,
+        pace: None,
     }))
 }
 

@@ -110,6 +110,7 @@ fn delivered(subject: &Subject) -> DeliveryRecord {
             webhook: subject.webhook,
             account: subject.account.clone(),
             event_id,
+            subject: None,
             event_type: event_type().name().to_owned(),
             accepted_at: now,
             payload: vec![b'n'; 200].into(),

@@ -5,10 +5,13 @@
 //! no use case: `store` is asked directly.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod check_event;
+mod check_request;
 mod condition_form;
 mod deliveries;
 mod error;
 mod field_error;
+mod find;
 mod input;
 mod preview;
 mod request_headers;
@@ -20,9 +23,12 @@ mod tokens;
 mod webhook_form;
 mod webhooks;
 
+pub use check_event::{AcceptedEvent, CheckRefusal, CheckedEvent, CheckedWebhook};
+pub use check_request::{CheckForm, CheckLimit, MAX_PASTED_BYTES, MAX_PASTED_HEADERS, check_limit, header_lines};
 pub use condition_form::ConditionForm;
 pub use error::AdminError;
 pub use field_error::FieldError;
+pub use find::{FindForm, Found, FoundEvent, FoundWebhook, MAX_FOUND_EVENTS, MAX_SEARCH_BYTES, Published};
 pub use input::{Input, MAX_NAME_CHARACTERS, check_event_types};
 pub use preview::{Preview, PreviewExample, PreviewForm};
 pub use request_headers::HeadersForm;

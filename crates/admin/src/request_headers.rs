@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use domain::request_header::{MAX_REQUEST_HEADERS, MAX_REQUEST_HEADERS_BYTES};
 use domain::{AuditAction, RequestHeader, RequestHeaderError, WebhookId};
+use store::StoreError;
 use store::bearer::Bearer;
+use store::webhooks::EditOutcome;
 
 use crate::error::AdminError;
 use crate::field_error::FieldError;
@@ -38,7 +40,7 @@ impl HeadersForm {
         let mut headers = BTreeMap::new();
         let mut add = |name: &str, value: Option<&str>, pointer: String| {
             let checked = RequestHeader::checked_name(name).and_then(|lower| match value {
-                Some(value) => RequestHeader::new(&lower, value, sensitive(&lower)),
+                Some(value) => RequestHeader::new(&lower, value, sensitive(&lower)).and_then(with_value_if_sensitive),
                 None => kept(&lower).cloned().ok_or(RequestHeaderError::Required),
             });
             match checked {
@@ -76,33 +78,47 @@ impl HeadersForm {
     }
 }
 
+/// An empty credential is a mistake, which nobody would see: the value is never shown.
+fn with_value_if_sensitive(header: RequestHeader) -> Result<RequestHeader, RequestHeaderError> {
+    if header.is_sensitive() && header.expose().is_empty() {
+        return Err(RequestHeaderError::Required);
+    }
+    Ok(header)
+}
+
 impl Admin {
     /// The request headers of a webhook. Values of sensitive ones are not to be shown.
     ///
     /// # Errors
     /// [`AdminError::NotFound`].
     pub async fn request_headers(&self, by: &Bearer, id: WebhookId) -> Result<Vec<RequestHeader>, AdminError> {
-        self.database
-            .request_headers(&by.account, id)
-            .await?
-            .ok_or(AdminError::NotFound)
+        match self.database.request_headers(&by.account, id).await {
+            Err(StoreError::Secret) => {
+                tracing::error!(account = %by.account, webhook_id = %id, "request headers cannot be decrypted; shown as none");
+                Ok(Vec::new())
+            }
+            headers => headers?.ok_or(AdminError::NotFound),
+        }
     }
 
-    /// Replaces the request headers of a webhook.
+    /// Replaces the request headers of a webhook; with `if_version`, only if the webhook is still at that version.
     ///
     /// # Errors
-    /// [`AdminError::NotFound`] and [`AdminError::Invalid`].
+    /// [`AdminError::NotFound`], [`AdminError::Invalid`] and [`AdminError::VersionChanged`].
     pub async fn set_request_headers(
         &self,
         by: &Bearer,
         id: WebhookId,
         form: HeadersForm,
+        if_version: Option<i64>,
     ) -> Result<Vec<RequestHeader>, AdminError> {
-        let former = self.request_headers(by, id).await?;
-        let headers = form.into_headers(&former).map_err(AdminError::Invalid)?;
-        if !self.database.set_request_headers(by, id, &headers).await? {
-            return Err(AdminError::NotFound);
-        }
+        let change = |present: &[RequestHeader]| form.into_headers(present);
+        let outcome = self.database.change_request_headers(by, id, if_version, change).await?;
+        let headers = match outcome {
+            EditOutcome::Done(headers) => headers.map_err(AdminError::Invalid)?,
+            EditOutcome::NotFound => return Err(AdminError::NotFound),
+            EditOutcome::Stale => return Err(AdminError::VersionChanged),
+        };
         log_change(by, id, AuditAction::Edited);
         Ok(headers)
     }
@@ -136,6 +152,16 @@ mod tests {
             let headers = form.into_headers(&former).unwrap();
             assert_eq!((headers.len(), headers[0].expose()), (1, "Bearer former"));
         }
+        for empty in [
+            form(&[("authorization", Some(""))], &[]),
+            form(&[("x-env", Some(""))], &["x-env"]),
+        ] {
+            assert_eq!(refused(empty, &former)[0].1, "required");
+        }
+        assert_eq!(
+            form(&[("x-env", Some(""))], &[]).into_headers(&former).unwrap()[0].expose(),
+            ""
+        );
         let replaced = form(&[("authorization", Some("Bearer new"))], &[])
             .into_headers(&former)
             .unwrap();

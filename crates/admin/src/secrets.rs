@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_malformed_secret_is_refused_and_not_replaced_by_a_generated_one() {
-        let error = FieldError::new("/secret", "wrong_type", "Must be a text");
+        let error = FieldError::new("/secret", "wrong_type", "Must be a string");
         let form = SecretForm {
             secret: Input::Malformed,
             errors: vec![error.clone()],

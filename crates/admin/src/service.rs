@@ -4,6 +4,7 @@ use domain::{AddressPolicy, AuditAction, ReleaseRate, WebhookId};
 use store::Database;
 use store::bearer::Bearer;
 
+use crate::check_request::CheckLimit;
 use crate::test_delivery::TestSending;
 
 /// The use cases, one method each. Clones share the limits of test deliveries.
@@ -17,6 +18,12 @@ pub struct Admin {
     pub release_rate: ReleaseRate,
     /// Most webhooks of one account: each event is matched against all of them, and becomes a request to each.
     pub webhooks_per_account: i64,
+    /// Addresses and networks that requests to receivers come from, for their firewalls.
+    pub egress_addresses: Vec<String>,
+    /// How often a person may check requests.
+    pub check_limit: CheckLimit,
+    /// Largest event that is accepted, in bytes.
+    pub largest_event: usize,
     /// Sends test deliveries.
     pub test_sending: TestSending,
 }

@@ -11,10 +11,13 @@ use crate::field_error::FieldError;
 use crate::input::{Input, check, check_name};
 use crate::service::Admin;
 
+/// Most tokens of one account that can be used: each has rate limits of its own.
+const MAX_TOKENS: i64 = 100;
+
 /// A token as somebody filled it in.
 #[derive(Debug, Default)]
 pub struct TokenForm {
-    /// Its purpose.
+    /// Purpose of the token.
     pub name: Input<String>,
     /// Its role.
     pub role: Input<String>,
@@ -59,7 +62,7 @@ impl Admin {
     /// Creates a token of `by`'s account.
     ///
     /// # Errors
-    /// [`AdminError::Invalid`].
+    /// [`AdminError::Invalid`] and [`AdminError::TokenLimit`].
     pub async fn create_token(&self, by: &Bearer, form: TokenForm) -> Result<CreatedToken, AdminError> {
         let checked = form.checked(self.database.clock().now()).map_err(AdminError::Invalid)?;
         let new = NewToken {
@@ -68,7 +71,11 @@ impl Admin {
             name: &checked.name,
             expires_at: checked.expires_at,
         };
-        let created = self.database.create_token(&by.who, &new).await?;
+        let created = self
+            .database
+            .create_account_token(&by.who, &new, MAX_TOKENS)
+            .await?
+            .ok_or(AdminError::TokenLimit(MAX_TOKENS))?;
         tracing::info!(account = %by.account, by = %by.who, token_id = %created.token.id, "token created");
         Ok(created)
     }

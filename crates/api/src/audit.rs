@@ -13,17 +13,21 @@ use web::Cursor;
 use crate::caller::RequireViewer;
 use crate::openapi::schema::{object, or_null, page, reference, text, time};
 use crate::operation::Operation;
-use crate::page::{Page, PageRequest};
+use crate::page::{ListPage, Page};
 use crate::problem::Problem;
 use crate::query::{Query, TimeRange};
 use crate::state::ApiState;
 
 pub(crate) fn operation() -> Operation {
     Operation::get("/api/v1/audit", handler)
-        .for_viewers("Account", "listAudit", "List who did what in the account, newest first")
-        .about("Changes of webhooks, deleted ones too, sign-ins to the console, and tokens.")
-        .query("since", "Only entries of then or later", time())
-        .query("until", "Only entries before then", time())
+        .for_viewers(
+            "Account",
+            "listAudit",
+            "List the audit trail of the account, newest first",
+        )
+        .about("It records changes of webhooks (deleted ones too), sign-ins to the console, and changes of API tokens.")
+        .query("since", "Only entries at or after this time", time())
+        .query("until", "Only entries before this time", time())
         .paginated()
         .answer(200, "A page of audit entries", reference("AccountAuditPage"))
 }
@@ -35,7 +39,7 @@ pub(crate) fn schemas() -> Value {
             "by": text("Name or id of the API token, the person whom the CRM signed in, or `operator`"),
             "action": reference("AuditAction"),
             "webhook_id": or_null(reference("WebhookId")),
-            "detail": text("What exactly was done; may be empty"),
+            "detail": text("Details of the action; may be empty"),
         })),
         "AccountAuditPage": page("AccountAuditEntry"),
     })
@@ -76,19 +80,13 @@ async fn handler(
 ) -> Result<Json<Page<AccountAuditEntry>>, Problem> {
     let mut query = Query::parse(query.as_deref());
     let TimeRange { since, until } = query.time_range();
-    let page = PageRequest::take(&mut query);
-    query.finish()?;
-    let page = page.of(format!("audit of {}", caller.account))?;
-    let after = page.after.map(|cursor| (cursor.at, cursor.id));
+    let page = ListPage::of(format!("audit of {}", caller.account), query)?;
+    let after = page.after.map(Cursor::key);
     let filter = AuditFilter { since, until, after };
     let entries = state
         .admin
         .database
         .account_audit_entries(&caller.account, &filter, page.rows())
         .await?;
-    let cursor = |last: &AuditEntry| Cursor {
-        at: last.at,
-        id: last.id,
-    };
-    Ok(Json(page.answer(entries, cursor, AccountAuditEntry::from)))
+    Ok(Json(page.answer(entries, AccountAuditEntry::from)))
 }

@@ -101,6 +101,16 @@ impl<'a> JsonObject<'a> {
         }
     }
 
+    /// Whether a member is a text.
+    pub(crate) fn is_text(&self, name: &str) -> bool {
+        self.members.get(name).is_some_and(|value| value.get().starts_with('"'))
+    }
+
+    /// Notes an error that its reader found.
+    pub(crate) fn note(&mut self, pointer: &'static str, code: &'static str, detail: &'static str) {
+        self.errors.push(FieldError::new(pointer, code, detail));
+    }
+
     /// Notes an error if a member is missing or `null`.
     pub(crate) fn require(&mut self, name: &str) {
         self.drop_null(name);
@@ -194,10 +204,14 @@ impl<'a> JsonObject<'a> {
             return Input::Given(Vec::new());
         }
         let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(value.get()) else {
-            return self.malformed(FieldError::new(pointer(name), "wrong_type", "Must be a list of texts"));
+            return self.malformed(FieldError::new(
+                pointer(name),
+                "wrong_type",
+                "Must be a list of strings",
+            ));
         };
         if items.len() > most {
-            let detail = format!("Must be a list of at most {most} texts");
+            let detail = format!("Must be a list of at most {most} strings");
             return self.malformed(FieldError::new(pointer(name), "too_long", detail));
         }
         let mut texts = Vec::with_capacity(items.len());
@@ -260,15 +274,10 @@ fn is_null(value: &RawValue) -> bool {
 /// Syntax has been checked, so that a text which cannot be decoded has half of a surrogate pair in it.
 fn text(value: &RawValue, pointer: &str) -> Result<String, FieldError> {
     if !value.get().starts_with('"') {
-        return Err(FieldError::new(pointer, "wrong_type", "Must be a text"));
+        return Err(FieldError::new(pointer, "wrong_type", "Must be a string"));
     }
-    serde_json::from_str(value.get()).map_err(|_| {
-        FieldError::new(
-            pointer,
-            "forbidden_character",
-            "Must not contain half of a surrogate pair",
-        )
-    })
+    serde_json::from_str(value.get())
+        .map_err(|_| FieldError::new(pointer, "forbidden_character", "Must not contain an unpaired surrogate"))
 }
 
 /// RFC 6901 §3, for a member of the body.

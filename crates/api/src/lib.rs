@@ -7,12 +7,15 @@
 
 mod audit;
 mod caller;
+mod check_event;
 mod deliveries;
 mod entity_tag;
 mod event_types;
+mod find;
 mod idempotency;
 mod json_body;
 mod json_object;
+mod meta;
 mod notifications;
 mod openapi;
 mod operation;

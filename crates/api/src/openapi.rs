@@ -12,14 +12,14 @@ mod values;
 use serde_json::{Map, Value, json};
 
 use crate::operation::Operation;
-use crate::{audit, deliveries, event_types, notifications, tokens, webhooks};
+use crate::{audit, check_event, deliveries, event_types, find, meta, notifications, tokens, webhooks};
 
 /// Before every path of the API; left out in the description, which names it as the server.
 const ROOT: &str = "/api/v1";
 
-const ABOUT: &str = "Webhooks of an account: which events are sent to which endpoint, and the deliveries that resulted. \
-The token fixes the account, or with a service token the header `X-Account`; objects of other accounts are not found. Times are RFC 3339 in UTC. Fields and query \
-parameters that are not described are refused. Responses may gain fields.";
+const ABOUT: &str = "Manages the webhooks of an account, and reads its delivery log. The API token fixes the account; with a \
+service token, the header `X-Account` names it. Objects of other accounts are answered like unknown ones: 404. Times are RFC \
+3339 in UTC. The API refuses fields and query parameters that it does not describe. Responses may gain fields.";
 
 /// The description of these operations below a base path.
 pub(crate) fn description(base_path: &str, operations: Vec<Operation>) -> Value {
@@ -37,13 +37,17 @@ pub(crate) fn description(base_path: &str, operations: Vec<Operation>) -> Value 
         problems::schemas(),
         events::schemas(),
         webhooks::representation::schemas(),
+        meta::schemas(),
         webhooks::headers::schemas(),
         webhooks::preview::schemas(),
+        webhooks::check_request::schemas(),
         webhooks::test_result::schemas(),
         webhooks::stats::schemas(),
         webhooks::audit::schemas(),
         webhooks::recovery::schemas(),
         deliveries::representation::schemas(),
+        find::schemas(),
+        check_event::schemas(),
         notifications::representation::schemas(),
         audit::schemas(),
         tokens::representation::schemas(),
@@ -68,9 +72,10 @@ pub(crate) fn description(base_path: &str, operations: Vec<Operation>) -> Value 
         "tags": [
             {"name": "Webhooks", "description": "Create, update, pause, test and delete webhooks, and manage their secrets"},
             {"name": "Deliveries", "description": "Read the delivery log, and retry failed deliveries"},
+            {"name": "Events", "description": "Find out what became of an event, and check one before it is published"},
             {"name": "Notifications", "description": "Notifications to administrators about failing webhooks"},
             {"name": "Account", "description": "Read the audit trail, and manage API tokens"},
-            {"name": "About", "description": "The catalogue of event types, and this description"},
+            {"name": "About", "description": "The catalogue of event types, and the OpenAPI description"},
         ],
         "paths": paths,
         "webhooks": events::webhooks(),
@@ -94,7 +99,7 @@ fn account() -> Value {
     json!({
         "name": "X-Account",
         "in": "header",
-        "description": "The account that a service token acts for, which has to name one. Any other token may name its own only.",
+        "description": "The account that a service token acts for; required with a service token. Any other token may only name its own account.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"},
     })
 }

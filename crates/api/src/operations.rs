@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::openapi::description;
 use crate::operation::Operation;
 use crate::state::ApiState;
-use crate::{audit, deliveries, event_types, notifications, tokens, webhooks};
+use crate::{audit, check_event, deliveries, event_types, find, meta, notifications, tokens, webhooks};
 
 /// Every operation, in the order people read about them.
 pub fn operations() -> Vec<Operation> {
@@ -26,6 +26,7 @@ pub fn operations() -> Vec<Operation> {
         webhooks::preview::operation(),
         webhooks::test_endpoint::operation(),
         webhooks::test::operation(),
+        webhooks::check_request::operation(),
         webhooks::stats::operation(),
         webhooks::audit::operation(),
         webhooks::recover::operation(),
@@ -34,6 +35,8 @@ pub fn operations() -> Vec<Operation> {
         deliveries::get::operation(),
         deliveries::payload::operation(),
         deliveries::retry::operation(),
+        find::operation(),
+        check_event::operation(),
         notifications::list::operation(),
         notifications::read::operation(),
         notifications::read_all::operation(),
@@ -42,6 +45,7 @@ pub fn operations() -> Vec<Operation> {
         tokens::create::operation(),
         tokens::delete::operation(),
         event_types::operation(),
+        meta::operation(),
         describe_operation(),
     ]
 }
@@ -53,7 +57,7 @@ pub fn document(base_path: &str) -> Value {
 
 fn describe_operation() -> Operation {
     Operation::get("/api/v1/openapi.json", describe)
-        .public("About", "getOpenApi", "Get this description")
+        .public("About", "getOpenApi", "Get the OpenAPI description of this API")
         .answer(200, "OpenAPI 3.1", json!({"type": "object"}))
 }
 

@@ -13,36 +13,6 @@ pub(crate) struct Page<T> {
     next_cursor: Option<String>,
 }
 
-/// The parameters `limit` and `cursor`, the latter still to be decoded.
-pub(crate) struct PageRequest {
-    limit: i64,
-    cursor: Option<String>,
-}
-
-impl PageRequest {
-    /// Takes them.
-    pub(crate) fn take(query: &mut Query<'_>) -> Self {
-        Self {
-            limit: query.limit(),
-            cursor: query.cursor(),
-        }
-    }
-
-    /// The page of the list with this name, which tells it from all other lists.
-    ///
-    /// # Errors
-    /// 400 for a cursor that the list never gave out.
-    pub(crate) fn of(self, list: String) -> Result<ListPage, Problem> {
-        let decode = |text: String| Cursor::decode(&list, &text).ok_or_else(Problem::invalid_cursor);
-        let after = self.cursor.map(decode).transpose()?;
-        Ok(ListPage {
-            list,
-            limit: self.limit,
-            after,
-        })
-    }
-}
-
 /// A page of a list, still to be read.
 pub(crate) struct ListPage {
     list: String,
@@ -52,22 +22,37 @@ pub(crate) struct ListPage {
 }
 
 impl ListPage {
+    /// The requested page of the list with this name, which distinguishes it from all other lists. `query` has no
+    /// parameters left but `limit` and `cursor`.
+    ///
+    /// # Errors
+    /// 422 for parameters that are not valid, 400 for a cursor of another list.
+    pub(crate) fn of(list: String, mut query: Query<'_>) -> Result<Self, Problem> {
+        let limit = query.limit();
+        let cursor = query.cursor();
+        query.finish()?;
+        let decode = |text: String| Cursor::decode(&list, &text).ok_or_else(Problem::invalid_cursor);
+        let after = cursor.map(decode).transpose()?;
+        Ok(Self { list, limit, after })
+    }
+
     /// How many rows to read: one more than are shown, to know whether there is a next page.
     pub(crate) fn rows(&self) -> i64 {
         self.limit + 1
     }
 
     /// The page, of the rows that were read.
-    pub(crate) fn answer<R, T>(
-        &self,
-        mut rows: Vec<R>,
-        cursor: impl FnOnce(&R) -> Cursor,
-        entry: impl FnMut(R) -> T,
-    ) -> Page<T> {
+    pub(crate) fn answer<R, T>(&self, mut rows: Vec<R>, entry: impl FnMut(R) -> T) -> Page<T>
+    where
+        Cursor: for<'r> From<&'r R>,
+    {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let next_cursor = rows.last().filter(|_| more).map(|last| cursor(last).encode(&self.list));
+        let next_cursor = rows
+            .last()
+            .filter(|_| more)
+            .map(|last| Cursor::from(last).encode(&self.list));
         Page {
             data: rows.into_iter().map(entry).collect(),
             next_cursor,
@@ -82,6 +67,18 @@ mod tests {
 
     use super::*;
 
+    #[derive(Debug, PartialEq)]
+    struct Row(u8);
+
+    impl From<&Row> for Cursor {
+        fn from(row: &Row) -> Self {
+            Self {
+                at: Timestamp::UNIX_EPOCH,
+                id: Uuid::from_u128(row.0.into()),
+            }
+        }
+    }
+
     #[test]
     fn there_is_a_next_page_only_when_there_is_more() {
         let list = ListPage {
@@ -89,11 +86,7 @@ mod tests {
             limit: 2,
             after: None,
         };
-        let cursor = |row: &u8| Cursor {
-            at: Timestamp::UNIX_EPOCH,
-            id: Uuid::from_u128((*row).into()),
-        };
-        let page = |rows| list.answer(rows, cursor, |row| row);
+        let page = |rows: Vec<u8>| list.answer(rows.into_iter().map(Row).collect(), |row: Row| row.0);
         assert_eq!(
             (page(vec![1, 2]).data, page(vec![1, 2]).next_cursor),
             (vec![1, 2], None)
@@ -101,7 +94,7 @@ mod tests {
         let more = page(vec![1, 2, 3]);
         assert_eq!(
             (more.data, more.next_cursor),
-            (vec![1, 2], Some(cursor(&2).encode("numbers")))
+            (vec![1, 2], Some(Cursor::from(&Row(2)).encode("numbers")))
         );
         assert_eq!(page(vec![]).next_cursor, None);
     }

@@ -63,7 +63,7 @@ impl Problem {
     pub(crate) fn invalid_cursor() -> Self {
         Self::new(
             Kind::InvalidCursor,
-            "Use `next_cursor` of this list exactly as it was given, or leave it out",
+            "`cursor` must be a `next_cursor` of this list, unchanged, or be left out",
         )
     }
 
@@ -88,21 +88,18 @@ impl Problem {
 
     /// 404, whether it does not exist or belongs to another account.
     pub(crate) fn not_found() -> Self {
-        Self::new(
-            Kind::NotFound,
-            "There is nothing here, or nothing that belongs to the token's account",
-        )
+        Self::new(Kind::NotFound, "The token's account has no such resource")
     }
 
     /// 409 while a request with the same key is being worked on.
     pub(crate) fn key_in_use() -> Self {
-        let detail = "A request with this `Idempotency-Key` is being worked on; send it again in a moment";
+        let detail = "An earlier request with this `Idempotency-Key` is in progress; send this one again in a moment";
         Self::new(Kind::KeyInUse, detail).with_header(RETRY_AFTER, 1)
     }
 
     /// 422 for a key that came with another request.
     pub(crate) fn key_of_another_request() -> Self {
-        let detail = "This `Idempotency-Key` was sent with another request; take a new one for each";
+        let detail = "This `Idempotency-Key` belongs to another request; use a new key for each request";
         Self::new(Kind::KeyOfAnotherRequest, detail)
     }
 
@@ -110,7 +107,7 @@ impl Problem {
     pub(crate) fn precondition_failed() -> Self {
         Self::new(
             Kind::PreconditionFailed,
-            "`If-Match` does not name the present version; read the webhook again",
+            "`If-Match` does not name the current version; read the webhook again",
         )
     }
 
@@ -119,7 +116,9 @@ impl Problem {
         errors.truncate(MAX_FIELD_ERRORS);
         let detail = errors
             .first()
-            .map_or(Cow::Borrowed("See `errors`"), |error| error.detail.clone());
+            .map_or(Cow::Borrowed("`errors` names each field that is not valid"), |error| {
+                error.detail.clone()
+            });
         Self {
             errors,
             ..Self::new(Kind::ValidationFailed, detail)
@@ -130,7 +129,7 @@ impl Problem {
     pub(crate) fn internal(request_id: Uuid) -> Self {
         Self::new(
             Kind::Internal,
-            format!("The request failed; its id in the log is {request_id}"),
+            format!("The server failed to process the request; the log has it under the id {request_id}"),
         )
     }
 
@@ -180,7 +179,7 @@ impl From<BodyError> for Problem {
             BodyError::Encoding => Self::new(Kind::UnsupportedMediaType, "Send the body without a `Content-Encoding`"),
             BodyError::TimedOut => Self::new(Kind::RequestTimeout, "The body did not arrive in time"),
             BodyError::TooLarge(limit) => Self::new(Kind::ContentTooLarge, format!("A body has at most {limit} bytes")),
-            BodyError::Broken => Self::bad_request("The body broke off, or is not framed as HTTP asks"),
+            BodyError::Broken => Self::bad_request("The body ended early, or its framing is not valid HTTP"),
         }
     }
 }
@@ -198,16 +197,18 @@ impl From<Failure> for Problem {
             Failure::RateLimited(wait) => Self::too_soon(
                 Kind::TooManyRequests,
                 wait,
-                "This token has made too many requests; `Retry-After` says when it may make the next",
+                "This token has exceeded its rate limit; `Retry-After` says when it may send the next request",
             ),
             Failure::AccountBusy(wait) => Self::too_soon(
                 Kind::TooManyRequests,
                 wait,
-                "Too many requests of this account are under way; send fewer at a time",
+                "Too many requests of this account are in progress; send fewer at the same time",
             ),
             // Completed where the request's id is known.
             Failure::Internal => Self::new(Kind::Internal, "The request failed"),
-            Failure::DatabaseUnavailable => Self::unavailable("The database is not available at the moment"),
+            Failure::DatabaseUnavailable => {
+                Self::unavailable("The database is unavailable; send the request again later")
+            }
             Failure::TimedOut => Self::unavailable("The request could not be answered in time"),
         }
     }
@@ -222,13 +223,18 @@ impl From<AdminError> for Problem {
                 let detail = format!("An account has at most {limit} webhooks; delete one first");
                 Self::new(Kind::WebhookLimit, detail)
             }
+            AdminError::TokenLimit(limit) => {
+                let detail = format!("An account has at most {limit} API tokens; delete one first");
+                Self::new(Kind::TokenLimit, detail)
+            }
             AdminError::VersionChanged => Self::precondition_failed(),
+            AdminError::RateLimited(wait) => Failure::RateLimited(wait).into(),
             AdminError::NotRetryable => {
                 Self::new(Kind::NotFailed, "Only a failed or delivered delivery can be sent again")
             }
             AdminError::RecoveryUnderWay => Self::new(
                 Kind::RecoveryUnderWay,
-                "This webhook's failed deliveries are being sent again; wait until that is done",
+                "A recovery of this webhook is in progress; wait until it has ended",
             ),
             AdminError::TestTooSoon(wait) => {
                 Self::too_soon(Kind::TestTooSoon, wait, "Wait a moment before the next test.")

@@ -106,7 +106,7 @@ impl<'a> Query<'a> {
     /// 422 with everything that was wrong; parameters that nobody took are unknown.
     pub(crate) fn finish(mut self) -> Result<(), Problem> {
         for name in std::mem::take(&mut self.values).into_keys() {
-            self.refuse(&name, "unknown_parameter", "There is no such parameter");
+            self.refuse(&name, "unknown_parameter", "The operation has no such parameter");
         }
         if self.errors.is_empty() {
             Ok(())

@@ -1,6 +1,7 @@
 //! `/webhooks`, one file an operation.
 
 pub(crate) mod audit;
+pub(crate) mod check_request;
 pub(crate) mod create;
 pub(crate) mod delete;
 mod form;

@@ -179,5 +179,5 @@ pub(crate) async fn in_time<T>(
 ) -> Result<T, lapin::Error> {
     timeout(limit, asked)
         .await
-        .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "the broker did not answer in time").into()))
+        .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "the broker did not respond in time").into()))
 }

@@ -43,7 +43,7 @@ pub struct Requester {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoReply {
     /// No reply in time.
-    #[error("nobody answered in time")]
+    #[error("no reply arrived in time")]
     TimedOut,
     /// There is no connection to the broker, or it broke.
     #[error("there is no connection to the broker")]

@@ -24,7 +24,8 @@ use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 pub enum AuditAction {
     /// A webhook was created.
     Created,
-    /// Name, URL or event types were changed.
+    /// Any of its settings was changed: name, description, URL, event types, rate limit or request
+    /// headers.
     Edited,
     /// It was paused by an administrator.
     Paused,
@@ -34,9 +35,9 @@ pub enum AuditAction {
     SecretRevealed,
     /// Its secret was replaced.
     SecretRotated,
-    /// One failed delivery was sent again.
+    /// One failed or delivered delivery was sent again.
     Retried,
-    /// All failed deliveries of a time range were sent again.
+    /// The failed deliveries of a time range were sent again: all, or those of some event types.
     Recovered,
     /// It was deleted.
     Deleted,

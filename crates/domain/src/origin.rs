@@ -11,7 +11,7 @@ pub struct Origin(String);
 
 /// The text is not an origin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be origins such as https://crm.example.com; {0:?} is none")]
+#[error("must be origins such as https://crm.example.com; {0:?} is not one")]
 pub struct InvalidOrigin(String);
 
 impl Origin {

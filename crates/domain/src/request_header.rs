@@ -23,9 +23,20 @@ const REFUSED: [&str; 12] = [
     "tracestate",
 ];
 const REFUSED_PREFIXES: [&str; 2] = ["content-", "webhook-"];
-/// Sensitive whatever an administrator says: their values are credentials.
-const SENSITIVE: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
-const SENSITIVE_PARTS: [&str; 4] = ["key", "token", "secret", "signature"];
+/// A name with one of these in it is sensitive whatever an administrator says: its value is a credential. `auth` is in
+/// `authorization`, too, and in `x-author`: a value too many that is not shown costs nothing.
+const SENSITIVE_PARTS: [&str; 10] = [
+    "auth",
+    "cookie",
+    "cred",
+    "key",
+    "pass",
+    "pwd",
+    "secret",
+    "session",
+    "signature",
+    "token",
+];
 
 /// A valid header. `Debug` shows no value.
 #[derive(Clone, PartialEq, Eq)]
@@ -82,6 +93,11 @@ impl RequestHeader {
         })
     }
 
+    /// A header as it was stored. It was checked when it was saved: rules of a later release must not fail deliveries.
+    pub const fn stored(name: String, value: String, sensitive: bool) -> Self {
+        Self { name, value, sensitive }
+    }
+
     /// The name in lower case, if an administrator may set it.
     ///
     /// # Errors
@@ -100,7 +116,7 @@ impl RequestHeader {
 
     /// Whether the name alone says that the value is a credential.
     pub fn is_sensitive_name(name: &str) -> bool {
-        SENSITIVE.contains(&name) || SENSITIVE_PARTS.iter().any(|part| name.contains(part))
+        SENSITIVE_PARTS.iter().any(|part| name.contains(part))
     }
 
     /// In lower case.
@@ -191,6 +207,12 @@ mod tests {
             "x-token",
             "my-secret-x",
             "x-hub-signature-256",
+            "proxy-authorization",
+            "X-Auth",
+            "x-password",
+            "x-pwd",
+            "x-session-id",
+            "x-credentials",
         ] {
             let header = RequestHeader::new(name, "s3same", false).unwrap();
             assert!(

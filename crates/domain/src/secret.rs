@@ -9,7 +9,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::signature::SigningKey;
 
 /// Marks a secret in the form of Standard Webhooks: base64 of the key follows.
-const PREFIX: &str = "whsec_";
+pub(crate) const PREFIX: &str = "whsec_";
 
 /// Shortest and longest key of a `whsec_` secret, in bytes (Standard Webhooks, "Signature scheme").
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;

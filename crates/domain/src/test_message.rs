@@ -39,7 +39,7 @@ fn words_without_answer(outcome: Outcome, detail: Option<&str>) -> Option<&'stat
         Outcome::ConnectError if detail == Some(CONNECTION_REFUSED) => Some(CONNECTION_REFUSED),
         Outcome::TlsError if detail == Some(CERTIFICATE_NOT_VALID) => Some(CERTIFICATE_NOT_VALID),
         Outcome::ConnectError | Outcome::TlsError => Some("connection failed"),
-        Outcome::LocalError => Some("trouble on our side, not at the endpoint"),
+        Outcome::LocalError => Some("local error of the service, not of the endpoint"),
     }
 }
 

@@ -10,6 +10,7 @@ use store::{Database, PoolUse};
 use tokio_util::sync::CancellationToken;
 
 use crate::ask_sender::AskSender;
+use crate::event_counts::EventCounts;
 use crate::housekeeping::Housekeeping;
 use crate::job_budget::JobBudget;
 use crate::lanes::Lanes;
@@ -79,6 +80,11 @@ impl Fanout<'_> {
             stop: stop.clone(),
         };
         relay.start(&process.tasks);
+        let event_counts = EventCounts::default();
+        let writing = event_counts
+            .clone()
+            .write_periodically(process.database.clone(), stop.clone());
+        process.tasks.spawn(writing);
         let event_loop = EventLoop {
             publisher,
             subscriptions,
@@ -87,6 +93,7 @@ impl Fanout<'_> {
             recent: Arc::default(),
             budget: JobBudget::new(JOB_BYTES),
             lanes: Lanes::default(),
+            event_counts,
             clock: process.database.clock(),
         };
         process

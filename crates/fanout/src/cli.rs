@@ -20,7 +20,7 @@ use secrets::SecretsCommand;
 use session::SessionCommand;
 use token::TokenCommand;
 
-/// Matches CRM events against webhooks, enqueues deliveries and serves the admin API.
+/// Matches CRM events with subscriptions, enqueues deliveries, and serves the admin API and the console.
 #[derive(Parser)]
 #[command(name = "fanout", version = runtime::VERSION)]
 struct Cli {
@@ -32,7 +32,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Consume events, enqueue deliveries, serve the admin API.
+    /// Consume events, enqueue deliveries, serve the admin API and the console.
     Serve,
     /// Apply the schema migrations of this version. Idempotent.
     Migrate,
@@ -80,7 +80,7 @@ async fn migrate(settings: &Settings) -> anyhow::Result<()> {
     let applied = Database::from_settings(&settings.database, settings.secrets.clone())?
         .migrate()
         .await
-        .context("the schema could not be brought up to date")?;
+        .context("cannot migrate the database schema")?;
     match applied.as_slice() {
         [] => print("the schema is up to date\n"),
         names => print(&format!("applied: {}\n", names.join(", "))),
@@ -96,8 +96,8 @@ async fn prune(settings: &Settings, dry_run: bool) -> anyhow::Result<()> {
         let removed = database
             .apply_retention(kept)
             .await
-            .context("not everything could be removed")?;
-        removed.context("another process is removing at this moment")?.days
+            .context("cannot delete all expired data")?;
+        removed.context("another process is deleting expired data now")?.days
     };
     print(&days.iter().map(|day| format!("{day}\n")).collect::<String>())
 }

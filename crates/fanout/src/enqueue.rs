@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use broker::{Message, Publish, PublishError, topology};
 use bytes::Bytes;
-use domain::{AccountName, DeliveryHead, DeliveryId, Lane, Trigger, WebhookId};
+use domain::{AccountName, DeliveryHead, DeliveryId, Lane, Trigger, WebhookId, is_kept_subject};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use wire::event_body::event_body;
@@ -21,6 +21,7 @@ pub struct AcceptedEvent {
     account: AccountName,
     id: String,
     event_type: String,
+    subject: Option<String>,
     accepted_at: Timestamp,
     payload: Bytes,
     traceparent: Option<String>,
@@ -47,6 +48,11 @@ impl AcceptedEvent {
             account: event.account.clone(),
             id: event.id.clone().into_owned(),
             event_type: event.event_type.clone().into_owned(),
+            subject: event
+                .subject
+                .as_deref()
+                .filter(|subject| is_kept_subject(subject))
+                .map(str::to_owned),
             accepted_at,
             payload: event_body(event, accepted_at),
             traceparent,
@@ -61,7 +67,8 @@ impl AcceptedEvent {
         self.deliveries.iter().map(|(_, delivery)| *delivery)
     }
 
-    fn job(&self, (webhook, id): (WebhookId, DeliveryId)) -> DeliveryJob {
+    /// The job of one of its deliveries.
+    pub fn job(&self, (webhook, id): (WebhookId, DeliveryId)) -> DeliveryJob {
         DeliveryJob {
             delivery: DeliveryHead {
                 id,
@@ -69,6 +76,7 @@ impl AcceptedEvent {
                 account: self.account.clone(),
                 event_id: self.id.clone(),
                 event_type: self.event_type.clone(),
+                subject: self.subject.clone(),
                 accepted_at: self.accepted_at,
                 payload: self.payload.clone(),
                 traceparent: self.traceparent.clone(),

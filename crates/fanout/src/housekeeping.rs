@@ -1,4 +1,4 @@
-//! Periodic tasks: creates partitions ahead, applies the retention, compacts counters. Every process tries; the
+//! Periodic tasks: creates partitions ahead, applies the retention, builds missing indexes, compacts counters. Every process tries; the
 //! database grants exclusive tasks to one process at a time.
 
 use std::sync::Arc;
@@ -28,6 +28,12 @@ const RETENTION: Periodic = Periodic {
     every: Duration::from_secs(3600),
     after_failure: Duration::from_secs(300),
 };
+/// Has work after an update only. It fails because of a long read, such as a backup.
+const SEARCH_INDEXES: Periodic = Periodic {
+    failure: "cannot build the indexes of searches on all partitions",
+    every: Duration::from_secs(3600),
+    after_failure: Duration::from_secs(300),
+};
 /// Compacts counters, and supersedes notifications of flapping webhooks. A delay makes reading them slower, not wrong.
 const COMPACTION: Periodic = Periodic {
     failure: "cannot compact counters and delete expired notifications",
@@ -53,6 +59,7 @@ impl Housekeeping {
     pub fn start(self, tracker: &TaskTracker) {
         tracker.spawn(self.clone().partitions());
         tracker.spawn(self.clone().retention());
+        tracker.spawn(self.clone().search_indexes());
         tracker.spawn(self.compaction());
     }
 
@@ -88,7 +95,8 @@ impl Housekeeping {
             + database.delete_old_idempotency_keys().await?
             + database.delete_used_sso_tokens().await?
             + database.delete_ended_sessions(SESSION_LIMITS).await?
-            + database.delete_old_audit_entries(self.audit_days).await?;
+            + database.delete_old_audit_entries(self.audit_days).await?
+            + database.delete_old_event_counts().await?;
         if let Some(removed) = database.apply_retention(self.retention_days).await? {
             let days = removed.days.len();
             info!(
@@ -99,6 +107,13 @@ impl Housekeeping {
         }
         self.show_range().await?;
         Ok(Next::Pause)
+    }
+
+    /// A build takes minutes: at shutdown it is abandoned, and begun again by the next process.
+    async fn search_indexes(self) {
+        let build = || async { self.database.build_search_indexes().await.map(|_| Next::Pause) };
+        let building = SEARCH_INDEXES.run(self.stop.clone(), build);
+        self.stop.run_until_cancelled(building).await;
     }
 
     async fn compaction(self) {

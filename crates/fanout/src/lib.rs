@@ -9,6 +9,7 @@ mod ask_sender;
 mod backlog;
 pub mod cli;
 pub mod enqueue;
+mod event_counts;
 mod housekeeping;
 pub mod job_budget;
 mod lanes;

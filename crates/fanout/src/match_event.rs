@@ -1,4 +1,5 @@
-//! Matches an event with subscriptions: which deliveries it has that were not published yet. Pure.
+//! The deliveries of an event: one for each webhook that matches it ([`crate::subscriptions`]), without those that were
+//! published recently. Pure.
 
 use domain::{DeliveryId, WebhookId};
 use wire::CrmEvent;

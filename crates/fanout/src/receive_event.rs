@@ -20,6 +20,7 @@ use wire::cloud_event;
 use wire::{CrmEvent, Rejection, RejectionReason};
 
 use crate::enqueue::{AcceptedEvent, enqueue};
+use crate::event_counts::EventCounts;
 use crate::job_budget::JobBudget;
 use crate::lanes::Lanes;
 use crate::match_event::{Match, match_event};
@@ -50,6 +51,8 @@ pub struct EventLoop {
     pub budget: JobBudget,
     /// Token buckets of the accounts: one account's flood does not delay the jobs of others.
     pub lanes: Lanes,
+    /// Counts of what the CRM publishes.
+    pub event_counts: EventCounts,
     /// Clock of acceptance: the log is partitioned by day, and all processes must agree on it.
     pub clock: Clock,
 }
@@ -140,20 +143,19 @@ impl EventLoop {
     }
 
     fn decode<'a>(&self, incoming: &'a Incoming) -> Result<CrmEvent<'a>, Rejection> {
-        if incoming.body.len() > self.max_bytes {
-            let detail = format!(
-                "{} bytes, more than the {} accepted",
-                incoming.body.len(),
-                self.max_bytes
-            );
-            return Err(Rejection::new(RejectionReason::TooLarge, detail));
-        }
-        cloud_event::decode(incoming.content_type(), incoming.content_encoding(), &incoming.body)
+        let content_type = incoming.content_type();
+        cloud_event::decode_within(
+            self.max_bytes,
+            content_type,
+            incoming.content_encoding(),
+            &incoming.body,
+        )
     }
 
     fn decide_decoded(&mut self, event: &CrmEvent<'_>, incoming: &Incoming) -> Decision {
         let Some(event_type) = EventType::parse(&event.event_type) else {
             self.count(None, EventResult::UnknownType);
+            self.event_counts.add_unknown(event, self.clock.now());
             return Decision::Acknowledge;
         };
         let selection = self.subscriptions.select(event, event_type);
@@ -165,6 +167,7 @@ impl EventLoop {
         let deliveries = match matched {
             Match::NoSubscriber => {
                 self.count(Some(event_type), EventResult::NoSubscriber);
+                self.event_counts.add_known(event, event_type, false, self.clock.now());
                 return Decision::Acknowledge;
             }
             Match::Duplicate => {
@@ -173,13 +176,14 @@ impl EventLoop {
             }
             Match::Deliveries(deliveries) => deliveries,
         };
+        let accepted_at = self.clock.now();
         self.count(Some(event_type), EventResult::Accepted);
+        self.event_counts.add_known(event, event_type, true, accepted_at);
         let trace = trace_of(event, incoming);
         debug!(trace_id = %trace.trace_id(), event_type = event_type.name(), webhooks = deliveries.len(), "event matched");
         let traceparent = Some(trace.to_string());
         let lane = self.lanes.lane(&event.account, deliveries.len());
         self.metrics.enqueued.with(lane).inc_by(deliveries.len() as u64);
-        let accepted_at = self.clock.now();
         let repeat = incoming.redelivered;
         let accepted = AcceptedEvent::new(event, accepted_at, traceparent, repeat, deliveries, lane);
         Decision::Enqueue(accepted)

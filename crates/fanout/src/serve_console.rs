@@ -58,6 +58,9 @@ pub async fn start(process: &Process, database: &Database, test_sending: TestSen
             address_policy: settings.egress.address_policy(),
             release_rate: settings.release.per_second,
             webhooks_per_account: settings.limits.webhooks_per_account.into(),
+            egress_addresses: settings.egress.public_addresses(),
+            check_limit: admin::check_limit(),
+            largest_event: settings.events.max_bytes,
             test_sending,
         },
         limits: CallerLimits {
@@ -78,7 +81,7 @@ pub async fn start(process: &Process, database: &Database, test_sending: TestSen
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen on {listen}"))?;
-    info!(%listen, "admin API");
+    info!(%listen, "the admin API and the console listen");
     process
         .tasks
         .spawn(serve(listener, console.router(), process.stop.clone()));

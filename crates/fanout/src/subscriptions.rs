@@ -6,7 +6,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use domain::{EventType, Selection, SubscriptionIndex};
 use runtime::Condition;
-use store::changes::{Change, listen};
+use store::changes::{CHANGES, Change, follow_changes};
 use store::{Database, StoreError};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -15,8 +15,6 @@ use wire::CrmEvent;
 
 use crate::metrics::FanoutMetrics;
 
-/// Changes waiting to be applied; further ones wait in the database.
-const CHANGES: usize = 1024;
 /// Pause before the database is queried again.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -38,21 +36,14 @@ impl Subscriptions {
     ) -> Self {
         let index = Arc::new(ArcSwap::from_pointee(SubscriptionIndex::builder().build()));
         let (loaded_sender, loaded) = watch::channel(false);
-        let (sender, changes) = mpsc::channel(CHANGES);
-        tokio::spawn(listen(database.clone(), sender));
         let follower = Follower {
-            database,
+            database: database.clone(),
             index: Arc::clone(&index),
             metrics,
             condition,
             loaded: loaded_sender,
         };
-        tokio::spawn(async move {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = follower.run(changes) => {}
-            }
-        });
+        follow_changes(database, stop, |changes| follower.run(changes));
         Self { index, loaded }
     }
 
@@ -162,7 +153,7 @@ impl Follower {
             self.condition.ready();
         } else {
             self.condition
-                .not_ready("changes of webhooks are not heard from the database");
+                .not_ready("no connection listens for webhook changes (LISTEN)");
         }
     }
 }

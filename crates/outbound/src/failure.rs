@@ -70,13 +70,13 @@ impl Failure {
             Self::CertificateNotValid => CERTIFICATE_NOT_VALID,
             Self::HandshakeFailed => "TLS handshake failed",
             Self::TimedOut => "timeout",
-            Self::Closed => "connection closed before an answer",
-            Self::NotUnderstood => "answer not understood",
+            Self::Closed => "connection closed before a response",
+            Self::NotUnderstood => "response is not valid HTTP",
             Self::InvalidRequest => "request cannot be sent",
-            Self::NoNames => "our name servers do not answer",
-            Self::NoProxy => "our proxy does not answer",
-            Self::NoSocket => "no socket left on our side",
-            Self::NoRoute => "no network on our side",
+            Self::NoNames => "local error: no name server responds",
+            Self::NoProxy => "local error: the egress proxy does not work",
+            Self::NoSocket => "local error: no socket is free",
+            Self::NoRoute => "local error: no network route",
         }
     }
 

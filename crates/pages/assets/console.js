@@ -3,6 +3,7 @@
 (() => {
   "use strict";
   const EVERY_MS = 3000;
+  const SUBMIT_MS = 10000;
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const byId = (id) => document.getElementById(id);
   const parse = (text) => new DOMParser().parseFromString(text, "text/html");
@@ -33,11 +34,11 @@
   // The payload and attempts of a row of the log, loaded below it when it is unfolded.
   const unfold = async (details) => {
     const body = details.closest("tbody");
-    body.querySelector("tr.more")?.remove();
+    body.querySelector("tr.unfolded")?.remove();
     if (!details.open) return;
     details.lastElementChild.hidden = true;
     const row = document.createElement("tr");
-    row.className = "more";
+    row.className = "more unfolded";
     const cell = row.insertCell();
     cell.colSpan = body.rows[0].cells.length;
     say(cell, "Loading…");
@@ -50,7 +51,7 @@
       cell.replaceChildren(part);
       settle(cell);
     } catch {
-      say(cell, "The payload could not be loaded. Hide it, then try again.");
+      say(cell, "The payload could not be loaded. Close it, then try again.");
     }
   };
   document.addEventListener("toggle", (event) => {
@@ -121,7 +122,7 @@
       box.replaceChildren(...part.childNodes);
       settle(box);
     } catch {
-      say(box, "That did not work. Load the page again, then try again.");
+      say(box, "The request failed. Load the page again, then repeat it.");
     } finally {
       button.removeAttribute("aria-disabled");
       box.removeAttribute("aria-busy");
@@ -137,8 +138,10 @@
       sendInBackground(event.target, button);
       return;
     }
-    // A second click sends nothing. The browser may show this page again later, by its Back button.
+    // A second click sends nothing for a while: longer, and the navigation was stopped or failed. The browser may show
+    // this page again later, by its Back button.
     setTimeout(() => button.setAttribute("aria-disabled", "true"));
+    setTimeout(() => button.removeAttribute("aria-disabled"), SUBMIT_MS);
   });
   addEventListener("pageshow", () => all("[aria-disabled]").forEach((button) => button.removeAttribute("aria-disabled")));
 
@@ -217,7 +220,7 @@
   // Regions marked data-live are kept up to date while somebody looks, but never under their hands. Of a table with
   // named rows each row is a region of its own.
   const isInUse = (region) =>
-    region.contains(document.activeElement) || region.querySelector("details[open], .more") !== null ||
+    region.contains(document.activeElement) || region.querySelector("details[open], .unfolded") !== null ||
     (!getSelection().isCollapsed && region.contains(getSelection().anchorNode));
   const seen = new Map();
   const replaceWhenFree = (current, fresh, insert) => {

@@ -8,6 +8,7 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::Response;
 use domain::{DeliveryId, DeliveryState, WebhookId};
 use store::delivery_log::DeliveryDetail;
+use url::form_urlencoded;
 
 use crate::access::session::SignedIn;
 use crate::access::submission::{AdminSubmission, Submission};
@@ -30,6 +31,10 @@ struct DeliveryPage {
     /// Nothing once the webhook is deleted.
     name: Option<String>,
     event_id: String,
+    /// The record that the event is about.
+    subject: Option<String>,
+    /// The query of a search for the event.
+    find: String,
     line: LogLine,
     payload: Payload,
     attempts: Vec<AttemptLine>,
@@ -75,6 +80,10 @@ pub(crate) async fn show(
         line: (&detail.delivery).into(),
         payload: Payload::new(&detail.payload, if whole { usize::MAX } else { SHOWN_AT_ONCE }),
         attempts: detail.attempts.iter().map(AttemptLine::from).collect(),
+        find: form_urlencoded::Serializer::new(String::new())
+            .append_pair("q", &detail.delivery.event_id)
+            .finish(),
+        subject: detail.delivery.subject,
         event_id: detail.delivery.event_id,
     };
     page(StatusCode::OK, &shown)

@@ -66,7 +66,7 @@ pub(crate) async fn save(
             Ok(see_other(&format!("{}/{id}?done={done}", state.root())))
         }
         Err(AdminError::VersionChanged) => {
-            let detail = "Somebody else has changed this webhook meanwhile. Below is what you typed; save again to \
+            let detail = "Somebody else has changed this webhook. Below is what you typed; save again to \
                           replace theirs.";
             shown(
                 StatusCode::CONFLICT,

@@ -35,7 +35,8 @@ impl PageError {
 
     /// 403 for a viewer that wants to change something.
     pub(crate) fn viewer() -> Self {
-        let sentence = "You may look at everything here, and change nothing. Somebody with the role admin may.";
+        let sentence =
+            "Your role is viewer: you can see everything, but change nothing. Ask somebody with the role admin.";
         Self::forbidden(AuthFailure::Role.into(), sentence)
     }
 
@@ -79,16 +80,15 @@ impl From<AdminError> for PageError {
             AdminError::NotFound => Self::not_found(),
             AdminError::Invalid(_) => Self::InvalidParameter,
             AdminError::WebhookLimit(_) => Self::Conflict("The account has too many webhooks. Delete one first."),
-            AdminError::VersionChanged => {
-                Self::Conflict("Somebody else has changed this webhook meanwhile. Look at it again.")
-            }
-            AdminError::NotRetryable => {
-                Self::Conflict("This delivery is under way already, or its webhook is deleted. Look at the log again.")
-            }
-            AdminError::RecoveryUnderWay => Self::Conflict(
-                "This webhook's failed deliveries are being sent again already. Wait until that is done.",
+            AdminError::TokenLimit(_) => Self::Conflict("The account has too many API tokens. Delete one first."),
+            AdminError::VersionChanged => Self::Conflict("Somebody else has changed this webhook. Open it again."),
+            AdminError::NotRetryable => Self::Conflict(
+                "This delivery is already being sent, or its webhook is deleted. Open the delivery log again.",
             ),
-            AdminError::TestTooSoon(wait) => Failure::RateLimited(wait).into(),
+            AdminError::RecoveryUnderWay => Self::Conflict(
+                "The failed deliveries of this webhook are already being sent again. Wait until they are sent.",
+            ),
+            AdminError::TestTooSoon(wait) | AdminError::RateLimited(wait) => Failure::RateLimited(wait).into(),
             AdminError::NoTestResult(_) => Failure::TimedOut.into(),
             AdminError::Store(error) => error.into(),
         }
@@ -104,17 +104,17 @@ pub(crate) struct ErrorText {
 
 const NOT_UNDERSTOOD: ErrorText = ErrorText {
     title: "Not understood",
-    sentence: "The address or the form has something in it that makes no sense here.",
+    sentence: "The page's address or the form has a value that is not valid.",
 };
 
 impl From<&Failure> for ErrorText {
     fn from(failure: &Failure) -> Self {
         let (title, sentence) = match failure {
-            Failure::NotFound => (
+            Failure::NotFound => ("Not found", "Your account has no such page or object."),
+            Failure::MethodNotAllowed => (
                 "Not found",
-                "There is nothing here, or nothing that belongs to your account.",
+                "This address accepts only forms. Start from the list of webhooks.",
             ),
-            Failure::MethodNotAllowed => ("Not found", "This address takes forms only. Start from the list."),
             Failure::RateLimited(_) | Failure::AccountBusy(_) => {
                 ("Too many requests", "Wait a moment, then try again.")
             }

@@ -11,6 +11,7 @@ mod delete;
 mod delivery;
 mod edit;
 mod error;
+mod find;
 mod fragment;
 mod list;
 mod log;

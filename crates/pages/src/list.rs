@@ -98,16 +98,7 @@ pub(crate) async fn show(
     let last = webhooks.last().filter(|_| more);
     let shown = ListPage {
         rows: webhooks.iter().map(row).collect(),
-        next: last.map(|last| {
-            next_query(
-                &filter,
-                &Cursor {
-                    at: last.created_at,
-                    id: last.id.0,
-                }
-                .encode(&list),
-            )
-        }),
+        next: last.map(|last| next_query(&filter, &Cursor::from(last).encode(&list))),
         later: after.is_some(),
         auto_paused,
         status: filter.status,

@@ -65,13 +65,7 @@ pub(crate) async fn show(
     let list = format!("pages of deliveries of {id} of {account}");
     let slice = slice(&state, &viewer, id, &filter, &list, &query).await?;
     let layout = Layout::load(&state, &viewer).await?.with_done(query.get("done"));
-    let place = |name: &str, delivery: &Delivery| {
-        let cursor = Cursor {
-            at: delivery.created_at,
-            id: delivery.id.as_uuid(),
-        };
-        format!("{name}={}", cursor.encode(&list))
-    };
+    let place = |name: &str, delivery: &Delivery| format!("{name}={}", Cursor::from(delivery).encode(&list));
     let shown = LogPage {
         newer: slice
             .deliveries

@@ -60,7 +60,7 @@ pub(crate) async fn show(
     let query = PageQuery::parse(query.as_deref());
     let account = &viewer.bearer.account;
     let list = format!("pages of notifications of {account}");
-    let after = query.cursor("cursor", &list)?.map(|cursor| (cursor.at, cursor.id));
+    let after = query.cursor("cursor", &list)?.map(Cursor::key);
     let mut notifications = state
         .database()
         .notifications(account, None, after, PAGE as i64 + 1)
@@ -70,13 +70,7 @@ pub(crate) async fn show(
     let layout = Layout::load(&state, &viewer).await?.with_done(query.get("done"));
     let last = notifications.last().filter(|_| more);
     let shown = NotificationsPage {
-        older: last.map(|last| {
-            Cursor {
-                at: last.created_at,
-                id: last.id,
-            }
-            .encode(&list)
-        }),
+        older: last.map(|last| Cursor::from(last).encode(&list)),
         rows: notifications.iter().map(Row::from).collect(),
         layout,
     };

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use domain::request_header::MAX_REQUEST_HEADERS;
 use domain::{RequestHeader, WebhookId};
+use store::webhooks::Webhook;
 use web::PathId;
 
 use crate::access::session::SignedIn;
@@ -24,6 +25,7 @@ struct HeadersPage {
     layout: Layout,
     id: WebhookId,
     webhook: String,
+    version: i64,
     lines: Vec<Line>,
     errors: Vec<FieldError>,
 }
@@ -34,8 +36,10 @@ struct Line {
     name: String,
     value: String,
     sensitive: bool,
-    /// A value is stored, and kept if none is typed.
+    /// The header is stored: without a name, it is removed.
     stored: bool,
+    /// Its value is stored and not shown, and kept if none is typed.
+    hidden: bool,
 }
 
 impl From<&RequestHeader> for Line {
@@ -49,7 +53,8 @@ impl From<&RequestHeader> for Line {
                 header.expose().to_owned()
             },
             sensitive,
-            stored: sensitive,
+            stored: true,
+            hidden: sensitive,
         }
     }
 }
@@ -65,25 +70,36 @@ pub(crate) async fn show(
     let headers = state.admin.request_headers(&viewer.bearer, id).await?;
     let lines = headers.iter().map(Line::from).collect();
     let layout = Layout::load(&state, &viewer).await?;
-    respond(layout, id, webhook.name, lines, Vec::new())
+    respond(layout, &webhook, webhook.version, StatusCode::OK, lines, Vec::new())
 }
 
-/// `POST …/{id}/headers`: replaces all. A line without a name is left out.
+/// `POST …/{id}/headers`: replaces all. A stored header without a name, and a line without anything, is left out.
 pub(crate) async fn save(
     State(state): State<PageState>,
     PathId(id): PathId<WebhookId>,
     AdminSubmission(Submission { by, fields }): AdminSubmission,
 ) -> Result<Response, PageError> {
     let webhook = state.webhook(&by.bearer.account, id).await?;
+    let version: Option<i64> = fields.get("version").and_then(|version| version.parse().ok());
     let lines = sent(&fields);
-    match state.admin.set_request_headers(&by.bearer, id, form(&lines)).await {
-        Ok(_) => Ok(see_other(&format!("{}/{id}?done=headers", state.root()))),
-        Err(AdminError::Invalid(errors)) => {
-            let layout = Layout::load(&state, &by).await?;
-            respond(layout, id, webhook.name, lines, errors)
+    let saved = state
+        .admin
+        .set_request_headers(&by.bearer, id, form(&lines), version)
+        .await;
+    let (status, version, errors) = match saved {
+        Ok(_) => return Ok(see_other(&format!("{}/{id}?done=headers", state.root()))),
+        Err(AdminError::Invalid(errors)) => (StatusCode::UNPROCESSABLE_ENTITY, version, errors),
+        Err(AdminError::VersionChanged) => {
+            let detail = "Somebody else has changed this webhook meanwhile. Below is what you typed; save again to \
+                          replace theirs.";
+            let error = FieldError::new("", "changed_meanwhile", detail);
+            (StatusCode::CONFLICT, None, vec![error])
         }
-        Err(error) => Err(error.into()),
-    }
+        Err(error) => return Err(error.into()),
+    };
+    let layout = Layout::load(&state, &by).await?;
+    let version = version.unwrap_or(webhook.version);
+    respond(layout, &webhook, version, status, lines, errors)
 }
 
 fn sent(fields: &Fields) -> Vec<Line> {
@@ -92,15 +108,16 @@ fn sent(fields: &Fields) -> Vec<Line> {
         value: fields.text(&format!("value-{number}")).to_owned(),
         sensitive: fields.get(&format!("sensitive-{number}")).is_some(),
         stored: fields.get(&format!("stored-{number}")).is_some(),
+        hidden: fields.get(&format!("hidden-{number}")).is_some(),
     };
     let lines = (0..MAX_REQUEST_HEADERS + EMPTY_LINES).map(line);
     lines
-        .filter(|line| !line.name.is_empty() || !line.value.is_empty())
+        .filter(|line| !line.name.is_empty() || (!line.stored && !line.value.is_empty()))
         .collect()
 }
 
 fn form(lines: &[Line]) -> HeadersForm {
-    let value = |line: &Line| (!line.stored || !line.value.is_empty()).then(|| line.value.clone());
+    let value = |line: &Line| (!line.hidden || !line.value.is_empty()).then(|| line.value.clone());
     HeadersForm {
         headers: lines.iter().map(|line| (line.name.clone(), value(line))).collect(),
         sensitive: lines
@@ -114,22 +131,19 @@ fn form(lines: &[Line]) -> HeadersForm {
 
 fn respond(
     layout: Layout,
-    id: WebhookId,
-    webhook: String,
+    webhook: &Webhook,
+    version: i64,
+    status: StatusCode,
     mut lines: Vec<Line>,
     errors: Vec<FieldError>,
 ) -> Result<Response, PageError> {
     let empty = EMPTY_LINES.min((MAX_REQUEST_HEADERS + EMPTY_LINES).saturating_sub(lines.len()));
     lines.extend((0..empty).map(|_| Line::default()));
-    let status = if errors.is_empty() {
-        StatusCode::OK
-    } else {
-        StatusCode::UNPROCESSABLE_ENTITY
-    };
     let shown = HeadersPage {
         layout,
-        id,
-        webhook,
+        id: webhook.id,
+        webhook: webhook.name.clone(),
+        version,
         lines,
         errors,
     };

@@ -8,7 +8,7 @@ use web::{Failure, Guard, guard};
 use crate::access::{sign_in, sso};
 use crate::paths::{LIST, SIGN_IN};
 use crate::state::PageState;
-use crate::{assets, delete, delivery, edit, list, log, new, notifications, pause_resume, preview, recover};
+use crate::{assets, delete, delivery, edit, find, list, log, new, notifications, pause_resume, preview, recover};
 use crate::{request_headers, secret, test, verify, webhook};
 
 /// A path below the base path, with names in braces for what varies, and what answers it.
@@ -24,6 +24,10 @@ fn ordinary() -> Vec<Route> {
         (LIST, get(list::show)),
         ("/settings/integrations/webhooks/new", get(new::show).post(new::create)),
         ("/settings/integrations/webhooks/preview", post(preview::form)),
+        (
+            "/settings/integrations/webhooks/find",
+            get(find::show).post(find::check),
+        ),
         (
             "/settings/integrations/webhooks/notifications",
             get(notifications::show),
@@ -46,7 +50,10 @@ fn ordinary() -> Vec<Route> {
             "/settings/integrations/webhooks/{id}/delete",
             get(delete::show).post(delete::delete),
         ),
-        ("/settings/integrations/webhooks/{id}/verify", get(verify::show)),
+        (
+            "/settings/integrations/webhooks/{id}/verify",
+            get(verify::show).post(verify::check),
+        ),
         ("/settings/integrations/webhooks/{id}/pause", post(pause_resume::pause)),
         (
             "/settings/integrations/webhooks/{id}/resume",

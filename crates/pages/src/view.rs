@@ -1,7 +1,9 @@
 //! What several pages show: the layout, labels, charts, and the views of more than one controller.
 
 pub(crate) mod chart;
+pub(crate) mod checked;
 pub(crate) mod condition_rows;
+pub(crate) mod found;
 mod json_text;
 pub(crate) mod labels;
 pub(crate) mod layout;

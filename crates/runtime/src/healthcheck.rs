@@ -15,7 +15,7 @@ const MAX_ANSWER_BYTES: u64 = 16 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum Unhealthy {
     /// Nothing responds.
-    #[error("nothing answers at {0}")]
+    #[error("no program responds at {0}")]
     NoAnswer(SocketAddr, #[source] std::io::Error),
     /// It responds that it is not ready, and why.
     #[error("not ready: {0}")]

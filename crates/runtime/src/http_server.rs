@@ -92,7 +92,7 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, I
                 tracing::warn!(
                     listen = listener.local_addr().ok().map(tracing::field::display),
                     error = &error as &dyn std::error::Error,
-                    "cannot accept a connection; will retry"
+                    "cannot accept a connection; the server tries again"
                 );
                 sleep(ACCEPT_PAUSE).await;
             }

@@ -82,9 +82,9 @@ pub async fn make(
 }
 
 /// The outcome of an attempt that none of several processes has survived, or so it seems. It is made again later, like any
-/// attempt that fails for trouble on our side, and not parked by the broker, where no administrator sees it.
+/// attempt that fails for local error, and not parked by the broker, where no administrator sees it.
 pub fn not_survived(policy: &RetryPolicy, job: &DeliveryJob, now: Timestamp) -> ClassifiedAttempt {
-    let ended = without_a_request(Outcome::LocalError, "several senders ended with this attempt in hand");
+    let ended = without_a_request(Outcome::LocalError, "several senders stopped during this attempt");
     classify(policy, job, PostedAttempt { at: now, ended }, None, now)
 }
 

@@ -20,7 +20,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Take jobs and deliver them.
+    /// Consume jobs, post deliveries, record their outcomes.
     Serve,
     #[command(flatten)]
     Operator(OperatorCommand),

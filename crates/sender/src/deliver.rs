@@ -143,7 +143,7 @@ impl<P: Ports> Deliverer<P> {
         }
         // A webhook with a limit a second gets everything from the relay, which keeps it for all senders together.
         let from_relay = matches!(job.trigger, Trigger::Resume | Trigger::Manual);
-        if endpoint.is_paced() && !from_relay {
+        if endpoint.pace().is_some_and(|pace| !from_relay || !pace.admits()) {
             return Ok(Admission::Spill(SpillReason::BacklogFirst));
         }
         // Retries have a rate of their own, the ladder's.
@@ -213,7 +213,7 @@ impl<P: Ports> Deliverer<P> {
         let endpoint = self.endpoint(job).await?;
         let classified = not_survived(&self.policy, job, self.ports.now());
         let DeliveryHead { id, webhook, .. } = job.delivery;
-        warn!(delivery_id = %id, webhook_id = %webhook, "job deferred: it was redelivered too often, it may end its sender");
+        warn!(delivery_id = %id, webhook_id = %webhook, "job deferred: the broker redelivered it too often, so it may crash senders");
         self.log_outcome(job, &endpoint, &classified);
         self.settle(job, Ok(classified)).await
     }
@@ -341,7 +341,7 @@ impl<P: Ports> Deliverer<P> {
         let Some(refusal) = self.publish(&retry_message(&self.policy, job, step)).await? else {
             return Ok(());
         };
-        let failed = not_retried(job, format!("the broker does not take the retry: {refusal}"));
+        let failed = not_retried(job, format!("the broker refuses the retry: {refusal}"));
         if self.ports.record(failed).await.is_ok() {
             self.finished(job, Finished::Failed);
         }

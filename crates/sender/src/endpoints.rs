@@ -9,19 +9,18 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use moka::future::Cache;
 use moka::policy::EvictionPolicy;
 use runtime::Condition;
-use store::changes::{Change, listen};
+use store::changes::{Change, follow_changes};
 use store::{Database, StoreError};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::pace::Pace;
 use crate::slots::Slots;
 
 /// Cache capacity. A webhook holds a URL and a key or two: a few hundred bytes.
 const CAPACITY: u64 = 20_000;
 /// TTL: a replaced secret stops signing without a notification.
 const TIME_TO_LIVE: Duration = Duration::from_secs(60);
-/// Changes waiting to be applied; further ones wait in the database.
-const CHANGES: usize = 1024;
 
 /// A webhook, prepared for posting.
 #[derive(Debug)]
@@ -54,9 +53,12 @@ impl EndpointState {
         }
     }
 
-    /// Whether deliveries have to come from the outbox relay, which keeps the webhook's limit.
-    pub fn is_paced(&self) -> bool {
-        matches!(self, Self::Ready(endpoint) if endpoint.is_paced)
+    /// The webhook's limit of deliveries a second, if it has one. Its deliveries have to come from the outbox relay.
+    pub fn pace(&self) -> Option<&Pace> {
+        match self {
+            Self::Ready(endpoint) => endpoint.pace.as_ref(),
+            _ => None,
+        }
     }
 
     /// The receiver's host; empty if nothing is dialled.
@@ -79,8 +81,8 @@ pub struct ReadyEndpoint {
     pub keys: Vec<SigningKey>,
     /// Added to each request.
     pub headers: HeaderMap,
-    /// The webhook has a limit of deliveries a second, which the outbox relay keeps.
-    pub is_paced: bool,
+    /// The webhook's limit of deliveries a second.
+    pub pace: Option<Pace>,
 }
 
 /// A cached webhook.
@@ -119,10 +121,8 @@ impl Endpoints {
             .time_to_live(TIME_TO_LIVE)
             .eviction_policy(EvictionPolicy::lru())
             .build();
-        let (sender, changes) = mpsc::channel(CHANGES);
-        tokio::spawn(listen(database.clone(), sender));
         let endpoints = Self {
-            database,
+            database: database.clone(),
             policy,
             cache,
             heard: Arc::default(),
@@ -130,11 +130,8 @@ impl Endpoints {
             slots,
         };
         let follower = endpoints.clone();
-        tokio::spawn(async move {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = follower.apply(changes, &condition) => {}
-            }
+        follow_changes(database, stop, |changes| async move {
+            follower.apply(changes, &condition).await
         });
         endpoints
     }
@@ -154,7 +151,7 @@ impl Endpoints {
                 }
                 Change::Lost => {
                     self.heard.store(false, Ordering::Release);
-                    condition.not_ready("changes of webhooks are not heard from the database");
+                    condition.not_ready("no connection listens for webhook changes (LISTEN)");
                 }
             }
         }
@@ -216,7 +213,7 @@ impl Endpoints {
             url: stored.url.as_str().into(),
             keys,
             headers: header_map(&stored.headers),
-            is_paced: stored.max_per_second.is_some(),
+            pace: Pace::new(stored.max_per_second),
         }))
     }
 }

@@ -16,6 +16,7 @@ mod egress_health;
 pub mod endpoints;
 pub mod in_flight;
 pub mod metrics;
+pub mod pace;
 pub mod ports;
 pub mod record_outcome;
 mod records;

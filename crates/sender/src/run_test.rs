@@ -75,7 +75,7 @@ impl TestRunner {
                 url: url.into(),
                 keys,
                 headers: header_map(&form.headers),
-                is_paced: false,
+                pace: None,
             }))
         })
     }
@@ -99,6 +99,7 @@ impl TestRunner {
             account: request.account.clone(),
             event_id: example.event_id,
             event_type: form.event_type,
+            subject: None,
             accepted_at: made.at,
             payload: example.body,
             traceparent: request.traceparent.clone(),

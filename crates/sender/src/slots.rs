@@ -104,7 +104,8 @@ pub enum SpillReason {
     AtLimit,
     /// The webhook is throttled, or no slot is free.
     Deferred(Deferral),
-    /// Deliveries in the outbox go first, because the receiver limits the rate.
+    /// Only the outbox relay may send: the receiver limits the rate, and deliveries in the outbox go first; or the
+    /// webhook has a rate limit of its own, which the relay keeps for all senders together.
     BacklogFirst,
 }
 

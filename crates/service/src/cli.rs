@@ -12,7 +12,7 @@ use settings::Settings;
 /// Where the settings are read from.
 #[derive(Debug, Args)]
 pub struct SettingsSource {
-    /// TOML file with settings; the environment (WEBHOOKS_…) wins over it.
+    /// TOML file with settings; the environment (WEBHOOKS_…) takes precedence.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -30,7 +30,7 @@ impl SettingsSource {
 /// The commands of every program.
 #[derive(Debug, Subcommand)]
 pub enum OperatorCommand {
-    /// Read the settings and print them, secrets hidden.
+    /// Check the settings and print them, with secrets hidden.
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Ask the running process whether it is ready, through its telemetry port. Exit status 0 when it is.

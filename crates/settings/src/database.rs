@@ -17,7 +17,7 @@ pub(crate) fn read(reader: &mut Reader) -> Option<DatabaseSettings> {
     let url = url?;
     let roots = match (url.ca_file(), ca) {
         (Some(_), Some(_)) => {
-            reader.refuse(CA_FILE, "is set, and the URL has sslrootcert: only one of them may be");
+            reader.refuse(CA_FILE, "is set, and the URL has sslrootcert: set only one of them");
             return None;
         }
         (Some(file), None) => match ca_file(&file.to_string_lossy()) {

@@ -35,6 +35,8 @@ pub struct EgressSettings {
     pub extra_roots: Vec<CertificateDer<'static>>,
     /// The proxy that every request goes through.
     pub proxy: Option<ProxyAddress>,
+    /// Where requests come from, as receivers see it.
+    public_addresses: Vec<IpNet>,
 }
 
 impl EgressSettings {
@@ -47,6 +49,7 @@ impl EgressSettings {
         let name_servers = reader.list("egress.name_servers", &[], name_server);
         let extra_roots = reader.optional("egress.ca_file", ca_file).unwrap_or_default();
         let proxy = reader.optional("egress.proxy", parsed);
+        let public_addresses = reader.list("egress.public_addresses", &[], network);
         let settings = Self {
             timeout,
             connect_timeout,
@@ -56,6 +59,7 @@ impl EgressSettings {
             name_servers,
             extra_roots,
             proxy,
+            public_addresses,
         };
         // All addresses of a family, or half of them.
         for network in settings
@@ -69,6 +73,16 @@ impl EgressSettings {
             );
         }
         settings
+    }
+
+    /// Addresses and networks that requests to receivers come from, as text.
+    #[must_use]
+    pub fn public_addresses(&self) -> Vec<String> {
+        let text = |network: &IpNet| match network.prefix_len() == network.max_prefix_len() {
+            true => network.addr().to_string(),
+            false => network.to_string(),
+        };
+        self.public_addresses.iter().map(text).collect()
     }
 
     /// The address policy: public addresses and [`EgressSettings::allow_networks`], except
@@ -105,7 +119,7 @@ fn network(text: &str) -> Result<IpNet, String> {
     match text.parse::<IpNet>().or_else(|_| address()) {
         Ok(network) => Ok(network.trunc()),
         Err(_) => Err(format!(
-            "must be networks such as 10.0.0.0/8 or fd00::/8; {text:?} is none"
+            "must be networks such as 10.0.0.0/8 or fd00::/8; {text:?} is not one"
         )),
     }
 }
@@ -120,6 +134,6 @@ fn name_server(text: &str) -> Result<SocketAddr, String> {
     const DNS: u16 = 53;
     let address = || text.parse().map(|address: IpAddr| SocketAddr::new(address, DNS));
     text.parse().or_else(|_| address()).map_err(|_| {
-        format!("must be addresses of name servers such as 10.0.0.53 or [fd00::53]:5353; {text:?} is none")
+        format!("must be addresses of name servers such as 10.0.0.53 or [fd00::53]:5353; {text:?} is not one")
     })
 }

@@ -59,7 +59,7 @@ fn usual_sender(public_url: &Url) -> String {
 fn address(text: &str) -> Result<String, String> {
     let refusal = || {
         Err(format!(
-            "must be mail addresses such as admin@example.com; {text:?} is none"
+            "must be mail addresses such as admin@example.com; {text:?} is not one"
         ))
     };
     let Some((name, host)) = text.rsplit_once('@') else {

@@ -30,7 +30,7 @@ impl SsoSettings {
                 (Some(_), Some(_), _) => {
                     reader.refuse(
                         JWKS_FILE,
-                        format!("is set, and so is {PUBLIC_KEY_FILE}: only one of them may be"),
+                        format!("is set, and so is {PUBLIC_KEY_FILE}: set only one of them"),
                     );
                 }
                 (None, None, Some(_)) => {

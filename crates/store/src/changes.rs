@@ -6,6 +6,7 @@ use std::time::Duration;
 use domain::{AccountName, WebhookId};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::connection::Connection;
@@ -40,6 +41,20 @@ pub enum Change {
     Everything,
     /// Notifications do not arrive at present; caches cannot be trusted until `Everything`.
     Lost,
+}
+
+/// Changes that wait to be applied; further ones wait in the database.
+pub const CHANGES: usize = 1024;
+
+/// Follows the changes in the background until `stop`: `apply` makes the task that gets them.
+pub fn follow_changes<F>(database: Database, stop: CancellationToken, apply: impl FnOnce(mpsc::Receiver<Change>) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (sender, changes) = mpsc::channel(CHANGES);
+    tokio::spawn(listen(database, sender));
+    let applied = apply(changes);
+    tokio::spawn(async move { stop.run_until_cancelled(applied).await });
 }
 
 /// Listens without end, and sends every change to `changes`. Ends when the receiver is dropped.

@@ -47,6 +47,11 @@ impl Limits {
         statement: Duration::from_secs(60),
         lock: Duration::from_secs(5),
     };
+    /// An index of a large partition. It waits for transactions that are older than its build; nobody waits behind it.
+    pub(crate) const INDEX_BUILD: Self = Self {
+        statement: Duration::from_secs(3600),
+        lock: Duration::from_secs(60),
+    };
     /// Statements without limit; the migrations set one for locks.
     pub(crate) const MIGRATION: Self = Self {
         statement: Duration::ZERO,

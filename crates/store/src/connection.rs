@@ -270,7 +270,7 @@ impl Drop for Unanswered<'_> {
 
 /// The server, or the network to it, does not respond.
 #[derive(Debug, thiserror::Error)]
-#[error("no answer within {} s", .0.as_secs())]
+#[error("no response within {} s", .0.as_secs())]
 struct Silent(Duration);
 
 /// After a refusal because of the data, or of another transaction's lock, the connection can be used again.

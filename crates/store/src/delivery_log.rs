@@ -21,6 +21,8 @@ pub struct Delivery {
     pub event_id: String,
     /// Name of the event's type.
     pub event_type: String,
+    /// The record that the event is about, as far as it is kept.
+    pub subject: Option<String>,
     /// Its state.
     pub state: DeliveryState,
     /// A test delivery.
@@ -105,7 +107,7 @@ pub enum Place {
 /// conditions, and partitions outside them pruned, in a generic plan. Further conditions replace `{narrowing}`, and one
 /// of the two below `{place}`.
 const PAGE: &str = "/* delivery_log.page */
-    SELECT id, webhook_id, event_id, event_type, state, test, attempts, http_status, error,
+    SELECT id, webhook_id, event_id, event_type, subject, state, test, attempts, http_status, error,
         response_time_ms, created_at, updated_at, next_attempt_at
     FROM deliveries
     WHERE account = $1 AND webhook_id = $2
@@ -123,7 +125,7 @@ const NEWER: &str = "(created_on, created_at, id) > ($9, $10, $11) AND created_o
     ORDER BY created_on, created_at, id";
 
 const ONE: &str = "/* delivery_log.one */
-    SELECT id, webhook_id, event_id, event_type, state, test, attempts, http_status, error,
+    SELECT id, webhook_id, event_id, event_type, subject, state, test, attempts, http_status, error,
         response_time_ms, created_at, updated_at, next_attempt_at, payload
     FROM deliveries WHERE account = $1 AND id = $2 ORDER BY created_on DESC LIMIT 1";
 
@@ -245,6 +247,7 @@ pub(crate) fn delivery(row: &Row) -> Result<Delivery, StoreError> {
         webhook: WebhookId(row.get("webhook_id")),
         event_id: row.get("event_id"),
         event_type: row.get("event_type"),
+        subject: row.get("subject"),
         state: row
             .get::<_, &str>("state")
             .parse()

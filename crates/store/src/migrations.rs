@@ -9,7 +9,7 @@ use crate::connection::Connection;
 use crate::database::Database;
 use crate::error::StoreError;
 
-const MIGRATIONS: [(i32, &str, &str); 16] = [
+const MIGRATIONS: [(i32, &str, &str); 17] = [
     (
         1,
         "webhooks_and_deliveries",
@@ -77,7 +77,12 @@ const MIGRATIONS: [(i32, &str, &str); 16] = [
         "request_headers_and_limits",
         include_str!("../migrations/0015_request_headers_and_limits.sql"),
     ),
-    (16, "conditions", include_str!("../migrations/0016_conditions.sql")),
+    (
+        16,
+        "find_and_event_counts",
+        include_str!("../migrations/0016_find_and_event_counts.sql"),
+    ),
+    (17, "conditions", include_str!("../migrations/0017_conditions.sql")),
 ];
 
 /// Held while migrating, so that concurrent migrations are safe: the first one applies them, the others find them

@@ -22,7 +22,8 @@ pub use health::HealthChange;
 pub use record::{AttemptRecord, DeliveryRecord, Disposition, OutboxEntry};
 
 /// Writes the log's two tables and the chart's counters. A delivery is one row, and never returns from delivered or to
-/// an earlier attempt; a known attempt stays unchanged, and is counted once. A held or spilled delivery keeps the
+/// an earlier attempt, except by the first success of an earlier attempt: the receiver has it then. A later one is that
+/// of a delivery which was sent again since. A known attempt stays unchanged, and is counted once. A held or spilled delivery keeps the
 /// result of its last attempt. A delivery is deferred since the first of its latest attempts that were all deferred; the time
 /// in which its job waited for a sender does not count.
 ///
@@ -33,18 +34,18 @@ const RECORD: &str = "
         SELECT * FROM unnest($1::uuid[], $2::date[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[],
             $8::int[], $9::int[], $10::bytea[], $11::text[], $12::timestamptz[], $13::float8[], $14::text[],
             $15::text[], $16::timestamptz[], $17::text[], $18::smallint[], $19::int[], $20::text[], $21::bytea[],
-            $22::float8[])
+            $22::float8[], $23::text[])
         WITH ORDINALITY AS t (id, created_on, account, webhook_id, event_id, event_type, state,
             attempts, step, payload, traceparent, created_at, retry_in, error,
-            trigger, at, outcome, http_status, response_time_ms, attempt_error, response_excerpt, deferred_for, place)
+            trigger, at, outcome, http_status, response_time_ms, attempt_error, response_excerpt, deferred_for, subject, place)
     ), recorded AS (
         INSERT INTO deliveries AS d (id, created_on, account, webhook_id, event_id, event_type, state, attempts, step,
             http_status, error, response_time_ms, payload, traceparent, created_at, updated_at, next_attempt_at, waiting,
-            deferred_since)
+            deferred_since, subject)
         SELECT id, created_on, account, webhook_id, event_id, event_type, state, attempts, step,
             http_status, coalesce(attempt_error, error), response_time_ms, payload, traceparent, created_at,
             now(), now() + make_interval(secs => retry_in), state IN ('held', 'queued'),
-            now() - make_interval(secs => deferred_for)
+            now() - make_interval(secs => deferred_for), subject
         FROM given
         ON CONFLICT (id, created_on) DO UPDATE SET state = excluded.state,
             attempts = greatest(d.attempts, excluded.attempts), step = excluded.step,
@@ -56,7 +57,9 @@ const RECORD: &str = "
                 ELSE excluded.deferred_since END,
             response_time_ms = coalesce(excluded.response_time_ms, d.response_time_ms),
             updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at, waiting = excluded.waiting
-        WHERE d.state <> 'delivered' AND (d.attempts < excluded.attempts OR excluded.state = 'delivered'
+        WHERE d.state <> 'delivered' AND (d.attempts < excluded.attempts
+            OR (excluded.state = 'delivered' AND NOT EXISTS (SELECT FROM attempts a
+                WHERE a.delivery_id = d.id AND a.created_on = d.created_on AND a.outcome = 'success'))
             OR (d.attempts = excluded.attempts AND excluded.response_time_ms IS NULL))
         RETURNING id
     ), attempted AS (

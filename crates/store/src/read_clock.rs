@@ -45,7 +45,7 @@ impl Database {
         let took = begun.elapsed();
         if took > LONGEST_ROUND_TRIP {
             return Err(StoreError::Unavailable(
-                "reading the clock took too long to tell anything".into(),
+                "reading the clock took too long to measure the clock skew".into(),
             ));
         }
         self.clock.set(Reading {

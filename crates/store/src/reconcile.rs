@@ -11,7 +11,7 @@ use crate::release::{Released, released};
 /// The row has the step of the attempt before the retry, so the retry uses one step more.
 const CLAIM: &str = "/* reconcile.claim */
     SELECT id, created_at, account, webhook_id, event_id, event_type, attempts, step + 1 AS step, payload, traceparent,
-        'retry' AS trigger, 0::float8 AS deferred_for
+        subject, 'retry' AS trigger, 0::float8 AS deferred_for
     FROM deliveries WHERE state = 'retrying' AND next_attempt_at < now() - make_interval(secs => $1)
     ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED";
 

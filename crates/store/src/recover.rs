@@ -15,6 +15,7 @@ use crate::database::Database;
 use crate::delivery_log::{Delivery, delivery};
 use crate::error::StoreError;
 use crate::partitions::day_of;
+use crate::release::next_turn_soon;
 use crate::webhooks::names;
 
 /// The result of a manual retry.
@@ -91,7 +92,8 @@ pub struct RecoveryProgress {
 
 /// While the webhook is paused nothing is sent: the delivery is held, and attempted once when the webhook is resumed. A
 /// duplicate event accepted on another day has a row on each, of which the newest is the delivery.
-const RETRY: &str = "/* recover.retry */ WITH retried AS (
+const RETRY: &str = concat!(
+    "/* recover.retry */ WITH retried AS (
         UPDATE deliveries d SET state = CASE WHEN w.paused_reason IS NULL THEN 'queued' ELSE 'held' END, waiting = true,
             updated_at = now()
         FROM webhooks w
@@ -104,10 +106,13 @@ const RETRY: &str = "/* recover.retry */ WITH retried AS (
         SELECT id, created_on, created_at, webhook_id, 'manual', state = 'held' FROM retried ON CONFLICT DO NOTHING
     ), released AS (
         INSERT INTO releases (webhook_id, per_second) SELECT webhook_id, $3 FROM retried WHERE state = 'queued'
-        ON CONFLICT (webhook_id) DO UPDATE SET next_at = least(releases.next_at, now())
+        ON CONFLICT (webhook_id) DO UPDATE SET next_at = ",
+    next_turn_soon!(),
+    "
     )
-    SELECT id, webhook_id, event_id, event_type, state, test, attempts, http_status, error, response_time_ms,
-        created_at, updated_at, next_attempt_at FROM retried";
+    SELECT id, webhook_id, event_id, event_type, subject, state, test, attempts, http_status, error, response_time_ms,
+        created_at, updated_at, next_attempt_at FROM retried"
+);
 
 const EXISTS: &str = "/* recover.exists */ SELECT EXISTS (SELECT FROM deliveries WHERE account = $1 AND id = $2)";
 

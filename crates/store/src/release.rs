@@ -117,8 +117,18 @@ const QUEUE: &str = "/* release.queue */
     FROM unnest($1::uuid[], $2::date[], $3::text[]) AS taken (id, created_on, trigger)
     WHERE d.id = taken.id AND d.created_on = taken.created_on AND d.state IN ('held', 'queued')
     RETURNING d.id, d.created_at, d.account, d.webhook_id, d.event_id, d.event_type, d.attempts, d.step, d.payload,
-        d.traceparent, taken.trigger, CASE WHEN d.deferred_since IS NULL THEN 0
+        d.traceparent, d.subject, taken.trigger, CASE WHEN d.deferred_since IS NULL THEN 0
             ELSE extract(epoch FROM now() - greatest(d.deferred_since, $4)) END::float8 AS deferred_for";
+
+/// In an update of `releases`: when the webhook's next turn may be at the earliest, whatever asks for it. A webhook with a
+/// limit of its own keeps the pace of its last turns, which is at least one a second.
+macro_rules! next_turn_soon {
+    () => {
+        "least(releases.next_at, now() + coalesce((SELECT interval '1 second' FROM webhooks w
+            WHERE w.id = releases.webhook_id AND w.max_per_second IS NOT NULL), interval '0'))"
+    };
+}
+pub(crate) use next_turn_soon;
 
 /// After an error: other webhooks first.
 const POSTPONE: &str = "/* release.postpone */
@@ -221,7 +231,7 @@ impl Database {
             transaction.commit().await?;
             return Ok(Release::NotNow);
         }
-        let taken = take(&transaction, webhook, i64::from(turn.rate.batch(turn.late))).await?;
+        let taken = take(&transaction, webhook, &turn).await?;
         if taken.ids.is_empty() {
             transaction.execute(ALL_RELEASED, &[&webhook.0]).await?;
             transaction.commit().await?;
@@ -254,17 +264,26 @@ async fn put_away(transaction: &Transaction<'_>, webhook: WebhookId, statement: 
     Ok(())
 }
 
-async fn take(transaction: &Transaction<'_>, webhook: WebhookId, limit: i64) -> Result<Taken, StoreError> {
+/// A batch of manual retries and one of others; where the webhook has a limit of its own, a batch of both together.
+async fn take(transaction: &Transaction<'_>, webhook: WebhookId, turn: &Turn) -> Result<Taken, StoreError> {
     let mut taken = Taken::default();
-    let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
-        (&webhook.0, Type::UUID),
-        (&limit, Type::INT8),
-        (&TURN_BYTES, Type::INT8),
-    ];
-    let (manual, others) = tokio::try_join!(
-        transaction.query_typed(TAKE_MANUAL, &parameters),
-        transaction.query_typed(TAKE, &parameters),
-    )?;
+    let batch = turn.batch();
+    let rows = async |statement: &str, limit: i64| {
+        let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
+            (&webhook.0, Type::UUID),
+            (&limit, Type::INT8),
+            (&TURN_BYTES, Type::INT8),
+        ];
+        transaction.query_typed(statement, &parameters).await
+    };
+    let manual;
+    let others;
+    if turn.is_limited() {
+        manual = rows(TAKE_MANUAL, batch).await?;
+        others = rows(TAKE, batch - i64::try_from(manual.len()).unwrap_or(batch)).await?;
+    } else {
+        (manual, others) = tokio::try_join!(rows(TAKE_MANUAL, batch), rows(TAKE, batch))?;
+    }
     for row in manual.iter().chain(&others) {
         taken.ids.push(row.get("delivery_id"));
         taken.days.push(row.get("created_on"));
@@ -299,6 +318,7 @@ pub(crate) fn released(row: &Row) -> Result<Released, StoreError> {
             .map_err(|_| StoreError::UnknownValue("account"))?,
         event_id: row.get("event_id"),
         event_type: row.get("event_type"),
+        subject: row.get("subject"),
         accepted_at: row.get("created_at"),
         payload: row.get::<_, Vec<u8>>("payload").into(),
         traceparent: row.get("traceparent"),

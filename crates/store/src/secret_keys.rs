@@ -54,7 +54,7 @@ impl SecretKey {
 
 /// The text is not a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be 32 bytes in base64; `openssl rand -base64 32` makes one")]
+#[error("must be 32 bytes in base64; `openssl rand -base64 32` generates one")]
 pub struct InvalidSecretKey;
 
 impl FromStr for SecretKey {

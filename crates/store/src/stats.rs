@@ -44,9 +44,9 @@ pub struct Bucket {
     pub since: Timestamp,
     /// Attempts that succeeded: each delivered its delivery.
     pub delivered: i64,
-    /// Attempts after which their delivery had failed.
+    /// Attempts after which the delivery was failed.
     pub failed: i64,
-    /// Attempts that failed and were followed by another.
+    /// Attempts that failed and that another attempt follows.
     pub retried: i64,
     /// Of all these attempts, in milliseconds; `None` without any.
     pub average_response_time_ms: Option<i64>,

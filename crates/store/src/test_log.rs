@@ -27,8 +27,8 @@ pub struct TestRecord {
 const RECORD_TEST: &str = "
     /* test_log.record_test */ WITH test AS (
         INSERT INTO deliveries (id, created_on, account, webhook_id, event_id, event_type, state, test, attempts, step,
-            http_status, error, response_time_ms, payload, traceparent, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, true, 1, 0, $8, $9, $10, $11, $12, $13, now())
+            http_status, error, response_time_ms, payload, traceparent, created_at, updated_at, subject)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, true, 1, 0, $8, $9, $10, $11, $12, $13, now(), $17)
     )
     INSERT INTO attempts (delivery_id, created_on, number, trigger, at, outcome, http_status, response_time_ms, error,
         response_excerpt)
@@ -77,6 +77,7 @@ impl Database {
                     &<&str>::from(Trigger::Test),
                     &<&str>::from(test.outcome),
                     &excerpt,
+                    &delivery.subject,
                 ],
             )
             .await?;

@@ -9,11 +9,13 @@ use domain::{AccountName, AuditAction};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::audit::Entry;
 use crate::bearer::{Bearer, Credential, Who};
+use crate::connection::Transaction;
 use crate::database::Database;
 use crate::error::StoreError;
 
@@ -30,7 +32,7 @@ pub struct Token {
     pub account: Option<AccountName>,
     /// Its role.
     pub role: Role,
-    /// Its purpose.
+    /// Purpose of the token.
     pub name: String,
     /// When it was created.
     pub created_at: Timestamp,
@@ -49,7 +51,7 @@ pub struct NewToken<'a> {
     pub account: Option<&'a AccountName>,
     /// Its role.
     pub role: Role,
-    /// Its purpose.
+    /// Purpose of the token.
     pub name: &'a str,
     /// Its expiry; `None` for never.
     pub expires_at: Option<Timestamp>,
@@ -103,6 +105,13 @@ const CREATE: &str = "/* tokens.create */
     INSERT INTO api_tokens (id, account, role, name, expires_at, hash) VALUES ($1, $2, $3, $4, $5, $6)
     RETURNING id, account, role, name, created_at, last_used_at, expires_at, revoked_at";
 
+/// Concurrent creations in an account are counted one after the other.
+const LOCK_ACCOUNT: &str = "/* tokens.lock_account */
+    SELECT pg_advisory_xact_lock(hashtext('create_token'), hashtext($1))";
+
+const COUNT: &str = "/* tokens.count */ SELECT count(*) FROM api_tokens
+    WHERE account = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())";
+
 const LIST: &str = "/* tokens.list */
     SELECT id, account, role, name, created_at, last_used_at, expires_at, revoked_at FROM api_tokens
     ORDER BY created_at, id";
@@ -128,33 +137,34 @@ const CREDENTIAL: &str = "/* tokens.credential */ SELECT id, account, role, revo
 const USED: &str = "/* tokens.used */ UPDATE api_tokens SET last_used_at = now() WHERE id = $1";
 
 impl Database {
-    /// Creates a token. A service token is in no account's audit trail.
-    pub async fn create_token(&self, by: &Who, new: &NewToken<'_>) -> Result<CreatedToken, StoreError> {
-        let text = TokenText::generate();
-        let id = Uuid::now_v7();
-        let hash = hash(text.expose());
+    /// Creates a token of an account, unless the account has `at_most` tokens that can be used already: each has rate
+    /// limits of its own.
+    pub async fn create_account_token(
+        &self,
+        by: &Who,
+        new: &NewToken<'_>,
+        at_most: i64,
+    ) -> Result<Option<CreatedToken>, StoreError> {
         let account = new.account.map(AccountName::as_str);
-        let role: &str = new.role.into();
-        let name = new.name;
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
-        let row = transaction
-            .query_one(
-                CREATE,
-                &[&id, &account, &role, &name, &new.expires_at, &hash.as_slice()],
-            )
-            .await?;
-        let token = token(&row)?;
-        if let Some(account) = new.account {
-            let until = new.expires_at.map_or_else(String::new, |at| format!(", expires {at}"));
-            let entry = Entry::of_account(account, by, AuditAction::TokenCreated);
-            entry
-                .with_detail(format!("{id}, {role}, {name:?}{until}"))
-                .write(&transaction)
-                .await?;
+        transaction.execute(LOCK_ACCOUNT, &[&account]).await?;
+        let count: i64 = transaction.query_one(COUNT, &[&account]).await?.get(0);
+        if count >= at_most {
+            return Ok(None);
         }
+        let created = create(&transaction, by, new).await?;
         transaction.commit().await?;
-        Ok(CreatedToken { token, text })
+        Ok(Some(created))
+    }
+
+    /// Creates a token. A service token is in no account's audit trail.
+    pub async fn create_token(&self, by: &Who, new: &NewToken<'_>) -> Result<CreatedToken, StoreError> {
+        let mut connection = self.connection().await?;
+        let transaction = connection.transaction().await?;
+        let created = create(&transaction, by, new).await?;
+        transaction.commit().await?;
+        Ok(created)
     }
 
     /// Every token, revoked ones too, oldest first.
@@ -246,6 +256,26 @@ impl Database {
             role: role(&row)?,
         }))
     }
+}
+
+async fn create(transaction: &Transaction<'_>, by: &Who, new: &NewToken<'_>) -> Result<CreatedToken, StoreError> {
+    let text = TokenText::generate();
+    let id = Uuid::now_v7();
+    let hash = hash(text.expose());
+    let account = new.account.map(AccountName::as_str);
+    let role: &str = new.role.into();
+    let name = new.name;
+    let values: [&(dyn ToSql + Sync); 6] = [&id, &account, &role, &name, &new.expires_at, &hash.as_slice()];
+    let token = token(&transaction.query_one(CREATE, &values).await?)?;
+    if let Some(account) = new.account {
+        let until = new.expires_at.map_or_else(String::new, |at| format!(", expires {at}"));
+        let entry = Entry::of_account(account, by, AuditAction::TokenCreated);
+        entry
+            .with_detail(format!("{id}, {role}, {name:?}{until}"))
+            .write(transaction)
+            .await?;
+    }
+    Ok(CreatedToken { token, text })
 }
 
 /// The first digits of a token's hash, in hexadecimal: enough to identify a token in a log, and to find it in the

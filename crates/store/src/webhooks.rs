@@ -3,6 +3,7 @@
 mod auto_paused;
 mod headers;
 mod manage;
+mod outline;
 mod pause;
 mod read;
 mod search;
@@ -10,6 +11,7 @@ mod secret;
 
 pub use auto_paused::{AutoPaused, AutoPausedWebhook};
 pub use manage::{Creation, Edit, EditOutcome, NewWebhook};
+pub use outline::WebhookOutline;
 pub use read::{StatusCounts, StoredEndpoint, Subscription};
 pub use search::WebhookFilter;
 

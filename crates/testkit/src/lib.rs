@@ -1,24 +1,14 @@
-//! Real servers, a real browser, a real network and honest waiting for tests, the development stack and the demo.
+//! What tests and benchmarks need beside the programs: a programmable HTTPS receiver ([`receiver`]), a name server
+//! ([`name_server`]), messages as no client library writes them ([`raw_amqp`]), and checks of JSON and of transitions.
 //!
-//! Nothing here ships: `fanout` and `sender` never depend on it. It owns private PostgreSQL and RabbitMQ servers
-//! ([`servers`]), the pair that all integration tests of one run share ([`shared_stack`]), a plain HTTP client for
-//! APIs under test ([`http`]) and waiting for conditions with a deadline ([`wait`]).
+//! Servers, programs and waiting come from `devstack`; tests find them here under the same names.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-pub mod browser;
-pub mod certificates;
-mod checkout;
-pub mod http;
 pub mod json_schema;
 pub mod name_server;
 pub mod raw_amqp;
 pub mod receiver;
-pub mod servers;
-pub mod service;
-pub mod stack;
 mod transitions;
-pub mod wait;
 
-pub use checkout::dev_directory;
-pub use stack::{Stack, shared_stack};
+pub use devstack::{Stack, browser, certificates, dev_directory, http, servers, service, shared_stack, stack, wait};
 pub use transitions::check_transitions;

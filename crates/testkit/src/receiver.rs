@@ -21,12 +21,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::bail;
+use devstack::certificates::TestCa;
 use domain::SigningSecret;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
-
-use crate::certificates::TestCa;
 
 pub use answer::Answer;
 pub use builder::ReceiverBuilder;

@@ -1,9 +1,8 @@
 //! Refuses transitions of deliveries that `domain` does not know, so that every test with a database checks them.
 
+use devstack::servers::ServerError;
 use domain::DeliveryPhase;
 use strum::VariantArray;
-
-use crate::servers::ServerError;
 
 /// Adds a trigger to the delivery log of a migrated database: a statement that makes any other transition than
 /// [`DeliveryPhase::may_become`] allows is refused.
@@ -40,5 +39,5 @@ pub async fn check_transitions(url: &str) -> Result<(), ServerError> {
         phase("NEW"),
         allowed.join(", ")
     );
-    crate::servers::execute(url, &function).await
+    devstack::servers::execute(url, &function).await
 }

@@ -32,7 +32,7 @@ pub enum BodyError {
     #[error("the body has more than {0} bytes")]
     TooLarge(usize),
     /// It broke off, or is not framed as HTTP asks.
-    #[error("the body broke off")]
+    #[error("the body ended early")]
     Broken,
 }
 

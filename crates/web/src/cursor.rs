@@ -4,6 +4,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+use store::audit::AuditEntry;
+use store::delivery_log::Delivery;
+use store::notifications::Notification;
+use store::tokens::Token;
+use store::webhooks::Webhook;
 use uuid::Uuid;
 
 const POSITION_BYTES: usize = 8 + 16;
@@ -22,7 +27,57 @@ pub struct Cursor {
     pub id: Uuid,
 }
 
+impl From<&Webhook> for Cursor {
+    fn from(webhook: &Webhook) -> Self {
+        Self {
+            at: webhook.created_at,
+            id: webhook.id.0,
+        }
+    }
+}
+
+impl From<&Delivery> for Cursor {
+    fn from(delivery: &Delivery) -> Self {
+        Self {
+            at: delivery.created_at,
+            id: delivery.id.as_uuid(),
+        }
+    }
+}
+
+impl From<&Notification> for Cursor {
+    fn from(notification: &Notification) -> Self {
+        Self {
+            at: notification.created_at,
+            id: notification.id,
+        }
+    }
+}
+
+impl From<&Token> for Cursor {
+    fn from(token: &Token) -> Self {
+        Self {
+            at: token.created_at,
+            id: token.id,
+        }
+    }
+}
+
+impl From<&AuditEntry> for Cursor {
+    fn from(entry: &AuditEntry) -> Self {
+        Self {
+            at: entry.at,
+            id: entry.id,
+        }
+    }
+}
+
 impl Cursor {
+    /// Time and id, by which the database continues the list.
+    pub fn key(self) -> (Timestamp, Uuid) {
+        (self.at, self.id)
+    }
+
     /// The text for a client. `list` names the list among all lists.
     pub fn encode(&self, list: &str) -> String {
         let position = [&self.at.as_microsecond().to_be_bytes()[..], self.id.as_bytes()].concat();

@@ -12,6 +12,23 @@ mod time;
 pub use attributes::CrmEvent;
 pub use rejection::{Rejection, RejectionReason};
 
+/// Decodes a message of `webhooks.events` of at most `max_bytes`, as [`decode`] does.
+///
+/// # Errors
+/// A [`Rejection`] when no later attempt could succeed either.
+pub fn decode_within<'a>(
+    max_bytes: usize,
+    content_type: Option<&str>,
+    content_encoding: Option<&str>,
+    body: &'a [u8],
+) -> Result<CrmEvent<'a>, Rejection> {
+    if body.len() > max_bytes {
+        let detail = format!("{} bytes, more than the {max_bytes} accepted", body.len());
+        return Err(Rejection::new(RejectionReason::TooLarge, detail));
+    }
+    decode(content_type, content_encoding, body)
+}
+
 enum Format {
     Json,
     Protobuf,

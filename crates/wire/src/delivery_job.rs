@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{DeliveryHead, DeliveryId, Trigger, WebhookId};
+use domain::{DeliveryHead, DeliveryId, Trigger, WebhookId, is_kept_subject};
 use jiff::Timestamp;
 use prost::Message;
 
@@ -48,6 +48,7 @@ impl DeliveryJob {
             account: delivery.account.as_str().to_owned(),
             event_id: delivery.event_id.clone(),
             event_type: delivery.event_type.clone(),
+            subject: delivery.subject.clone().unwrap_or_default(),
             accepted_at_us: delivery.accepted_at.as_microsecond(),
             attempt: self.attempt,
             step: self.step,
@@ -75,6 +76,7 @@ impl DeliveryJob {
             account: job.account.parse().map_err(|_| JobError::Field("account"))?,
             event_id: job.event_id,
             event_type: job.event_type,
+            subject: subject(job.subject)?,
             accepted_at: Timestamp::from_microsecond(job.accepted_at_us)
                 .map_err(|_| JobError::Field("accepted_at_us"))?,
             payload: job.payload,
@@ -90,6 +92,15 @@ impl DeliveryJob {
             repeat: job.repeat,
             deferred_for: Duration::from_millis(job.deferred_for_ms),
         })
+    }
+}
+
+/// Of jobs of former releases there is none.
+fn subject(text: String) -> Result<Option<String>, JobError> {
+    match text.as_str() {
+        "" => Ok(None),
+        subject if is_kept_subject(subject) => Ok(Some(text)),
+        _ => Err(JobError::Field("subject")),
     }
 }
 
@@ -130,6 +141,7 @@ mod tests {
                 account: "acme".parse().unwrap(),
                 event_id: "e-1".into(),
                 event_type: "deal.won".into(),
+                subject: Some("deals/9001".into()),
                 accepted_at: Timestamp::from_microsecond(1_795_413_600_123_456).unwrap(),
                 payload: Bytes::from_static(b"{\"\xff"),
                 traceparent: None,
@@ -145,6 +157,19 @@ mod tests {
     #[test]
     fn a_job_survives_the_wire() {
         assert_eq!(DeliveryJob::decode(job().encode().into()), Ok(job()));
+    }
+
+    #[test]
+    fn a_job_of_a_former_release_has_no_subject() {
+        let mut former = job();
+        former.delivery.subject = None;
+        assert_eq!(DeliveryJob::decode(former.encode().into()), Ok(former));
+        let mut forged = job();
+        forged.delivery.subject = Some("x".repeat(256));
+        assert_eq!(
+            DeliveryJob::decode(forged.encode().into()),
+            Err(JobError::Field("subject"))
+        );
     }
 
     #[test]

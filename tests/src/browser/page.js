@@ -47,7 +47,7 @@
   },
   // Everything that Tab has to reach, in the order of the document.
   reachable() {
-    const controls = document.querySelectorAll("a[href], button, input, select, summary, [tabindex]");
+    const controls = document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]");
     return [...controls].filter((it) => it.tabIndex >= 0 && it.type !== "hidden" && !it.disabled && this.isShown(it))
       .map((it) => [...document.querySelectorAll("*")].indexOf(it));
   },

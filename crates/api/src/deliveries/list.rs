@@ -3,15 +3,15 @@
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use domain::{EventType, WebhookId};
-use store::delivery_log::{Delivery, Filter, Place};
-use web::{Cursor, PathId};
+use store::delivery_log::{Filter, Place};
+use web::PathId;
 
 use super::TAG;
 use super::representation::DeliveryRepresentation;
 use crate::caller::RequireViewer;
 use crate::openapi::schema::{reference, time};
 use crate::operation::Operation;
-use crate::page::{Page, PageRequest};
+use crate::page::{ListPage, Page};
 use crate::problem::Problem;
 use crate::query::{Query, TimeRange};
 use crate::state::ApiState;
@@ -26,8 +26,8 @@ pub(crate) fn operation() -> Operation {
             "Only deliveries of this event type",
             reference("EventType"),
         )
-        .query("since", "Only deliveries created then or later", time())
-        .query("until", "Only deliveries created before then", time())
+        .query("since", "Only deliveries created at or after this time", time())
+        .query("until", "Only deliveries created before this time", time())
         .paginated()
         .answer(200, "A page of deliveries", reference("DeliveryPage"))
 }
@@ -40,9 +40,7 @@ async fn handler(
 ) -> Result<Json<Page<DeliveryRepresentation>>, Problem> {
     let mut query = Query::parse(query.as_deref());
     let filter = filter(&mut query);
-    let page = PageRequest::take(&mut query);
-    query.finish()?;
-    let page = page.of(format!("deliveries of {id} of {}", caller.account))?;
+    let page = ListPage::of(format!("deliveries of {id} of {}", caller.account), query)?;
     let place = page
         .after
         .map_or(Place::Newest, |cursor| Place::After(cursor.at, cursor.id.into()));
@@ -52,11 +50,7 @@ async fn handler(
         return Err(Problem::not_found());
     }
     let deliveries = database.deliveries(&caller.account, id, &filter, page.rows()).await?;
-    let cursor = |last: &Delivery| Cursor {
-        at: last.created_at,
-        id: last.id.as_uuid(),
-    };
-    Ok(Json(page.answer(deliveries, cursor, DeliveryRepresentation::from)))
+    Ok(Json(page.answer(deliveries, DeliveryRepresentation::from)))
 }
 
 fn filter(query: &mut Query<'_>) -> Filter {

@@ -21,7 +21,7 @@ pub(crate) fn operation() -> Operation {
             "getDeliveryPayload",
             "Get the payload of a delivery, byte for byte",
         )
-        .about("The exact body that is posted and signed, to verify a signature with or to send again.")
+        .about("The exact bytes that the sender signs and posts, for example to verify a signature.")
         .id("DeliveryId")
         .answer(200, "The payload", json!({"type": "object"}))
         .answer_header(200, "Content-Disposition", "A file name with the id of the delivery")

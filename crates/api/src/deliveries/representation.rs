@@ -17,6 +17,7 @@ pub(super) struct Representation<A> {
     webhook_id: WebhookId,
     event_id: String,
     event_type: String,
+    subject: Option<String>,
     state: DeliveryState,
     test: bool,
     attempts: A,
@@ -45,6 +46,7 @@ impl<A> Representation<A> {
             webhook_id: delivery.webhook,
             event_id: delivery.event_id,
             event_type: delivery.event_type,
+            subject: delivery.subject,
             state: delivery.state,
             test: delivery.test,
             attempts,
@@ -114,7 +116,7 @@ fn text(bytes: Vec<u8>) -> String {
 pub(crate) fn schemas() -> Value {
     let mut detail = delivery();
     detail["attempts"] = json!({"type": "array", "items": reference("Attempt")});
-    detail["payload"] = text_schema("The exact body that is posted and signed");
+    detail["payload"] = text_schema("The exact bytes that the sender signs and posts");
     json!({
         "Delivery": object(delivery()),
         "DeliveryPage": page("Delivery"),
@@ -138,6 +140,7 @@ fn delivery() -> Value {
         "webhook_id": reference("WebhookId"),
         "event_id": {"type": "string"},
         "event_type": {"type": "string"},
+        "subject": text_or_null("The record that the event is about; null without one, and for one of more than 255 bytes"),
         "state": reference("DeliveryState"),
         "test": {"type": "boolean"},
         "attempts": count_of("Number of attempts made"),

@@ -16,8 +16,8 @@ use crate::state::ApiState;
 
 pub(crate) fn operation() -> Operation {
     Operation::post("/api/v1/deliveries/{id}/retry", handler)
-        .for_admins(TAG, "retryDelivery", "Send a failed or delivered delivery again: one attempt, now")
-        .about("Under the same webhook-id: a receiver that deduplicates ignores one that it has processed. While its webhook is paused it is held. Test deliveries cannot be sent again.")
+        .for_admins(TAG, "retryDelivery", "Send a failed or delivered delivery again (manual retry)")
+        .about("The sender makes one attempt under the same `webhook-id`: a receiver that deduplicates ignores a delivery that it has processed. While the webhook is paused, the delivery is held. Test deliveries cannot be sent again.")
         .id("DeliveryId")
         .idempotent_by_key()
         .answer(202, "The delivery", reference("Delivery"))

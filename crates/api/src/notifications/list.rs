@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use serde_json::json;
-use store::notifications::Notification;
 use web::Cursor;
 
 use super::TAG;
@@ -11,7 +10,7 @@ use super::representation::NotificationRepresentation;
 use crate::caller::RequireViewer;
 use crate::openapi::schema::reference;
 use crate::operation::Operation;
-use crate::page::{Page, PageRequest};
+use crate::page::{ListPage, Page};
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::state::ApiState;
@@ -32,21 +31,11 @@ async fn handler(
 ) -> Result<Json<Page<NotificationRepresentation>>, Problem> {
     let mut query = Query::parse(query.as_deref());
     let unread = query.take("unread", "Must be true or false", |text| text.parse().ok());
-    let page = PageRequest::take(&mut query);
-    query.finish()?;
-    let page = page.of(format!("notifications of {}", caller.account))?;
-    let after = page.after.map(|cursor| (cursor.at, cursor.id));
+    let page = ListPage::of(format!("notifications of {}", caller.account), query)?;
+    let after = page.after.map(Cursor::key);
     let database = &state.admin.database;
     let notifications = database
         .notifications(&caller.account, unread, after, page.rows())
         .await?;
-    let cursor = |last: &Notification| Cursor {
-        at: last.created_at,
-        id: last.id,
-    };
-    Ok(Json(page.answer(
-        notifications,
-        cursor,
-        NotificationRepresentation::from,
-    )))
+    Ok(Json(page.answer(notifications, NotificationRepresentation::from)))
 }

@@ -6,9 +6,20 @@ use serde_json::{Map, Value, json};
 
 use super::schema::{object, reference, time};
 
-const ABOUT: &str = "Signed as in Standard Webhooks: `v1,` and the base64 of the HMAC-SHA256 of `webhook-id`, \
+const ABOUT: &str = "The sender signs each request as Standard Webhooks specifies: `v1,` and the base64 of the HMAC-SHA256 of `webhook-id`, \
 `webhook-timestamp` and the body, joined by full stops, with the key of the webhook's secret. Delivered at least once: the \
 same `webhook-id` may come again.";
+
+const CLIENT_ERROR: &str = "The delivery fails. Only 408 and 425 are retried like 5xx; the operator can have the others \
+retried too (setting `retry.client_errors`)";
+
+const RATE_LIMIT: &str = "The sender defers the delivery, at least for `Retry-After`, and the service adapts the webhook's \
+release rate to what the receiver accepts. A deferral uses no step of the retry ladder and counts as no failure; after 24 \
+hours of deferrals the delivery fails. A manual retry is one attempt: it fails";
+
+const SERVER_ERROR: &str = "The delivery is retried by the retry ladder, after `Retry-After` if that is longer than the \
+step, and fails after the last step. 503 with `Retry-After` also throttles the webhook. A manual retry is one attempt: it \
+fails";
 
 /// The section `webhooks`.
 pub(super) fn webhooks() -> Value {
@@ -25,7 +36,7 @@ pub(super) fn schemas() -> Value {
         "timestamp": time(),
         "id": {"type": "string"},
         "account": {"type": "string"},
-        "data": {"description": "As the CRM wrote it, byte for byte"},
+        "data": {"description": "The event's data, byte for byte as the CRM published it"},
     }));
     body["properties"]["subject"] = json!({"type": "string"});
     body["properties"]["test"] = json!({"const": true, "description": "Only in test deliveries"});
@@ -53,9 +64,12 @@ fn webhook(event_type: EventType) -> Value {
         "parameters": headers(),
         "requestBody": {"required": true, "content": {"application/json": {"schema": body}}},
         "responses": {
-            "2XX": {"description": "Delivered. At most 64 KiB of the response are read"},
-            "410": {"description": "Failed, and the webhook is paused"},
-            "default": {"description": "Failed. 5xx, 408, 425 and 429 are retried, after `Retry-After` if that is longer"},
+            "2XX": {"description": "The delivery is delivered. The sender reads at most 64 KiB of the response"},
+            "3XX": {"description": "The delivery fails: the sender follows no redirect"},
+            "4XX": {"description": CLIENT_ERROR},
+            "410": {"description": "The delivery fails, and the service pauses the webhook"},
+            "429": {"description": RATE_LIMIT},
+            "5XX": {"description": SERVER_ERROR},
         },
     }})
 }
@@ -86,7 +100,7 @@ fn headers() -> Value {
         ),
         header(
             "webhook-signature",
-            "One signature, or several separated by spaces while a rotated secret still signs",
+            "One signature, or several separated by spaces while a former secret still signs",
             json!({"type": "string", "pattern": "^v1,[A-Za-z0-9+/=]+( v1,[A-Za-z0-9+/=]+)*$"}),
         ),
     ])

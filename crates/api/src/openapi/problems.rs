@@ -71,7 +71,7 @@ fn header(status: StatusCode) -> Option<(&'static str, &'static str)> {
         StatusCode::UNAUTHORIZED => Some(("WWW-Authenticate", "The challenge (RFC 6750)")),
         StatusCode::METHOD_NOT_ALLOWED => Some(("Allow", "The methods of the path")),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-            Some(("Retry-After", "Seconds to wait before the next try"))
+            Some(("Retry-After", "Seconds to wait before the next request"))
         }
         _ => None,
     }

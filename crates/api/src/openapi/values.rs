@@ -3,7 +3,7 @@
 use domain::conditions::{MAX_FIELD_BYTES, MAX_VALUE_BYTES};
 use domain::{
     AuditAction, DeliveryState, EventType, EventTypeSet, NotificationKind, Operator, Outcome, PausedReason, Role,
-    Trigger, WebhookStatus,
+    Trigger, Verdict, WebhookStatus,
 };
 use serde_json::{Value, json};
 use strum::VariantArray;
@@ -25,6 +25,7 @@ pub(super) fn schemas() -> Value {
         "WebhookStatus": one_of(WebhookStatus::VARIANTS.iter().map(<&str>::from)),
         "PausedReason": one_of(PausedReason::VARIANTS.iter().map(<&str>::from)),
         "DeliveryState": one_of(DeliveryState::VARIANTS.iter().map(<&str>::from)),
+        "Verdict": one_of(Verdict::VARIANTS.iter().map(<&str>::from)),
         "Trigger": one_of(Trigger::VARIANTS.iter().map(<&str>::from)),
         "Outcome": one_of(Outcome::VARIANTS.iter().map(<&str>::from)),
         "AuditAction": one_of(AuditAction::VARIANTS.iter().map(<&str>::from)),
@@ -39,7 +40,7 @@ pub(super) fn schemas() -> Value {
             "required": ["count"],
             "properties": {
                 "count": count(),
-                "more": {"const": true, "description": "Present if there are more, which were not counted"},
+                "more": {"const": true, "description": "Present if there are more, which the service did not count"},
             },
         },
     })

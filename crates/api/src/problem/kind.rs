@@ -16,6 +16,7 @@ pub(crate) enum Kind {
     MethodNotAllowed,
     RequestTimeout,
     WebhookLimit,
+    TokenLimit,
     NotFailed,
     RecoveryUnderWay,
     KeyInUse,
@@ -75,21 +76,26 @@ impl Kind {
                 "webhook-limit",
                 "The account has too many webhooks",
             ),
+            Self::TokenLimit => (
+                StatusCode::CONFLICT,
+                "token-limit",
+                "The account has too many API tokens",
+            ),
             Self::NotFailed => (
                 StatusCode::CONFLICT,
                 "not-failed",
-                "The delivery has neither failed nor been delivered",
+                "The delivery is neither failed nor delivered",
             ),
-            Self::RecoveryUnderWay => (StatusCode::CONFLICT, "recovery-under-way", "A recovery is under way"),
+            Self::RecoveryUnderWay => (StatusCode::CONFLICT, "recovery-under-way", "A recovery is in progress"),
             Self::KeyInUse => (
                 StatusCode::CONFLICT,
                 "idempotency-key-in-use",
-                "The same request is being worked on",
+                "An earlier request with this key is in progress",
             ),
             Self::PreconditionFailed => (
                 StatusCode::PRECONDITION_FAILED,
                 "precondition-failed",
-                "The webhook has been changed meanwhile",
+                "The webhook was changed after it was read",
             ),
             Self::ContentTooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -109,7 +115,7 @@ impl Kind {
             Self::KeyOfAnotherRequest => (
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency-key-of-another-request",
-                "Another request had this idempotency key",
+                "The idempotency key belongs to another request",
             ),
             Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "Too many requests"),
             Self::TestTooSoon => (StatusCode::TOO_MANY_REQUESTS, "test-too-soon", "Too many tests"),

@@ -14,24 +14,25 @@ use crate::json_body::{self, JSON};
 use crate::json_object::{JsonObject, read_time};
 use crate::openapi::schema::{input, reference};
 use crate::operation::Operation;
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use crate::state::ApiState;
 
 pub(crate) fn operation() -> Operation {
     let body = json!({
-        "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARACTERS, "description": "Its purpose"},
+        "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARACTERS, "description": "Purpose of the token"},
         "role": reference("Role"),
         "expires_at": {
             "type": ["string", "null"],
             "format": "date-time",
-            "description": "Its expiry, in the future; never if left out",
+            "description": "Time in the future at which the token expires; it never expires if left out",
         },
     });
     Operation::post("/api/v1/tokens", handler)
         .for_admins(TAG, "createToken", "Create an API token of the account")
-        .about("This response shows its text, which is stored nowhere and cannot be shown again.")
+        .about("Only this response shows the token itself: the service stores its hash.")
         .body("CreateTokenRequest", input(&["name", "role"], body))
-        .answer(201, "The token and its text", reference("CreatedToken"))
+        .answer(201, "The new token", reference("CreatedToken"))
+        .problems(&[Kind::TokenLimit])
 }
 
 async fn handler(

@@ -15,7 +15,7 @@ pub(crate) fn operation() -> Operation {
     Operation::delete("/api/v1/tokens/{id}", handler)
         .for_admins(TAG, "deleteToken", "Delete an API token of the account")
         .about(
-            "It is refused from now on, and console sessions that were started with it end. A token may delete itself, \
+            "The API refuses the token from now on, and console sessions that it started end. A token may delete itself, \
              even the account's last administrator's token: then an operator has to create another.",
         )
         .id("TokenId")

@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
-use store::tokens::Token;
 use web::Cursor;
 
 use super::TAG;
@@ -10,7 +9,7 @@ use super::representation::TokenRepresentation;
 use crate::caller::RequireAdmin;
 use crate::openapi::schema::reference;
 use crate::operation::Operation;
-use crate::page::{Page, PageRequest};
+use crate::page::{ListPage, Page};
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::state::ApiState;
@@ -18,7 +17,7 @@ use crate::state::ApiState;
 pub(crate) fn operation() -> Operation {
     Operation::get("/api/v1/tokens", handler)
         .for_admins(TAG, "listTokens", "List the account's API tokens, oldest first")
-        .about("Deleted tokens are left out, expired ones are not.")
+        .about("The list holds expired tokens too, but no deleted ones.")
         .paginated()
         .answer(200, "A page of tokens", reference("TokenPage"))
 }
@@ -28,21 +27,15 @@ async fn handler(
     State(state): State<ApiState>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Page<TokenRepresentation>>, Problem> {
-    let mut query = Query::parse(query.as_deref());
-    let page = PageRequest::take(&mut query);
-    query.finish()?;
-    let page = page.of(format!("tokens of {}", caller.account))?;
-    let after = page.after.map(|cursor| (cursor.at, cursor.id));
+    let query = Query::parse(query.as_deref());
+    let page = ListPage::of(format!("tokens of {}", caller.account), query)?;
+    let after = page.after.map(Cursor::key);
     let tokens = state
         .admin
         .database
         .account_tokens(&caller.account, after, page.rows())
         .await?;
-    let cursor = |last: &Token| Cursor {
-        at: last.created_at,
-        id: last.id,
-    };
-    Ok(Json(page.answer(tokens, cursor, |token| {
-        TokenRepresentation::new(token, &caller)
-    })))
+    Ok(Json(
+        page.answer(tokens, |token| TokenRepresentation::new(token, &caller)),
+    ))
 }

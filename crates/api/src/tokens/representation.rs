@@ -63,7 +63,7 @@ fn exposed<S: serde::Serializer>(text: &TokenText, serializer: S) -> Result<S::O
 /// The schemas of both.
 pub(crate) fn schemas() -> Value {
     let mut created = token();
-    created["token"] = text("Its text, for `Authorization: Bearer`");
+    created["token"] = text("The token, for `Authorization: Bearer`");
     json!({
         "Token": object(token()),
         "TokenPage": page("Token"),
@@ -74,11 +74,11 @@ pub(crate) fn schemas() -> Value {
 fn token() -> Value {
     json!({
         "id": reference("TokenId"),
-        "name": text("Its purpose; may be empty"),
+        "name": text("Purpose of the token; may be empty"),
         "role": reference("Role"),
         "created_at": time(),
         "expires_at": time_or_null(),
         "last_used_at": time_or_null(),
-        "own": {"type": "boolean", "description": "Whether this request was made with it"},
+        "own": {"type": "boolean", "description": "Whether this request used this token"},
     })
 }

@@ -15,15 +15,19 @@ use super::TAG;
 use crate::caller::RequireViewer;
 use crate::openapi::schema::{object, page, reference, text, text_or_null, time};
 use crate::operation::Operation;
-use crate::page::{Page, PageRequest};
+use crate::page::{ListPage, Page};
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::state::ApiState;
 
 pub(crate) fn operation() -> Operation {
     Operation::get("/api/v1/webhooks/{id}/audit", handler)
-        .for_viewers(TAG, "listWebhookAudit", "List who did what to a webhook, newest first")
-        .about("The audit trail outlives the webhook.")
+        .for_viewers(
+            TAG,
+            "listWebhookAudit",
+            "List the audit trail of a webhook, newest first",
+        )
+        .about("The audit trail stays when the webhook is deleted.")
         .id("WebhookId")
         .paginated()
         .answer(200, "A page of audit entries", reference("AuditPage"))
@@ -35,10 +39,10 @@ pub(crate) fn schemas() -> Value {
             "id": {"type": "string", "format": "uuid"},
             "at": time(),
             "token_id": {"type": ["string", "null"], "format": "uuid"},
-            "token_name": text("What the token is for; may be empty"),
-            "subject": text_or_null("Who it was, if they had no token but signed in by the CRM"),
+            "token_name": text("Purpose of the API token; may be empty"),
+            "subject": text_or_null("Subject of the SSO token, if the CRM signed the person in"),
             "action": reference("AuditAction"),
-            "detail": text("What exactly was done; may be empty"),
+            "detail": text("Details of the action; may be empty"),
         })),
         "AuditPage": page("AuditEntry"),
     })
@@ -83,19 +87,13 @@ async fn handler(
     State(state): State<ApiState>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Page<AuditEntryRepresentation>>, Problem> {
-    let mut query = Query::parse(query.as_deref());
-    let page = PageRequest::take(&mut query);
-    query.finish()?;
-    let page = page.of(format!("audit of {id} of {}", caller.account))?;
-    let after = page.after.map(|cursor| (cursor.at, cursor.id));
+    let query = Query::parse(query.as_deref());
+    let page = ListPage::of(format!("audit of {id} of {}", caller.account), query)?;
+    let after = page.after.map(Cursor::key);
     let database = &state.admin.database;
     let entries = database.audit_entries(&caller.account, id, after, page.rows()).await?;
     if entries.is_empty() && !database.webhook_exists(&caller.account, id).await? {
         return Err(Problem::not_found());
     }
-    let cursor = |last: &AuditEntry| Cursor {
-        at: last.at,
-        id: last.id,
-    };
-    Ok(Json(page.answer(entries, cursor, AuditEntryRepresentation::from)))
+    Ok(Json(page.answer(entries, AuditEntryRepresentation::from)))
 }

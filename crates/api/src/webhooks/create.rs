@@ -26,7 +26,7 @@ pub(crate) fn operation() -> Operation {
     body["secret"] = or_null(reference("Secret"));
     Operation::post("/api/v1/webhooks", handler)
         .for_admins(TAG, "createWebhook", "Create a webhook")
-        .about("Without a secret, one is generated. This response shows it.")
+        .about("Without `secret`, the service generates one. The response shows the secret.")
         .idempotent_by_key()
         .body("CreateWebhookRequest", input(&["name", "url", "event_types"], body))
         .answer(201, "The webhook and its secret", reference("CreatedWebhook"))

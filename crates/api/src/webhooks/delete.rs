@@ -15,7 +15,7 @@ use crate::state::ApiState;
 pub(crate) fn operation() -> Operation {
     let operation = Operation::delete("/api/v1/webhooks/{id}", handler)
         .for_admins(TAG, "deleteWebhook", "Delete a webhook and its secrets")
-        .about("Its deliveries stay in the log until the retention ends; those that are still waiting fail.")
+        .about("The webhook's deliveries stay in the delivery log until the retention ends; queued, held and retrying deliveries end failed.")
         .id("WebhookId")
         .empty_answer(204, "Deleted");
     with_if_match(operation)

@@ -64,7 +64,7 @@ pub(super) fn conditions() -> Value {
 pub(super) fn settings() -> Value {
     json!({
         "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARACTERS},
-        "url": {"type": "string", "format": "uri", "maxLength": 2048, "description": "`https` to a public address"},
+        "url": {"type": "string", "format": "uri", "maxLength": 2048, "description": "An `https` URL whose host has a public address"},
         "event_types": event_types(),
         "conditions": conditions(),
         "description": {"type": ["string", "null"], "maxLength": MAX_DESCRIPTION_CHARACTERS},
@@ -72,7 +72,7 @@ pub(super) fn settings() -> Value {
             "type": ["integer", "null"],
             "minimum": 1,
             "maximum": MAX_PER_SECOND,
-            "description": "Deliveries a second at most; null for no limit",
+            "description": "Webhook rate limit: deliveries per second; null for no limit",
         },
     })
 }

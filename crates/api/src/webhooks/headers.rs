@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use admin::HeadersForm;
 use axum::Json;
 use axum::extract::{Request, State};
+use axum::http::HeaderMap;
 use domain::request_header::MAX_REQUEST_HEADERS;
 use domain::{RequestHeader, WebhookId};
 use serde::Serialize;
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use web::PathId;
 
 use super::TAG;
+use super::version::{permitted_version, with_if_match};
 use crate::caller::{RequireAdmin, RequireViewer};
 use crate::json_body::{self, JSON};
 use crate::json_object::JsonObject;
@@ -41,7 +43,7 @@ impl From<Vec<RequestHeader>> for HeadersRepresentation {
 pub(crate) fn get_operation() -> Operation {
     Operation::get("/api/v1/webhooks/{id}/headers", get)
         .for_viewers(TAG, "getRequestHeaders", "Get the request headers of a webhook")
-        .about("Values of sensitive headers are never shown: only their names are.")
+        .about("The response never holds the values of sensitive headers, only their names.")
         .id("WebhookId")
         .answer(200, "The request headers", reference("RequestHeaders"))
 }
@@ -57,19 +59,20 @@ pub(crate) fn put_operation() -> Operation {
         "sensitive": {
             "type": ["array", "null"],
             "items": {"type": "string"},
-            "description": "Names of headers whose values are never shown, beside `authorization`, `cookie`, \
-                `proxy-authorization` and names with `key`, `token`, `secret` or `signature` in them",
+            "description": "Names of headers whose values are never shown, beside names with `auth`, `cookie`, \
+                `cred`, `key`, `pass`, `pwd`, `secret`, `session`, `signature` or `token` in them",
         },
     });
-    Operation::put("/api/v1/webhooks/{id}/headers", put)
+    let operation = Operation::put("/api/v1/webhooks/{id}/headers", put)
         .for_admins(TAG, "setRequestHeaders", "Replace the request headers of a webhook")
         .about(
-            "At most 20 headers of 4 KiB together. Headers that the service sets, and those of the connection, are refused. \
-             They are added to test deliveries, too.",
+            "A webhook has at most 20 request headers, of 4 KiB together. Headers that the service sets, and those of the \
+             connection, are refused. The sender adds the request headers to test deliveries too.",
         )
         .id("WebhookId")
         .body("SetRequestHeadersRequest", input(&["headers"], body))
-        .answer(200, "The request headers", reference("RequestHeaders"))
+        .answer(200, "The request headers", reference("RequestHeaders"));
+    with_if_match(operation)
 }
 
 async fn get(
@@ -85,6 +88,7 @@ async fn put(
     RequireAdmin(caller): RequireAdmin,
     PathId(id): PathId<WebhookId>,
     State(state): State<ApiState>,
+    conditions: HeaderMap,
     request: Request,
 ) -> Result<Json<HeadersRepresentation>, Problem> {
     let body = json_body::read(request, JSON).await?;
@@ -98,7 +102,8 @@ async fn put(
         sensitive: sensitive.unwrap_or_default(),
         errors: object.into_errors(),
     };
-    let headers = state.admin.set_request_headers(&caller, id, form).await?;
+    let version = permitted_version(&state.admin.database, &caller.account, id, &conditions).await?;
+    let headers = state.admin.set_request_headers(&caller, id, form, version).await?;
     Ok(Json(headers.into()))
 }
 
@@ -106,7 +111,7 @@ pub(crate) fn schemas() -> Value {
     json!({
         "RequestHeaders": object(json!({
             "headers": {"type": "object", "additionalProperties": {"type": "string"}},
-            "sensitive": {"type": "array", "items": {"type": "string"}, "description": "Names, without values"},
+            "sensitive": {"type": "array", "items": {"type": "string"}, "description": "Names of the sensitive headers, whose values are never shown"},
         })),
     })
 }

@@ -4,15 +4,14 @@ use axum::Json;
 use axum::extract::{RawQuery, State};
 use domain::{AccountName, EventType, Role, WebhookId};
 use serde_json::json;
-use store::webhooks::{Webhook, WebhookFilter};
-use web::Cursor;
+use store::webhooks::WebhookFilter;
 
 use super::TAG;
 use super::representation::WebhookRepresentation;
 use crate::caller::RequireViewer;
 use crate::openapi::schema::reference;
 use crate::operation::Operation;
-use crate::page::{Page, PageRequest};
+use crate::page::{ListPage, Page};
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::state::ApiState;
@@ -24,7 +23,7 @@ pub(crate) fn operation() -> Operation {
     let search = "Only webhooks with this text in name or URL, in any case; for viewers the URL ends before its path";
     Operation::get("/api/v1/webhooks", handler)
         .for_viewers(TAG, "listWebhooks", "List webhooks, oldest first")
-        .about("A cursor continues the list with the filter it was made with.")
+        .about("A cursor is valid only with the filter of the list that returned it.")
         .query("status", "Only webhooks with this status", reference("WebhookStatus"))
         .query(
             "event_type",
@@ -47,9 +46,7 @@ async fn handler(
 ) -> Result<Json<Page<WebhookRepresentation>>, Problem> {
     let mut query = Query::parse(query.as_deref());
     let filter = filter(&mut query, caller.role);
-    let page = PageRequest::take(&mut query);
-    query.finish()?;
-    let page = page.of(list_name(&caller.account, &filter))?;
+    let page = ListPage::of(list_name(&caller.account, &filter), query)?;
     let after = page.after.map(|cursor| (cursor.at, WebhookId(cursor.id)));
     let filter = WebhookFilter { after, ..filter };
     let webhooks = state
@@ -57,11 +54,7 @@ async fn handler(
         .database
         .find_webhooks(&caller.account, &filter, page.rows())
         .await?;
-    let cursor = |last: &Webhook| Cursor {
-        at: last.created_at,
-        id: last.id.0,
-    };
-    Ok(Json(page.answer(webhooks, cursor, |webhook| {
+    Ok(Json(page.answer(webhooks, |webhook| {
         WebhookRepresentation::new(webhook, caller.role)
     })))
 }

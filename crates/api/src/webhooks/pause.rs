@@ -15,8 +15,8 @@ use crate::state::ApiState;
 
 pub(crate) fn operation() -> Operation {
     Operation::post("/api/v1/webhooks/{id}/pause", handler)
-        .for_admins(TAG, "pauseWebhook", "Pause a webhook: deliveries are held")
-        .about("A webhook that is paused already stays so, with its reason.")
+        .for_admins(TAG, "pauseWebhook", "Pause a webhook: its deliveries are held")
+        .about("A webhook that is already paused keeps its `paused_reason`.")
         .id("WebhookId")
         .answer(200, "The webhook", reference("Webhook"))
         .answer_header(200, "ETag", ETAG_TEXT)

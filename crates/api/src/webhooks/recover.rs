@@ -20,20 +20,20 @@ use crate::state::ApiState;
 
 pub(crate) fn operation() -> Operation {
     let body = json!({
-        "since": {"type": "string", "format": "date-time", "description": "Deliveries created then or later"},
+        "since": {"type": "string", "format": "date-time", "description": "Deliveries created at or after this time"},
         "until": {
             "type": ["string", "null"],
             "format": "date-time",
-            "description": "Deliveries created before then; now if left out",
+            "description": "Deliveries created before this time; the current time if left out",
         },
         "event_types": {
             "type": ["array", "null"],
             "items": reference("EventType"),
             "minItems": 1,
             "maxItems": MAX_EVENT_TYPE_ENTRIES,
-            "description": "Deliveries of these event types; of all if left out",
+            "description": "Deliveries of these event types; of all types if left out",
         },
-        "dry_run": {"type": ["boolean", "null"], "description": "Only count them"},
+        "dry_run": {"type": ["boolean", "null"], "description": "Whether the request only counts the deliveries"},
     });
     Operation::post("/api/v1/webhooks/{id}/recover", handler)
         .for_admins(
@@ -41,7 +41,7 @@ pub(crate) fn operation() -> Operation {
             "recoverDeliveries",
             "Send the failed deliveries of a time range again",
         )
-        .about("Each with all its retries. Test deliveries are left alone. One recovery per webhook at a time.")
+        .about("Each delivery gets a new retry ladder. A recovery does not send test deliveries. A webhook has at most one recovery in progress.")
         .id("WebhookId")
         .idempotent_by_key()
         .body("RecoverRequest", input(&["since"], body))

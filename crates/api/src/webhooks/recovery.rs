@@ -20,12 +20,12 @@ pub(crate) fn operation() -> Operation {
         .for_viewers(
             "Deliveries",
             "getRecovery",
-            "Get the progress of the recovery under way",
+            "Get the progress of the recovery in progress",
         )
         .id("WebhookId")
         .answer(
             200,
-            "The progress; 404 if no recovery is under way",
+            "The progress; 404 if no recovery is in progress",
             reference("Recovery"),
         )
 }
@@ -53,7 +53,7 @@ pub(crate) fn schemas() -> Value {
         "Recovery": object(json!({
             "requested_at": time(),
             "found": count(),
-            "waiting": count_of("Deliveries not yet handed to a sender"),
+            "waiting": count_of("Deliveries that the outbox relay has not yet released"),
         })),
     })
 }

@@ -18,9 +18,9 @@ pub(crate) fn operation() -> Operation {
         .for_admins(
             TAG,
             "resumeWebhook",
-            "Resume a webhook: held deliveries are sent, oldest first",
+            "Resume a webhook: the outbox relay releases its held deliveries, oldest first",
         )
-        .about("A webhook that is not paused stays as it is.")
+        .about("Resuming a webhook that is not paused changes nothing.")
         .id("WebhookId")
         .answer(200, "The webhook", reference("Webhook"))
         .answer_header(200, "ETag", ETAG_TEXT)

@@ -25,8 +25,8 @@ pub(crate) fn operation() -> Operation {
     Operation::post("/api/v1/webhooks/{id}/secret/rotate", handler)
         .for_admins(TAG, "rotateWebhookSecret", "Rotate the signing secret of a webhook")
         .about(
-            "The new secret is generated unless the body has one. The former secret signs beside it for 24 hours; of \
-             several former secrets, the newest three do.",
+            "The service generates the new secret unless the body has one. For 24 hours, the sender signs with the former \
+             secret too; of several former secrets, with the newest three.",
         )
         .id("WebhookId")
         .optional_body(

@@ -16,7 +16,7 @@ use crate::state::ApiState;
 pub(crate) fn operation() -> Operation {
     Operation::get("/api/v1/webhooks/{id}/secret", handler)
         .for_admins(TAG, "getWebhookSecret", "Get the signing secret of a webhook")
-        .about("For administrators. The audit trail records who looked at it.")
+        .about("The audit trail records who read the secret.")
         .id("WebhookId")
         .answer(200, "The secret in use", reference("WebhookSecret"))
 }

@@ -30,10 +30,10 @@ pub(crate) fn operation() -> Operation {
             "Get the results of a webhook's attempts over time, oldest bucket first",
         )
         .id("WebhookId")
-        .query("window", "How far to go back", window)
+        .query("window", "Length of the time range that ends now", window)
         .answer(
             200,
-            "Every bucket of the window; the last one has not ended",
+            "All buckets of the window; the last one has not ended yet",
             reference("WebhookStats"),
         )
 }
@@ -49,9 +49,9 @@ pub(crate) fn schemas() -> Value {
         "StatsBucket": object(json!({
             "since": time(),
             "delivered": count_of("Attempts that succeeded"),
-            "failed": count_of("Attempts after which their delivery had failed"),
-            "retried": count_of("Attempts that failed and were followed by another"),
-            "average_response_time_ms": number_or_null("Average over all these attempts"),
+            "failed": count_of("Attempts after which the delivery was failed"),
+            "retried": count_of("Attempts that failed and that another attempt follows"),
+            "average_response_time_ms": number_or_null("Average of these attempts"),
         })),
     })
 }

@@ -43,7 +43,7 @@ pub(super) fn read_event_type(mut object: JsonObject<'_>) -> TestForm {
 pub(super) fn described(operation: Operation) -> Operation {
     operation
         .about(
-            "Makes one signed attempt with an example event, which is never retried and never counted. The status is 200 \
+            "A sender makes one signed attempt with an example event. The attempt is never retried and never counted. The status is 200 \
              whatever the result of the attempt. At most one test in three seconds for the same webhook, and ten a \
              minute per token.",
         )

@@ -21,7 +21,7 @@ use crate::state::ApiState;
 pub(crate) fn operation() -> Operation {
     let operation = Operation::patch("/api/v1/webhooks/{id}", handler)
         .for_admins(TAG, "updateWebhook", "Update the given fields of a webhook (RFC 7396)")
-        .about("Applies to deliveries that are already queued, too.")
+        .about("The change also applies to deliveries that are already queued.")
         .id("WebhookId")
         .body_as(MERGE_PATCH, "UpdateWebhookRequest", input(&[], settings()), true)
         .answer(200, "The webhook", reference("Webhook"))

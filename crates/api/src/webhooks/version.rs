@@ -37,7 +37,7 @@ pub(super) async fn permitted_version(
 
 /// Describes the header.
 pub(super) fn with_if_match(operation: Operation) -> Operation {
-    let about = "Only if the webhook has one of these versions";
+    let about = "The operation is carried out only if the webhook has one of these versions";
     operation
         .header("If-Match", about, json!({"type": "string"}))
         .problems(&[Kind::PreconditionFailed])

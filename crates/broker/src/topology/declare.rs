@@ -75,7 +75,7 @@ impl Topology {
         for object in &self.objects {
             match declarer.declare_if_missing(object).await {
                 Err(error) if !error.is_answer() => return,
-                Err(error) => debug!(%object, error = with_causes(&error), "cannot be declared"),
+                Err(error) => debug!(%object, error = with_causes(&error), "cannot declare a part of the topology"),
                 Ok(_) => {}
             }
         }
@@ -86,7 +86,7 @@ impl Topology {
         for object in &self.objects {
             match declarer.declare(object).await {
                 Err(DeclareError::Forbidden { .. }) if object.is_binding() => {
-                    info!(%object, "no permission to declare it; assumed to exist");
+                    info!(%object, "no permission to declare a part of the topology; it is assumed to exist");
                 }
                 declared => declared?,
             }

@@ -87,7 +87,7 @@ impl Keeper {
             match declarer.declare_if_missing(object).await {
                 Ok(false) => {}
                 Ok(true) => {
-                    warn!(%object, "was missing; declared again");
+                    warn!(%object, "a missing part of the topology was declared again");
                     self.telemetry.declared_again();
                 }
                 // The others would get no reply either; the owner of the connection logs its end.

@@ -60,6 +60,9 @@ impl TestSender for NoSender {
     }
 }
 
+/// As the settings have it.
+pub const LARGEST_EVENT: usize = 262_144;
+
 /// A served API. It ends with the test.
 pub struct Api {
     pub address: SocketAddr,
@@ -123,6 +126,9 @@ impl Api {
             address_policy: AddressPolicy::public_only(),
             release_rate: ReleaseRate::new(50.0),
             webhooks_per_account: 1_000,
+            egress_addresses: vec!["192.0.2.7".to_owned(), "2001:db8::/64".to_owned()],
+            check_limit: admin::check_limit(),
+            largest_event: LARGEST_EVENT,
             test_sending: TestSending::by(sender),
         };
         let console = Console {

@@ -224,3 +224,34 @@ async fn a_preview_evaluates_the_accounts_own_latest_events() {
         ])
     );
 }
+
+#[tokio::test]
+async fn a_search_and_a_try_name_the_condition_that_does_not_hold() {
+    let api = Api::start().await;
+    let client = api.admin().await;
+    let plain = id(&create(&client, &erp_sync()).await).to_owned();
+    let large = id(&create(&client, &large_deals()).await).to_owned();
+    let record = deal(ACCOUNT, &plain, "evt-small", "500", -1);
+    api.database.record(&[record], AUTO_PAUSE).await.unwrap();
+    let why = "Its condition does not hold: amount is greater than 1000";
+    let found = ok(&client.get("/api/v1/find?q=evt-small").await.unwrap());
+    let of = |list: &Value, key: &str| {
+        let mut webhooks = list.as_array().unwrap().iter();
+        webhooks.find(|webhook| webhook[key] == large).unwrap().clone()
+    };
+    let verdict = of(&found["events"][0]["webhooks"], "webhook_id");
+    assert_eq!(
+        (&verdict["verdict"], &verdict["detail"]),
+        (&json!("condition_false"), &json!(why))
+    );
+    for (amount, would_get) in [("500", false), ("1000.01", true)] {
+        let event = format!(
+            r#"{{"specversion":"1.0","id":"e","source":"/crm","type":"deal.won","account":"{ACCOUNT}","data":{{"amount":{amount}}}}}"#
+        );
+        let event: Value = serde_json::from_str(&event).unwrap();
+        let checked = ok(&client.post("/api/v1/events/check", &event).await.unwrap());
+        let large = of(&checked["webhooks"], "id");
+        assert_eq!(large["would_get"], would_get, "{large}");
+        assert!(would_get || large["why"] == why, "{large}");
+    }
+}

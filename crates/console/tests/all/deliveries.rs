@@ -45,6 +45,7 @@ pub fn delivered(owner: &str, webhook: &str, event_id: &str, accepted_at: Timest
             account: account(owner),
             event_id: event_id.to_owned(),
             event_type: "deal.won".to_owned(),
+            subject: None,
             accepted_at,
             payload: format!(r#"{{"id":"{event_id}"}}"#).into(),
             traceparent: None,
@@ -168,7 +169,7 @@ async fn a_line_of_the_log_and_everything_behind_it() {
         "id": record.delivery.id, "webhook_id": log.webhook, "event_id": "evt-\"1\"", "event_type": "deal.won",
         "state": "failed", "test": false, "attempts": 2, "http_status": null, "error": "timeout",
         "response_time_ms": 15_000, "created_at": record.delivery.accepted_at, "updated_at": line["updated_at"],
-        "next_attempt_at": null,
+        "next_attempt_at": null, "subject": null,
     });
     assert_eq!(line, expected_line);
 

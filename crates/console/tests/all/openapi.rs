@@ -187,6 +187,12 @@ fn requests(ids: &Ids) -> Vec<(Method, &'static str, String, Value)> {
     for template in ::api::operations().iter().map(|operation| operation.path()) {
         add(Method::GET, template, Value::Null);
     }
+    add(
+        Method::POST,
+        "/api/v1/events/check",
+        json!({"specversion": "1.0", "id": "1", "source": "/crm", "type": "deal.won", "account": ACCOUNT, "data": {}}),
+    );
+    add(Method::POST, "/api/v1/events/check", json!({}));
     add(Method::POST, "/api/v1/webhooks", erp_sync());
     add(
         Method::POST,
@@ -217,6 +223,16 @@ fn requests(ids: &Ids) -> Vec<(Method, &'static str, String, Value)> {
         let wanted = json!({"event_types": ["*"], "conditions": conditions});
         add(Method::POST, "/api/v1/webhooks/preview", wanted);
     }
+    add(
+        Method::POST,
+        "/api/v1/webhooks/{id}/check-request",
+        json!({"headers": {"webhook-id": "msg_1", "webhook-timestamp": "1", "webhook-signature": "v1,"}, "body": "{}"}),
+    );
+    add(
+        Method::POST,
+        "/api/v1/webhooks/{id}/check-request",
+        json!({"headers": {}}),
+    );
     add(Method::POST, "/api/v1/webhooks/{id}/pause", json!({}));
     add(Method::GET, "/api/v1/webhooks/{id}", Value::Null);
     add(Method::POST, "/api/v1/webhooks/{id}/resume", json!({}));

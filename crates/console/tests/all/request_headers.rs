@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::api::{ACCOUNT, Api, OTHER_ACCOUNT, create, erp_sync, field_errors, id, ok, problem};
 use crate::pages::browser::{Browser, LIST, location};
+use crate::webhooks::with_header;
 
 #[tokio::test]
 async fn headers_are_replaced_and_sensitive_values_are_never_shown() {
@@ -129,6 +130,94 @@ async fn description_and_limit_are_set_changed_and_removed() {
 }
 
 #[tokio::test]
+async fn headers_of_another_version_are_not_replaced() {
+    let api = Api::start().await;
+    let client = api.admin().await;
+    let webhook = create(&client, &erp_sync()).await;
+    let path = format!("/api/v1/webhooks/{}/headers", id(&webhook));
+    let first = r#"{"headers":{"authorization":"Bearer first"}}"#;
+    let put = async |version: &str| with_header(&client, "PUT", &path, ("if-match", version), first).await;
+    ok(&put("\"1\"").await);
+    problem(&put("\"1\"").await, 412);
+    ok(&put("*").await);
+}
+
+#[tokio::test]
+async fn a_value_that_is_kept_is_the_present_one() {
+    let api = Api::start().await;
+    let client = api.admin().await;
+    let webhook = create(&client, &erp_sync()).await;
+    let path = format!("/api/v1/webhooks/{}/headers", id(&webhook));
+    // Whoever keeps the value while others replace it, the last value that was given is the one that is stored.
+    for number in 0..10 {
+        let given = json!({"headers": {"authorization": format!("Bearer {number}")}});
+        ok(&client.put(&path, &given).await.unwrap());
+        let replaced = json!({"headers": {"authorization": format!("Bearer new {number}")}});
+        let kept = json!({"headers": {"authorization": null, "x-env": "prod"}});
+        let (replaced, kept) = tokio::join!(client.put(&path, &replaced), client.put(&path, &kept));
+        ok(&replaced.unwrap());
+        ok(&kept.unwrap());
+        let endpoint = api
+            .database
+            .endpoint(id(&webhook).parse().unwrap())
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(endpoint.headers[0].expose(), format!("Bearer new {number}"));
+    }
+}
+
+#[tokio::test]
+async fn a_header_is_removed_by_clearing_its_name_and_a_form_of_before_replaces_nothing() {
+    let api = Api::start().await;
+    let mut browser = Browser::admin(&api).await;
+    let webhook = browser.add_webhook("ERP Sync").await;
+    let path = format!("{webhook}/headers");
+    let fields = [
+        ("name-0", "X-Env"),
+        ("value-0", "prod"),
+        ("name-1", "X-Team"),
+        ("value-1", "crm"),
+    ];
+    browser.post(&path, &fields).await;
+    let page = browser.page(&path).await;
+    assert!(page.contains("name=\"version\" value=\"2\""), "{page}");
+    // What a browser sends of the form as it was served, with one name cleared.
+    let cleared = [
+        ("version", "2"),
+        ("name-0", ""),
+        ("value-0", "prod"),
+        ("stored-0", "1"),
+        ("name-1", "x-team"),
+        ("value-1", "crm"),
+        ("stored-1", "1"),
+        ("name-2", ""),
+        ("value-2", ""),
+    ];
+    assert_eq!(
+        location(&browser.post(&path, &cleared).await),
+        format!("{webhook}?done=headers")
+    );
+    let page = browser.page(&path).await;
+    assert!(page.contains("x-team") && !page.contains("x-env"), "{page}");
+    let late = browser.post(&path, &cleared).await;
+    assert_eq!(late.status, 409);
+    assert!(
+        late.text().contains("Somebody else has changed this webhook"),
+        "{}",
+        late.text()
+    );
+    // A value without a name is a mistake, unless its header was stored.
+    let forgotten = browser.post(&path, &[("name-0", ""), ("value-0", "prod")]).await;
+    assert_eq!(forgotten.status, 422);
+    let empty = browser
+        .post(&path, &[("name-0", "Authorization"), ("value-0", "")])
+        .await;
+    assert_eq!(empty.status, 422);
+    assert!(empty.text().contains("A value is required"), "{}", empty.text());
+}
+
+#[tokio::test]
 async fn the_page_keeps_sensitive_values_that_are_not_typed_again() {
     let api = Api::start().await;
     let mut browser = Browser::admin(&api).await;
@@ -149,6 +238,7 @@ async fn the_page_keeps_sensitive_values_that_are_not_typed_again() {
     let fields = [
         ("name-0", "authorization"),
         ("stored-0", "1"),
+        ("hidden-0", "1"),
         ("sensitive-0", "1"),
         ("name-1", "host"),
         ("value-1", "x"),
@@ -161,7 +251,7 @@ async fn the_page_keeps_sensitive_values_that_are_not_typed_again() {
         refused.text()
     );
     assert_eq!(
-        location(&browser.post(&path, &fields[..3]).await),
+        location(&browser.post(&path, &fields[..4]).await),
         format!("{webhook}?done=headers")
     );
     let shown = browser.page(&webhook).await;

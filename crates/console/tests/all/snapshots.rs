@@ -97,6 +97,8 @@ async fn pages() {
         ("log", format!("{webhook}/deliveries")),
         ("delivery", format!("{webhook}/deliveries/{delivery}")),
         ("recover", format!("{webhook}/recover?since=2026-01-01T00:00")),
+        ("find", format!("{LIST}/find?q=evt-1")),
+        ("find-nothing", format!("{LIST}/find?q=deals/9001")),
     ] {
         check(&format!("page-{name}"), &browser.page(&path).await);
     }

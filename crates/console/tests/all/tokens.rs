@@ -27,6 +27,24 @@ fn text(created: &Value) -> &str {
 }
 
 #[tokio::test]
+async fn an_account_has_a_hundred_tokens_at_most() {
+    let api = Api::start().await;
+    let admin = api.admin().await;
+    let form = json!({"name": "CI", "role": "viewer"});
+    for _ in 1..99 {
+        add(&admin, &form).await;
+    }
+    let last = add(&admin, &form).await;
+    let refused = admin.post(PATH, &form).await.unwrap();
+    let kind = problem(&refused, 409)["type"].clone();
+    assert!(kind.as_str().unwrap().ends_with("token-limit"), "{kind}");
+    // Other accounts have a hundred of their own, and a token that was deleted makes room.
+    add(&api.client(OTHER_ACCOUNT, Role::Admin).await, &form).await;
+    admin.delete(&format!("{PATH}/{}", id(&last))).await.unwrap();
+    add(&admin, &form).await;
+}
+
+#[tokio::test]
 async fn a_token_is_shown_once_works_and_is_deleted() {
     let api = Api::start().await;
     let admin = api.admin().await;

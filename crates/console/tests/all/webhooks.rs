@@ -36,7 +36,7 @@ fn members(object: &Value) -> Vec<&str> {
 }
 
 /// A request with a body, or none, and one more header.
-async fn with_header(client: &Client, method: &str, path: &str, header: (&str, &str), body: &str) -> Response {
+pub async fn with_header(client: &Client, method: &str, path: &str, header: (&str, &str), body: &str) -> Response {
     let request = Request::builder().method(method).uri(path).header(header.0, header.1);
     let request = if header.0 == "content-type" {
         request

@@ -53,6 +53,35 @@ impl Operator {
         !matches!(self, Self::Exists | Self::NotExists | Self::Changed)
     }
 
+    /// Between field and value, for people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Eq => "is",
+            Self::Ne => "is not",
+            Self::Gt => "is greater than",
+            Self::Gte => "is at least",
+            Self::Lt => "is less than",
+            Self::Lte => "is at most",
+            Self::Contains => "contains",
+            Self::Exists => "is set",
+            Self::NotExists => "is not set",
+            Self::Changed => "changed",
+            Self::ChangedTo => "changed to",
+            Self::ActorNe => "was not caused by",
+        }
+    }
+
+    /// The comparison with this field and value, for people: `amount is greater than 1000`.
+    pub fn sentence(self, field: &str, value: &str) -> String {
+        let field = if self == Self::ActorNe { "the event" } else { field };
+        let words = self.words();
+        if self.takes_value() {
+            format!("{field} {words} {value}")
+        } else {
+            format!("{field} {words}")
+        }
+    }
+
     /// Whether it compares by order, which only numbers and times have.
     const fn orders(self) -> bool {
         matches!(self, Self::Gt | Self::Gte | Self::Lt | Self::Lte)
@@ -158,6 +187,11 @@ impl Condition {
     /// How the field is compared.
     pub const fn op(&self) -> Operator {
         self.op
+    }
+
+    /// The condition for people: `amount is greater than 1000`.
+    pub fn sentence(&self) -> String {
+        self.op.sentence(&self.field, self.value().unwrap_or_default())
     }
 
     /// With what it is compared; `None` for operators that take no value.

@@ -19,7 +19,7 @@ pub enum KeyError {
     NotForSignatures(usize),
     /// Of another kind, or for another algorithm.
     #[error(
-        "holds a key that is not taken (number {0}): only RSA for RS256, P-256 for ES256 and Ed25519 for EdDSA are"
+        "holds a key of an unsupported type (number {0}): supported are RSA for RS256, P-256 for ES256 and Ed25519 for EdDSA"
     )]
     Kind(usize),
     /// RSA.
@@ -29,7 +29,7 @@ pub enum KeyError {
     #[error("holds a key that cannot be read (number {0})")]
     Malformed(usize),
     /// A token could not select one of them.
-    #[error("holds several keys, of which each needs a `kid` of its own")]
+    #[error("holds several keys: each needs its own `kid`")]
     Names,
 }
 

@@ -52,15 +52,15 @@ pub enum Refusal {
     #[error("its `aud` is not sso.audience")]
     Audience,
     /// Expired.
-    #[error("its `exp` is past")]
+    #[error("its `exp` is in the past")]
     Expired,
     /// Not valid yet.
-    #[error("its `nbf` or `iat` is to come")]
+    #[error("its `nbf` or `iat` is in the future")]
     NotYet,
     /// Valid for longer than allowed.
     #[error("its `exp` is more than five minutes ahead")]
     TooLong,
     /// A claim is missing, or has no usable value.
-    #[error("its `{0}` is missing or not usable")]
+    #[error("its `{0}` is missing or not valid")]
     Claim(&'static str),
 }

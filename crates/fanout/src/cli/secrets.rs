@@ -9,8 +9,8 @@ use super::ready_database::ready_database;
 
 #[derive(Subcommand)]
 pub(super) enum SecretsCommand {
-    /// Re-encrypt every stored secret with WEBHOOKS_SECRETS__KEY, so that former keys can be retired. Everything keeps
-    /// running meanwhile. Idempotent.
+    /// Re-encrypt every stored secret with WEBHOOKS_SECRETS__KEY, so that former keys can be retired. All processes can
+    /// keep running. Idempotent.
     Rekey,
 }
 

@@ -37,13 +37,13 @@ pub(super) struct CreateToken {
     /// to the console.
     #[arg(long)]
     service: bool,
-    /// Its role; a service token without one is an admin's.
+    /// Role of the token; a service token has the role admin unless this names another.
     #[arg(long, required_unless_present = "service")]
     role: Option<RoleArgument>,
-    /// Its purpose.
+    /// Purpose of the token.
     #[arg(long, default_value = "")]
     name: String,
-    /// Its lifetime, such as 90d or 12h. Without it the token is valid until it is revoked.
+    /// Lifetime of the token, such as 90d or 12h. Without it the token is valid until it is revoked.
     #[arg(long, value_name = "TIME", value_parser = lifetime)]
     expires: Option<Span>,
 }

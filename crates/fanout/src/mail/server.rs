@@ -26,10 +26,10 @@ pub enum Unsendable {
     #[error("it cannot be written")]
     Unwritable(#[source] lettre::error::Error),
     /// The mail server is unavailable or refused it.
-    #[error("the mail server did not take it")]
+    #[error("the mail server did not accept it")]
     Refused(#[source] lettre::transport::smtp::Error),
     /// The mail server did not respond in time.
-    #[error("the mail server did not take it in time")]
+    #[error("the mail server did not accept it in time")]
     TooSlow,
 }
 

@@ -36,18 +36,22 @@ impl Publish for SlowBroker {
     }
 }
 
-fn event(webhooks: usize, data: &str, lane: Lane) -> AcceptedEvent {
-    let event = CrmEvent {
+fn crm_event(data: &str) -> CrmEvent<'static> {
+    CrmEvent {
         id: "1".into(),
         source: "/crm".into(),
         event_type: "deal.won".into(),
         time: None,
-        subject: None,
+        subject: Some("deals/9001".into()),
         account: "acme".parse().unwrap(),
         traceparent: None,
         actor: None,
         data: data.to_owned().into(),
-    };
+    }
+}
+
+fn event(webhooks: usize, data: &str, lane: Lane) -> AcceptedEvent {
+    let event = crm_event(data);
     let deliveries = (0..webhooks).map(|_| {
         let webhook = WebhookId::generate();
         (
@@ -73,7 +77,34 @@ async fn each_webhook_gets_a_job_with_the_same_payload() {
             (1, 0, Trigger::Event, true)
         );
         assert_eq!(job.delivery.payload, published[0].1.delivery.payload);
+        assert_eq!(job.delivery.subject.as_deref(), Some("deals/9001"));
     }
+}
+
+#[test]
+fn a_long_subject_reaches_receivers_and_is_not_kept() {
+    let long = "x".repeat(256);
+    let event = CrmEvent {
+        subject: Some(long.as_str().into()),
+        ..crm_event("{}")
+    };
+    let webhook = WebhookId::generate();
+    let delivery = DeliveryId::derive(&event.account, &event.source, &event.id, webhook);
+    let accepted = AcceptedEvent::new(
+        &event,
+        Timestamp::UNIX_EPOCH,
+        None,
+        false,
+        vec![(webhook, delivery)],
+        Lane::Normal,
+    );
+    let job = accepted.job((webhook, delivery));
+    assert_eq!(job.delivery.subject, None);
+    assert!(
+        String::from_utf8(job.delivery.payload.to_vec())
+            .unwrap()
+            .contains(&long)
+    );
 }
 
 #[tokio::test(start_paused = true)]

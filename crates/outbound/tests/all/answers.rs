@@ -120,11 +120,11 @@ async fn interim_answers_are_skipped() {
 #[tokio::test]
 async fn what_is_not_an_http_answer_is_a_failure() {
     for (said, error) in [
-        ("SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", "answer not understood"),
-        ("<html>HTTP/0.9 was shorter</html>", "answer not understood"),
-        ("HTTP/1.1 twenty\r\n\r\n", "answer not understood"),
-        ("HTTP/1.1 2", "connection closed before an answer"),
-        ("", "connection closed before an answer"),
+        ("SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", "response is not valid HTTP"),
+        ("<html>HTTP/0.9 was shorter</html>", "response is not valid HTTP"),
+        ("HTTP/1.1 twenty\r\n\r\n", "response is not valid HTTP"),
+        ("HTTP/1.1 2", "connection closed before a response"),
+        ("", "connection closed before a response"),
     ] {
         check(Answer::raw(said), Outcome::ConnectError, None, Some(error)).await;
     }

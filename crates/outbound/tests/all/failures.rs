@@ -172,7 +172,7 @@ async fn finds_no_socket_in_a_child_process() {
     while let Ok(file) = std::fs::File::open("/dev/null") {
         files.push(file);
     }
-    check(&scene.post("msg_1").await, OURS, "no socket left on our side");
+    check(&scene.post("msg_1").await, OURS, "local error: no socket is free");
     assert!(!scene.outbound.health().network);
     drop(files);
     assert_eq!(scene.post("msg_2").await.outcome, Outcome::Success);

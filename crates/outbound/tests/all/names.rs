@@ -244,7 +244,7 @@ async fn trouble_with_names_is_an_outcome_of_ours_and_shows_in_the_health() {
     let attempt = post(&outbound, &endpoint, "msg_1").await;
     assert_eq!(
         (attempt.outcome, attempt.error),
-        (Outcome::LocalError, Some("our name servers do not answer"))
+        (Outcome::LocalError, Some("local error: no name server responds"))
     );
     assert!(!outbound.health().names && outbound.health().proxy && outbound.health().network);
 }

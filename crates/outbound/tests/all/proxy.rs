@@ -127,7 +127,7 @@ async fn check_ours(outbound: &Outbound, host: &str) {
     let attempt = post(outbound, &endpoint(&format!("https://{host}/")), "msg_1").await;
     assert_eq!(
         (attempt.outcome, attempt.error),
-        (OURS, Some("our proxy does not answer")),
+        (OURS, Some("local error: the egress proxy does not work")),
         "{host}"
     );
     assert!(!outbound.health().proxy);

@@ -18,8 +18,8 @@ use crate::state::PageState;
 
 const EXPIRED: &str = "The sign-in link has expired. Open the page again from your CRM.";
 const USED: &str = "The sign-in link has been used already. Open the page again from your CRM.";
-const MISSING: &str = "Nothing here says who you are. Open the page again from your CRM.";
-const NO_ROLE: &str = "Your CRM does not say which account you belong to, or what you may do. Tell its administrator.";
+const MISSING: &str = "The sign-in link has no token. Open the page again from your CRM.";
+const NO_ROLE: &str = "The sign-in link of your CRM names no valid account and role. Ask the administrator of the CRM.";
 const INVALID: &str = "Your CRM could not sign you in here. Open the page again from there; if that does not help, tell \
                        its administrator.";
 
@@ -76,7 +76,7 @@ async fn exchange(
     token: Option<&str>,
     next: Option<&str>,
 ) -> Result<Response, PageError> {
-    let token = token.ok_or_else(|| PageError::sso_token(MISSING, "there is none"))?;
+    let token = token.ok_or_else(|| PageError::sso_token(MISSING, "the request has no token"))?;
     let token = provider.check(token, state.database().clock().now()).map_err(refused)?;
     let database = state.database();
     let account = &token.account;

@@ -50,15 +50,24 @@ impl Fields {
 
     /// Reads a form that one of our pages sent.
     pub(crate) async fn read(request: Request, state: &PageState) -> Result<Self, PageError> {
+        Self::read_up_to(MAX_BYTES, request, state).await
+    }
+
+    /// Reads a form that one of our pages sent, of this length at most.
+    async fn read_up_to(max_bytes: usize, request: Request, state: &PageState) -> Result<Self, PageError> {
         if !origin::is_own(request.headers(), &state.settings.public_url) {
             return Err(PageError::foreign_form());
         }
-        Self::read_from_anywhere(request).await
+        Self::parse(max_bytes, request).await
     }
 
     /// Reads a form that any page on the web may have sent.
     pub(crate) async fn read_from_anywhere(request: Request) -> Result<Self, PageError> {
-        let body = body::read(request, MAX_BYTES, FORM).await?;
+        Self::parse(MAX_BYTES, request).await
+    }
+
+    async fn parse(max_bytes: usize, request: Request) -> Result<Self, PageError> {
+        let body = body::read(request, max_bytes, FORM).await?;
         Ok(Self(
             form_urlencoded::parse(&body).into_owned().take(MAX_FIELDS).collect(),
         ))
@@ -77,9 +86,16 @@ impl FromRequest<PageState> for Submission {
     type Rejection = PageError;
 
     async fn from_request(request: Request, state: &PageState) -> Result<Self, PageError> {
+        Self::read(request, state, MAX_BYTES).await
+    }
+}
+
+impl Submission {
+    /// Reads a form that may be longer than others. Nothing of it is read before its sender has signed in.
+    pub(crate) async fn read(request: Request, state: &PageState, max_bytes: usize) -> Result<Self, PageError> {
         let (mut parts, body) = request.into_parts();
         let by = SignedIn::from_request_parts(&mut parts, state).await?;
-        let fields = Fields::read(Request::from_parts(parts, body), state).await?;
+        let fields = Fields::read_up_to(max_bytes, Request::from_parts(parts, body), state).await?;
         if is_same(fields.text(FORM_TOKEN), &by.form_token) {
             Ok(Self { by, fields })
         } else {

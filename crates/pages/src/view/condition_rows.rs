@@ -4,7 +4,6 @@ use admin::ConditionForm;
 use domain::conditions::MAX_CONDITIONS;
 use domain::{Condition, Conditions, Operator};
 
-use super::labels;
 use crate::access::submission::Fields;
 
 /// Rows that are read. A form of ours has fewer; one with too many conditions is refused, not shortened.
@@ -82,17 +81,7 @@ impl ConditionRow {
     /// The condition in words.
     pub(crate) fn words(&self) -> String {
         let op = self.op.parse().unwrap_or(Operator::Eq);
-        let field = if op == Operator::ActorNe {
-            "the event"
-        } else {
-            &self.field
-        };
-        let value = if op.takes_value() {
-            format!(" {}", self.value)
-        } else {
-            String::new()
-        };
-        format!("{field} {}{value}", labels::operator(op))
+        op.sentence(&self.field, &self.value)
     }
 }
 

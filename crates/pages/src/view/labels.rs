@@ -3,7 +3,7 @@
 use askama::Template;
 use askama::filters::HtmlSafe;
 use axum::http::StatusCode;
-use domain::{AuditAction, DeliveryState, Operator, Outcome, Trigger, WebhookStatus};
+use domain::{AuditAction, DeliveryState, Outcome, Trigger, Verdict, WebhookStatus};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -45,28 +45,44 @@ impl From<DeliveryState> for Badge {
     }
 }
 
-impl Badge {
-    /// A state's word alone, for filters.
-    pub(crate) const fn word(self) -> &'static str {
-        self.word
+impl From<Verdict> for Badge {
+    fn from(verdict: Verdict) -> Self {
+        let (tone, icon, word) = match verdict {
+            Verdict::Queued => return DeliveryState::Queued.into(),
+            Verdict::Held => return DeliveryState::Held.into(),
+            Verdict::Retrying => return DeliveryState::Retrying.into(),
+            Verdict::Delivered => return DeliveryState::Delivered.into(),
+            Verdict::Failed => return DeliveryState::Failed.into(),
+            Verdict::NotSubscribed => ("idle", "none", "Not subscribed"),
+            Verdict::ConditionFalse => ("idle", "none", "Condition is false"),
+            Verdict::WebhookNewer => ("idle", "none", "Webhook is newer"),
+            Verdict::WebhookDeleted => ("idle", "none", "Webhook deleted"),
+        };
+        Self { tone, icon, word }
     }
 }
 
-/// An operator of a condition, between field and value.
-pub(crate) const fn operator(operator: Operator) -> &'static str {
-    match operator {
-        Operator::Eq => "is",
-        Operator::Ne => "is not",
-        Operator::Gt => "is greater than",
-        Operator::Gte => "is at least",
-        Operator::Lt => "is less than",
-        Operator::Lte => "is at most",
-        Operator::Contains => "contains",
-        Operator::Exists => "is set",
-        Operator::NotExists => "is not set",
-        Operator::Changed => "changed",
-        Operator::ChangedTo => "changed to",
-        Operator::ActorNe => "was not caused by",
+impl Badge {
+    /// Whether a webhook would get an event.
+    pub(crate) const fn would_get(would_get: bool) -> Self {
+        if would_get {
+            Self {
+                tone: "ok",
+                icon: "ok",
+                word: "Would get it",
+            }
+        } else {
+            Self {
+                tone: "idle",
+                icon: "none",
+                word: "Would not get it",
+            }
+        }
+    }
+
+    /// A state's word alone, for filters.
+    pub(crate) const fn word(self) -> &'static str {
+        self.word
     }
 }
 
@@ -131,7 +147,7 @@ const fn outcome_words(outcome: Outcome) -> &'static str {
         Outcome::DnsError => "name not found",
         Outcome::TlsError => "certificate not valid",
         Outcome::Blocked => "address not allowed",
-        Outcome::LocalError => "trouble on our side",
+        Outcome::LocalError => "local error",
     }
 }
 
@@ -162,7 +178,7 @@ pub(crate) const fn action(action: AuditAction) -> &'static str {
         AuditAction::SignedIn => "Signed in",
         AuditAction::SignedOut => "Signed out",
         AuditAction::SessionRevoked => "Session ended",
-        AuditAction::TokenCreated => "API token made",
+        AuditAction::TokenCreated => "API token created",
         AuditAction::TokenRevoked => "API token revoked",
     }
 }

@@ -69,9 +69,9 @@ fn done_text(done: &str) -> Option<&'static str> {
         "saved-events" => {
             "Your changes are saved. The selected events and conditions apply from now on; events that are waiting are still sent."
         }
-        "paused" => "Paused. Events are kept and sent when you resume.",
-        "resumed" => "Resumed. What was kept is being sent now, oldest first.",
-        "rotated" => "The secret has been replaced. For 24 hours requests carry a signature of the old one, too.",
+        "paused" => "The webhook is paused. Its events are held, and sent when you resume it.",
+        "resumed" => "The webhook is resumed. Held events are being sent now, oldest first.",
+        "rotated" => "The secret has been replaced. For 24 hours requests also have a signature of the former secret.",
         "retried" => "The delivery is being sent again.",
         "retry-held" => "The webhook is paused. The delivery is sent again when you resume it.",
         "recovering" => "The failed deliveries are being sent again.",

@@ -83,13 +83,16 @@ pub(crate) struct Payload {
     pub(crate) indented: Option<String>,
     /// The length of the whole.
     pub(crate) bytes: usize,
+    /// Bytes of it that are shown.
+    pub(crate) shown: usize,
 }
 
 impl Payload {
     /// The first `shown` bytes of a payload, or all of it.
     pub(crate) fn new(payload: &[u8], shown: usize) -> Self {
-        let exact = String::from_utf8_lossy(&payload[..payload.len().min(shown)]).into_owned();
         let bytes = payload.len();
+        let shown = bytes.min(shown);
+        let exact = String::from_utf8_lossy(&payload[..shown]).into_owned();
         Self {
             indented: if shown < bytes {
                 None
@@ -98,11 +101,12 @@ impl Payload {
             },
             exact,
             bytes,
+            shown,
         }
     }
 
     /// Whether this is only the beginning.
     pub(crate) const fn is_cut(&self) -> bool {
-        self.exact.len() < self.bytes
+        self.shown < self.bytes
     }
 }

@@ -8,7 +8,6 @@ use store::webhooks::Webhook;
 use strum::VariantArray;
 
 use super::condition_rows::ConditionRow;
-use super::labels;
 use super::layout::{Layout, page};
 use super::preview_result::PreviewView;
 use super::test_result::TestView;
@@ -137,7 +136,7 @@ impl FormPage {
     }
 
     fn words(operator: &Operator) -> &'static str {
-        labels::operator(*operator)
+        operator.words()
     }
 
     fn is_chosen(row: &ConditionRow, operator: &Operator) -> bool {

@@ -86,6 +86,7 @@ fn failed(webhook: WebhookId, event: &str, attempts: u32) -> DeliveryRecord {
             account,
             event_id: event.to_owned(),
             event_type: "deal.won".to_owned(),
+            subject: None,
             accepted_at: at,
             payload: "{}".into(),
             traceparent: None,

@@ -7,6 +7,7 @@ use domain::{DeliveryPhase, DeliveryState, Lane, Outcome, Trigger};
 use jiff::{SignedDuration, Timestamp};
 use sender::deliver::{Arrival, Deliverer};
 use sender::endpoints::EndpointState;
+use sender::pace::Pace;
 use store::outcomes::{Disposition, Known};
 use wire::DeliveryJob;
 
@@ -64,6 +65,14 @@ async fn a_success_is_posted_and_recorded() {
         did(Answers::default(), job(1, Trigger::Event), NEW).await,
         [Did::Posted, Did::Recorded(DeliveryPhase::Delivered, 1)]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_subject_of_the_event_is_recorded() {
+    let deliverer = deliverer(Answers::default(), 4);
+    assert!(deliver(&deliverer, job(1, Trigger::Event), NEW).await);
+    let records = deliverer.ports.records.into_inner().unwrap();
+    assert_eq!(records[0].delivery.subject.as_deref(), Some("deals/9001"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -284,15 +293,14 @@ async fn a_job_that_ended_its_senders_is_deferred_without_an_attempt() {
 
 #[tokio::test(start_paused = true)]
 async fn a_webhook_with_a_limit_gets_everything_from_the_relay() {
-    let paced = || {
-        let EndpointState::Ready(mut endpoint) = crate::ports::endpoint() else {
-            unreachable!("it is ready");
-        };
-        endpoint.is_paced = true;
-        Answers {
-            endpoint: Arc::new(EndpointState::Ready(endpoint)),
-            ..Answers::default()
-        }
+    let EndpointState::Ready(mut endpoint) = crate::ports::endpoint() else {
+        unreachable!("it is ready");
+    };
+    endpoint.pace = Pace::new(Some(2));
+    let endpoint = Arc::new(EndpointState::Ready(endpoint));
+    let paced = || Answers {
+        endpoint: endpoint.clone(),
+        ..Answers::default()
     };
     assert_eq!(
         did(paced(), job(1, Trigger::Event), NEW).await,
@@ -301,5 +309,11 @@ async fn a_webhook_with_a_limit_gets_everything_from_the_relay() {
     assert_eq!(
         did(paced(), job(1, Trigger::Resume), NEW).await,
         [Did::LookedUp, Did::Posted, Did::Recorded(DeliveryPhase::Delivered, 1)]
+    );
+    // Released while no sender was there: what exceeds a second's worth goes back to the relay.
+    did(paced(), job(1, Trigger::Manual), NEW).await;
+    assert_eq!(
+        did(paced(), job(1, Trigger::Resume), NEW).await,
+        [Did::LookedUp, Did::Recorded(DeliveryPhase::Spilled, 0)]
     );
 }

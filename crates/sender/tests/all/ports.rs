@@ -140,7 +140,7 @@ pub fn endpoint() -> EndpointState {
         url: url.into(),
         keys: vec![SigningSecret::generate().key()],
         headers: http::HeaderMap::new(),
-        is_paced: false,
+        pace: None,
     }))
 }
 
@@ -198,6 +198,7 @@ pub fn job(attempt: u32, trigger: Trigger) -> DeliveryJob {
             account,
             event_id: "1".to_owned(),
             event_type: "deal.won".to_owned(),
+            subject: Some("deals/9001".to_owned()),
             accepted_at: Timestamp::from_second(NOW - 1).unwrap(),
             payload: Bytes::from_static(b"{}"),
             traceparent: None,

@@ -54,7 +54,7 @@ impl Reader {
             (Some(_), Some(_)) if origins.0 == origins.1 => {
                 self.refuse(
                     key,
-                    format!("is set, and so is {}: only one of them may be", self.given.name(&twin)),
+                    format!("is set, and so is {}: set only one of them", self.given.name(&twin)),
                 );
                 None
             }

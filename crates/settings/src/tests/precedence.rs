@@ -90,6 +90,7 @@ fn every_setting_can_be_a_variable() {
         ("WEBHOOKS_RETENTION__DAYS", "7"),
         ("WEBHOOKS_EGRESS__ALLOW_NETWORKS", "127.0.0.0/8,::1, 10.1.2.3/16"),
         ("WEBHOOKS_EGRESS__DENY_NETWORKS", "10.1.9.0/24"),
+        ("WEBHOOKS_EGRESS__PUBLIC_ADDRESSES", "192.0.2.7, 2001:db8::/64"),
         ("WEBHOOKS_EGRESS__NAT64_PREFIXES", "64:ff9b::/96,2001:db8:64::/96"),
         ("WEBHOOKS_EGRESS__NAME_SERVERS", "10.0.0.53, 10.0.0.54:5353,::1"),
         ("WEBHOOKS_EGRESS__PROXY", "http://proxy:3128"),
@@ -121,6 +122,7 @@ fn every_setting_can_be_a_variable() {
     }
     let name_servers: Vec<_> = settings.egress.name_servers.iter().map(ToString::to_string).collect();
     assert_eq!(name_servers, ["10.0.0.53:53", "10.0.0.54:5353", "[::1]:53"]);
+    assert_eq!(settings.egress.public_addresses(), ["192.0.2.7", "2001:db8::/64"]);
     assert_eq!(settings.egress.proxy.unwrap().to_string(), "http://proxy:3128");
     assert_eq!(settings.events.max_bytes, 1024);
     assert_eq!(settings.shutdown.grace, Duration::from_secs(60));

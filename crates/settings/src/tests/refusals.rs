@@ -69,7 +69,7 @@ fn each_bad_value_is_refused_by_its_variable_and_with_a_reason() {
         (
             "HTTP__FRAME_ANCESTORS",
             "https://a.example,https://b.example/page",
-            "\"https://b.example/page\" is none",
+            "\"https://b.example/page\" is not one",
         ),
         (
             "HTTP__FRAME_ANCESTORS",
@@ -361,7 +361,7 @@ fn a_secret_is_given_once() {
     let problem = only_problem(load(&[("WEBHOOKS_AMQP__URL_FILE", secret.path().to_str().unwrap())]));
     assert_eq!(
         problem,
-        "WEBHOOKS_AMQP__URL is set, and so is WEBHOOKS_AMQP__URL_FILE: only one of them may be"
+        "WEBHOOKS_AMQP__URL is set, and so is WEBHOOKS_AMQP__URL_FILE: set only one of them"
     );
 }
 

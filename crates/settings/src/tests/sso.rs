@@ -60,7 +60,7 @@ fn keys_without_an_issuer_and_keys_twice() {
     let set = set("EdDSA");
     let single = ("WEBHOOKS_SSO__PUBLIC_KEY_FILE", path(&pem));
     let several = ("WEBHOOKS_SSO__JWKS_FILE", path(&set));
-    let both = "WEBHOOKS_SSO__JWKS_FILE is set, and so is sso.public_key_file: only one of them may be";
+    let both = "WEBHOOKS_SSO__JWKS_FILE is set, and so is sso.public_key_file: set only one of them";
     assert_eq!(problem(&[single, several, ISSUER]), both);
     assert_eq!(
         problem(&[single]),
@@ -78,7 +78,7 @@ fn keys_that_cannot_be_used() {
     let cases = [
         (
             key(&PKCS_ECDSA_P384_SHA384).public_key_pem(),
-            "holds a key that is not taken (number 1)",
+            "holds a key of an unsupported type (number 1)",
         ),
         (good.serialize_pem(), "holds no PUBLIC KEY in PEM form"),
         (good.public_key_pem().replace('A', "!"), "is not valid PEM"),
@@ -98,7 +98,7 @@ fn keys_that_cannot_be_used() {
     for alg in ["HS256", "none", "ES512"] {
         let problem = problem(&[("WEBHOOKS_SSO__JWKS_FILE", path(&set(alg))), ISSUER]);
         assert!(
-            problem.contains("only RSA for RS256, P-256 for ES256 and Ed25519 for EdDSA are"),
+            problem.contains("supported are RSA for RS256, P-256 for ES256 and Ed25519 for EdDSA"),
             "{problem}"
         );
     }

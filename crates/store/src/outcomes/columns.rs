@@ -34,6 +34,7 @@ pub(super) struct Columns<'a> {
     attempt_error: Vec<Option<&'a str>>,
     response_excerpt: Vec<Option<&'a [u8]>>,
     deferred_for: Vec<Option<f64>>,
+    subject: Vec<Option<&'a str>>,
 }
 
 impl<'a> Columns<'a> {
@@ -60,6 +61,7 @@ impl<'a> Columns<'a> {
         self.webhook_id.push(delivery.webhook.0);
         self.event_id.push(&delivery.event_id);
         self.event_type.push(&delivery.event_type);
+        self.subject.push(delivery.subject.as_deref());
         self.state.push(disposition.state().into());
         self.attempts.push(saturating(*attempts));
         self.step.push(saturating(*step));
@@ -92,7 +94,7 @@ impl<'a> Columns<'a> {
             .push(deferred.map(|attempt| attempt.deferred_for.as_secs_f64()));
     }
 
-    pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 22] {
+    pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 23] {
         [
             &self.id,
             &self.created_on,
@@ -116,6 +118,7 @@ impl<'a> Columns<'a> {
             &self.attempt_error,
             &self.response_excerpt,
             &self.deferred_for,
+            &self.subject,
         ]
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::connection::Transaction;
+use domain::release_rate::RELEASE_INTERVAL;
 use domain::{Absorption, ReleaseRate, Throttled, WebhookId};
 use jiff::Timestamp;
 use tokio_postgres::types::{ToSql, Type};
@@ -29,12 +30,15 @@ const TURN: &str = "/* release.turn.turn */ WITH turn AS (
     )
     SELECT turn.*, signalled.* FROM turn CROSS JOIN signalled";
 
-/// Counted from the due time of this turn, so that the average rate is kept; at most from a second ago, or missed turns
+/// Counted from the due time of this turn, so that the average rate is kept; at most from $6 seconds ago, or missed turns
 /// would be made up at once.
 const NEXT_TURN: &str = "/* release.turn.next_turn */ UPDATE releases SET per_second = $2,
-        next_at = greatest(next_at, now() - interval '1 second') + make_interval(secs => $3),
+        next_at = greatest(next_at, now() - make_interval(secs => $6)) + make_interval(secs => $3),
         throttled_at = CASE WHEN $4 THEN now() ELSE throttled_at END, attended_since = $5
     WHERE webhook_id = $1";
+
+/// How late a turn may be and still be counted from its due time.
+const MADE_UP: Duration = Duration::from_secs(1);
 
 /// For a receiver's `Retry-After`, or during a local error.
 const WAIT: &str = "/* release.turn.wait */
@@ -47,7 +51,7 @@ pub(super) struct Turn {
     pub(super) rate: ReleaseRate,
     /// The webhook's own limit.
     max_per_second: Option<i32>,
-    pub(super) late: Duration,
+    late: Duration,
     pub(super) deleted: bool,
     pub(super) paused: bool,
     failing: bool,
@@ -69,6 +73,17 @@ fn limited(rate: ReleaseRate, max_per_second: Option<i32>) -> ReleaseRate {
 }
 
 impl Turn {
+    /// Whether the webhook has a limit of its own, which late turns must not exceed by making up for missed ones.
+    pub(super) const fn is_limited(&self) -> bool {
+        self.max_per_second.is_some()
+    }
+
+    /// Deliveries to release in this turn, at most.
+    pub(super) fn batch(&self) -> i64 {
+        let late = if self.is_limited() { Duration::ZERO } else { self.late };
+        i64::from(self.rate.batch(late))
+    }
+
     /// The rate after this turn, within the webhook's own limit.
     pub(super) fn next_rate(&self, absorption: Absorption, configured: ReleaseRate) -> ReleaseRate {
         limited(self.rate.next(absorption, configured), self.max_per_second)
@@ -122,20 +137,23 @@ pub(super) async fn set_turn(
     next: Next,
     rate: ReleaseRate,
 ) -> Result<(), StoreError> {
-    let (statement, wait) = match next {
-        Next::KeepingPace(wait) => (NEXT_TURN, wait),
-        Next::After(wait) => (WAIT, wait),
-    };
+    let (Next::KeepingPace(wait) | Next::After(wait)) = next;
+    let made_up = if turn.is_limited() { RELEASE_INTERVAL } else { MADE_UP };
     let per_second = rate.per_second();
     let wait = wait.as_secs_f64();
     let throttled = turn.throttled == Throttled::Now;
-    let parameters: [(&(dyn ToSql + Sync), Type); 5] = [
+    let made_up = made_up.as_secs_f64();
+    let parameters: [(&(dyn ToSql + Sync), Type); 6] = [
         (&webhook.0, Type::UUID),
         (&per_second, Type::FLOAT8),
         (&wait, Type::FLOAT8),
         (&throttled, Type::BOOL),
         (&turn.attended_since, Type::TIMESTAMPTZ),
+        (&made_up, Type::FLOAT8),
     ];
-    transaction.execute_typed(statement, &parameters).await?;
+    match next {
+        Next::KeepingPace(_) => transaction.execute_typed(NEXT_TURN, &parameters).await?,
+        Next::After(_) => transaction.execute_typed(WAIT, &parameters[..5]).await?,
+    };
     Ok(())
 }

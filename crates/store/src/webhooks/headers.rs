@@ -2,9 +2,12 @@
 
 use domain::{AccountName, AuditAction, RequestHeader, WebhookId};
 use serde::{Deserialize, Serialize};
+use tokio_postgres::types::ToSql;
 
+use super::manage::{EXISTS, EditOutcome};
 use crate::audit::Entry;
 use crate::bearer::Bearer;
+use crate::connection::Connection;
 use crate::database::Database;
 use crate::error::StoreError;
 use crate::secret_keys::{Place, SecretKeys};
@@ -22,7 +25,8 @@ const READ: &str = "/* webhooks.headers.read */ SELECT h.key_id, h.ciphertext
 
 /// Increments the version, so that concurrent changes are serialised, and every process is notified.
 const COUNT_CHANGE: &str = "/* webhooks.headers.count_change */
-    UPDATE webhooks SET version = version + 1, updated_at = now() WHERE account = $1 AND id = $2";
+    UPDATE webhooks SET version = version + 1, updated_at = now()
+    WHERE account = $1 AND id = $2 AND ($3::bigint IS NULL OR version = $3)";
 
 const WRITE: &str = "/* webhooks.headers.write */
     INSERT INTO webhook_headers (webhook_id, names, key_id, ciphertext) VALUES ($1, $2, $3, $4)
@@ -42,6 +46,15 @@ impl Database {
         webhook: WebhookId,
     ) -> Result<Option<Vec<RequestHeader>>, StoreError> {
         let connection = self.connection().await?;
+        self.read_headers(&connection, account, webhook).await
+    }
+
+    async fn read_headers(
+        &self,
+        connection: &Connection,
+        account: &AccountName,
+        webhook: WebhookId,
+    ) -> Result<Option<Vec<RequestHeader>>, StoreError> {
         let Some(row) = connection.query_opt(READ, &[&account.as_str(), &webhook.0]).await? else {
             return Ok(None);
         };
@@ -49,30 +62,50 @@ impl Database {
         opened(&self.keys, place, row.get("key_id"), row.get("ciphertext")).map(Some)
     }
 
-    /// Replaces the request headers of a webhook of `by`'s account; false when it does not exist.
-    pub async fn set_request_headers(
+    /// Replaces the request headers of a webhook of `by`'s account by what `change` makes of the present ones; with
+    /// `if_version`, only if the webhook is still at that version. The webhook is locked meanwhile, so that a value that
+    /// is kept is the present one. Headers that do not decrypt are replaced as if there were none.
+    ///
+    /// # Errors
+    /// When the database is unavailable. An error of `change` is the result, and nothing was changed then.
+    pub async fn change_request_headers<E>(
         &self,
         by: &Bearer,
         webhook: WebhookId,
-        headers: &[RequestHeader],
-    ) -> Result<bool, StoreError> {
+        if_version: Option<i64>,
+        change: impl FnOnce(&[RequestHeader]) -> Result<Vec<RequestHeader>, E> + Send,
+    ) -> Result<EditOutcome<Result<Vec<RequestHeader>, E>>, StoreError> {
         let account = &by.account;
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
+        let row = [&account.as_str() as &(dyn ToSql + Sync), &webhook.0];
         if transaction
-            .execute(COUNT_CHANGE, &[&account.as_str(), &webhook.0])
+            .execute(COUNT_CHANGE, &[row[0], row[1], &if_version])
             .await?
             == 0
         {
-            return Ok(false);
+            let exists: bool = transaction.query_one(EXISTS, &row).await?.get(0);
+            return Ok(if exists {
+                EditOutcome::Stale
+            } else {
+                EditOutcome::NotFound
+            });
         }
+        let present = match self.read_headers(&transaction, account, webhook).await {
+            Err(StoreError::Secret) => Vec::new(),
+            present => present?.unwrap_or_default(),
+        };
+        let headers = match change(&present) {
+            Ok(headers) => headers,
+            Err(error) => return Ok(EditOutcome::Done(Err(error))),
+        };
         let names: Vec<&str> = headers.iter().map(RequestHeader::name).collect();
         if headers.is_empty() {
             transaction.execute(DELETE, &[&webhook.0]).await?;
         } else {
             let sealed = self
                 .keys
-                .seal_bytes(Place::Headers { webhook, account }, &encoded(headers));
+                .seal_bytes(Place::Headers { webhook, account }, &encoded(&headers));
             transaction
                 .execute(WRITE, &[&webhook.0, &names, &sealed.key_id, &sealed.ciphertext])
                 .await?;
@@ -83,7 +116,7 @@ impl Database {
             .write(&transaction)
             .await?;
         transaction.commit().await?;
-        Ok(true)
+        Ok(EditOutcome::Done(Ok(headers)))
     }
 }
 
@@ -108,9 +141,6 @@ pub(super) fn opened(
     };
     let (bytes, _) = keys.open_bytes(place, key_id, ciphertext)?;
     let stored: Vec<StoredHeader> = serde_json::from_slice(&bytes).map_err(|_| StoreError::Secret)?;
-    let header = |stored: &StoredHeader| RequestHeader::new(&stored.name, &stored.value, stored.sensitive);
-    stored
-        .iter()
-        .map(|stored| header(stored).map_err(|_| StoreError::UnknownValue("webhook_headers.ciphertext")))
-        .collect()
+    let header = |stored: StoredHeader| RequestHeader::stored(stored.name, stored.value, stored.sensitive);
+    Ok(stored.into_iter().map(header).collect())
 }

@@ -9,6 +9,7 @@ use crate::bearer::Bearer;
 use crate::connection::Connection;
 use crate::database::Database;
 use crate::error::StoreError;
+use crate::release::next_turn_soon;
 
 /// A validated webhook to create.
 #[derive(Debug)]
@@ -118,9 +119,13 @@ const EDIT: &str = "/* webhooks.manage.edit */ UPDATE webhooks SET name = coales
     WHERE account = $1 AND id = $2 AND ($6::bigint IS NULL OR version = $6)";
 
 /// Signals about the former URL's receiver do not apply to the new one's.
-const RESET_RECEIVER: &str = "/* webhooks.manage.reset_receiver */
+const RESET_RECEIVER: &str = concat!(
+    "/* webhooks.manage.reset_receiver */
     WITH deleted AS (DELETE FROM release_signals WHERE webhook_id = $1)
-    UPDATE releases SET next_at = least(next_at, now()), throttled_at = NULL WHERE webhook_id = $1";
+    UPDATE releases SET throttled_at = NULL, next_at = ",
+    next_turn_soon!(),
+    " WHERE webhook_id = $1"
+);
 
 /// The current URL, locked against concurrent edits.
 const LOCK: &str = "/* webhooks.manage.lock */ SELECT url FROM webhooks WHERE account = $1 AND id = $2 FOR UPDATE";
@@ -128,7 +133,8 @@ const LOCK: &str = "/* webhooks.manage.lock */ SELECT url FROM webhooks WHERE ac
 const DELETE: &str = "/* webhooks.manage.delete */
     DELETE FROM webhooks WHERE account = $1 AND id = $2 AND ($3::bigint IS NULL OR version = $3)";
 
-const EXISTS: &str = "/* webhooks.manage.exists */ SELECT EXISTS (SELECT FROM webhooks WHERE account = $1 AND id = $2)";
+pub(super) const EXISTS: &str =
+    "/* webhooks.manage.exists */ SELECT EXISTS (SELECT FROM webhooks WHERE account = $1 AND id = $2)";
 
 const IS_TAKEN: &str = "/* webhooks.manage.is_taken */ SELECT EXISTS (SELECT FROM webhooks WHERE id = $1)";
 

@@ -8,6 +8,7 @@ use crate::audit::Entry;
 use crate::bearer::Bearer;
 use crate::database::Database;
 use crate::error::StoreError;
+use crate::release::next_turn_soon;
 
 /// A paused webhook keeps its reason and time.
 const PAUSE: &str = "/* webhooks.pause.pause */ UPDATE webhooks SET paused_reason = 'user', paused_at = now()
@@ -15,7 +16,8 @@ const PAUSE: &str = "/* webhooks.pause.pause */ UPDATE webhooks SET paused_reaso
 
 /// Resets the counters, or the first failure would pause it again. Held deliveries are released, with a slow start
 /// after an auto-pause.
-const RESUME: &str = "/* webhooks.pause.resume */ WITH paused AS (
+const RESUME: &str = concat!(
+    "/* webhooks.pause.resume */ WITH paused AS (
         SELECT id, paused_reason FROM webhooks WHERE account = $1 AND id = $2 AND paused_reason IS NOT NULL FOR UPDATE
     ), resumed AS (
         UPDATE webhooks w SET paused_reason = NULL, paused_at = NULL, consecutive_failures = 0, failed_attempts = 0,
@@ -24,7 +26,9 @@ const RESUME: &str = "/* webhooks.pause.resume */ WITH paused AS (
     )
     INSERT INTO releases (webhook_id, per_second)
     SELECT id, CASE WHEN paused_reason = 'user' THEN $3::float8 ELSE $4::float8 END FROM resumed
-    ON CONFLICT (webhook_id) DO UPDATE SET next_at = now(), per_second = excluded.per_second";
+    ON CONFLICT (webhook_id) DO UPDATE SET per_second = excluded.per_second, next_at = ",
+    next_turn_soon!()
+);
 
 impl Database {
     /// Pauses a webhook of `by`'s account; a trigger notifies the senders. `None` when it does not exist; true when

@@ -1,5 +1,6 @@
 //! A webhook's secrets: the current one and its predecessors.
 
+use domain::check_request::KnownSecret;
 use domain::{AccountName, AuditAction, SigningSecret, WebhookId};
 use jiff::Timestamp;
 use tokio_postgres::Row;
@@ -20,6 +21,12 @@ const ADD: &str = "/* webhooks.secret.add */
 const CURRENT: &str = "/* webhooks.secret.current */ SELECT s.id, s.key_id, s.ciphertext
     FROM webhook_secrets s JOIN webhooks w ON w.id = s.webhook_id
     WHERE w.account = $1 AND w.id = $2 AND s.expires_at IS NULL";
+
+/// Former ones too, also those that have stopped signing and are not deleted yet. A key that is not configured here must
+/// not hide the others.
+const ALL: &str = "/* webhooks.secret.all */ SELECT s.id, s.key_id, s.ciphertext, s.expires_at
+    FROM webhook_secrets s JOIN webhooks w ON w.id = s.webhook_id
+    WHERE w.account = $1 AND w.id = $2 ORDER BY s.expires_at DESC NULLS FIRST";
 
 /// Increments the version, so that concurrent rotations are serialised, and every process is notified.
 const COUNT_ROTATION: &str = "/* webhooks.secret.count_rotation */
@@ -92,6 +99,31 @@ impl Database {
             self.keys.open(place, row.get("key_id"), row.get("ciphertext"))
         };
         row.map(open).transpose()
+    }
+
+    /// The secrets of the webhook, the current one first; former ones with the time that they stop or stopped signing.
+    ///
+    /// # Errors
+    /// When the database is unavailable, or none of them decrypts.
+    pub async fn all_secrets(&self, account: &AccountName, id: WebhookId) -> Result<Vec<KnownSecret>, StoreError> {
+        let connection = self.connection().await?;
+        let rows = connection.query(ALL, &[&account.as_str(), &id.0]).await?;
+        let mut secrets = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let place = Place::Webhook {
+                row: row.get("id"),
+                webhook: id,
+                account,
+            };
+            if let Ok(secret) = self.keys.open(place, row.get("key_id"), row.get("ciphertext")) {
+                let expires_at = row.get("expires_at");
+                secrets.push(KnownSecret { secret, expires_at });
+            }
+        }
+        if secrets.is_empty() && !rows.is_empty() {
+            return Err(StoreError::Secret);
+        }
+        Ok(secrets)
     }
 
     /// Replaces the secret of a webhook of `by`'s account; the former one signs beside it for 24 hours, until the

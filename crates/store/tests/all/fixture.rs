@@ -106,6 +106,7 @@ pub fn retrying(webhook: WebhookId, event_id: &str, accepted_at: Timestamp) -> D
             account: account("acme"),
             event_id: event_id.to_owned(),
             event_type: "deal.won".to_owned(),
+            subject: None,
             accepted_at,
             payload: format!(r#"{{"id":"{event_id}"}}"#).into(),
             traceparent: None,

@@ -4,6 +4,8 @@
 mod audit;
 mod changes;
 mod delivery_log;
+mod event_counts;
+mod find;
 mod fixture;
 mod health;
 mod mail;

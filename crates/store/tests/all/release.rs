@@ -1,6 +1,7 @@
 //! Holding, releasing, manual retries and recoveries.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use domain::{
@@ -428,6 +429,7 @@ async fn a_delivered_one_is_sent_again_on_request() {
         Retry::NotRetryable
     );
     // The outcome of the attempt that was made before comes once more: it changes nothing.
+    database.record(std::slice::from_ref(&done), AUTO_PAUSE).await.unwrap();
     let released = release_all(&database, &sql, erp).await;
     let facts: Vec<_> = released.iter().map(|it| (it.trigger, it.attempts)).collect();
     assert_eq!(facts, [(Trigger::Manual, done.attempts)]);
@@ -751,15 +753,83 @@ async fn an_account_has_as_many_turns_as_another_however_many_webhooks_it_has() 
     assert_eq!(database.due_releases(100).await.unwrap().len(), 51);
 }
 
+async fn limit(database: &Database, webhook: WebhookId, max_per_second: Option<i32>) {
+    let limit = Edit {
+        max_per_second: Some(max_per_second),
+        ..Edit::default()
+    };
+    database
+        .edit_webhook(&admin("acme"), webhook, &limit, None)
+        .await
+        .unwrap();
+}
+
+/// What a relay releases in this time, while `meanwhile` is done before each turn.
+async fn released_in(database: &Database, webhook: WebhookId, time: Duration, meanwhile: impl AsyncFn()) -> usize {
+    let begun = std::time::Instant::now();
+    let mut released = 0;
+    while begun.elapsed() < time {
+        meanwhile().await;
+        if let Release::Released(count) = database.release(webhook, rate(), async |_| true).await.unwrap() {
+            released += count;
+        }
+    }
+    released
+}
+
+#[tokio::test]
+async fn a_limit_holds_whatever_asks_for_an_earlier_turn() {
+    let (database, sql) = migrated().await;
+    let (erp, acme) = (webhook(&database, "acme", "ERP Sync").await, admin("acme"));
+    limit(&database, erp, Some(2)).await;
+    for number in 0..60 {
+        let record = failed(erp, &format!("f{number}"), now());
+        database.record(&[record], AUTO_PAUSE).await.unwrap();
+    }
+    database.resume_webhook(&acme, erp, rate()).await.unwrap();
+    hold(&database, erp, 60).await;
+    let failed_one = "SELECT id FROM deliveries WHERE state = 'failed' LIMIT 1";
+    let other_url = AtomicBool::new(false);
+    let released = released_in(&database, erp, Duration::from_secs(3), async || {
+        // Somebody retries one after the other by hand, somebody else changes the URL, and pauses and resumes.
+        let id: uuid::Uuid = sql.query_one(failed_one, &[]).await.unwrap().get(0);
+        database.retry_delivery(&acme, id.into()).await.unwrap();
+        let moved_to = if other_url.fetch_xor(true, Ordering::Relaxed) {
+            "https://a.example.com/"
+        } else {
+            "https://b.example.com/"
+        };
+        let moved = Edit {
+            url: Some(url(moved_to)),
+            ..Edit::default()
+        };
+        database.edit_webhook(&acme, erp, &moved, None).await.unwrap();
+        database.pause_webhook(&acme, erp).await.unwrap();
+        database.resume_webhook(&acme, erp, rate()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(70)).await;
+    })
+    .await;
+    assert!((2..=8).contains(&released), "{released} in 3 s at 2 a second");
+}
+
+#[tokio::test]
+async fn a_limit_holds_after_turns_that_were_missed() {
+    let (database, sql) = migrated().await;
+    let erp = webhook(&database, "acme", "ERP Sync").await;
+    limit(&database, erp, Some(10)).await;
+    hold(&database, erp, 40).await;
+    database.schedule_missing_releases().await.unwrap();
+    let gap = "UPDATE releases SET next_at = now() - interval '1 minute'";
+    sql.execute(gap, &[]).await.unwrap();
+    let released = released_in(&database, erp, Duration::from_secs(1), async || {}).await;
+    assert!((5..=13).contains(&released), "{released} in 1 s at 10 a second");
+}
+
 #[tokio::test]
 async fn a_webhooks_own_limit_bounds_its_release_rate() {
     let (database, sql) = migrated().await;
     let erp = webhook(&database, "acme", "ERP Sync").await;
-    let limit = Edit {
-        max_per_second: Some(Some(5)),
-        ..Edit::default()
-    };
-    database.edit_webhook(&admin("acme"), erp, &limit, None).await.unwrap();
+    limit(&database, erp, Some(5)).await;
     hold(&database, erp, 8).await;
     database.schedule_missing_releases().await.unwrap();
     let begun = std::time::Instant::now();
@@ -767,14 +837,7 @@ async fn a_webhooks_own_limit_bounds_its_release_rate() {
     // One at once, then one each fifth of a second.
     let least = Duration::from_millis(7 * 200 - 150);
     assert!(begun.elapsed() >= least, "{:?}", begun.elapsed());
-    let without = Edit {
-        max_per_second: Some(None),
-        ..Edit::default()
-    };
-    database
-        .edit_webhook(&admin("acme"), erp, &without, None)
-        .await
-        .unwrap();
+    limit(&database, erp, None).await;
     let stored = database.webhook(&account("acme"), erp).await.unwrap().unwrap();
     assert_eq!(stored.max_per_second, None);
 }

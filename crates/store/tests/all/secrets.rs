@@ -2,7 +2,7 @@
 
 use domain::SigningSecret;
 use rustls::RootCertStore;
-use store::webhooks::NewWebhook;
+use store::webhooks::{EditOutcome, NewWebhook};
 use store::{Database, Rekeyed, SecretKey, SecretKeys, StoreError};
 
 use crate::fixture::{account, admin, empty_database, migrated, new_webhook, open};
@@ -291,13 +291,15 @@ async fn request_headers_are_encrypted_replaced_and_rekeyed() {
         .id;
     let acme = "acme".parse().unwrap();
     let given = [header("authorization", "Bearer canary-value"), header("x-env", "prod")];
-    assert!(database.set_request_headers(&admin("acme"), id, &given).await.unwrap());
-    assert!(
-        !database
-            .set_request_headers(&admin("globex"), id, &given)
+    let set = async |by: &str, headers: &[domain::RequestHeader]| {
+        let change = |_: &[domain::RequestHeader]| Ok::<_, ()>(headers.to_vec());
+        database
+            .change_request_headers(&admin(by), id, None, change)
             .await
             .unwrap()
-    );
+    };
+    assert_eq!(set("acme", &given).await, EditOutcome::Done(Ok(given.to_vec())));
+    assert_eq!(set("globex", &given).await, EditOutcome::NotFound);
     assert_eq!(database.request_headers(&acme, id).await.unwrap().unwrap(), given);
     assert_eq!(
         database.request_headers(&"globex".parse().unwrap(), id).await.unwrap(),
@@ -315,7 +317,11 @@ async fn request_headers_are_encrypted_replaced_and_rekeyed() {
     let hex: String = "canary-value".bytes().map(|byte| format!("{byte:02x}")).collect();
     assert!(!text.contains("canary-value") && !text.contains(&hex), "{text}");
     assert_eq!(database.rekey_secrets().await.unwrap().current, 2);
-    assert!(database.set_request_headers(&admin("acme"), id, &[]).await.unwrap());
+    sql.execute("UPDATE webhook_headers SET ciphertext = 'damaged'", &[])
+        .await
+        .unwrap();
+    assert!(database.request_headers(&acme, id).await.is_err());
+    assert_eq!(set("acme", &[]).await, EditOutcome::Done(Ok(Vec::new())));
     assert_eq!(database.request_headers(&acme, id).await.unwrap().unwrap(), []);
     assert_eq!(database.endpoint(id).await.unwrap().unwrap().headers, []);
 }

@@ -170,6 +170,7 @@ fn failed_test(webhook: WebhookId, at: Timestamp) -> TestRecord {
             account: account("acme"),
             event_id: format!("test-{id}"),
             event_type: "deal.won".to_owned(),
+            subject: None,
             accepted_at: at,
             payload: Bytes::from_static(b"{\"test\":true}"),
             traceparent: None,

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use devstack::certificates::{ServerIdentity, TestCa};
 use rustls::server::{WebPkiClientVerifier, danger::ClientCertVerifier};
 use rustls::{RootCertStore, ServerConfig};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::shared::{Recording, Shared};
-use crate::certificates::{ServerIdentity, TestCa};
 
 /// What is fixed when a [`Receiver`](super::Receiver) starts.
 #[derive(Debug)]

@@ -158,7 +158,7 @@ async fn an_edit_is_saved_unless_somebody_was_faster() {
     assert_eq!(value(&late.text(), "name").as_deref(), Some("Mine"));
     assert!(
         late.text()
-            .contains("Somebody else has changed this webhook meanwhile.")
+            .contains("Somebody else has changed this webhook. Below is what you typed")
     );
     let version = value(&late.text(), "version").unwrap();
     let again = [

@@ -152,7 +152,7 @@ async fn a_ticket_opens_a_session_once() {
         Browser::new(&api)
             .page("/sign-in")
             .await
-            .contains("If you came here from your CRM")
+            .contains("If your CRM sent you here")
     );
 }
 
@@ -197,7 +197,7 @@ async fn a_proxy_sends_it_as_a_header() {
     let in_address = Browser::new(&api)
         .get(&format!("/apps/crm/sso?token={}", crm.ticket(&claims())))
         .await;
-    refused(&in_address, "Nothing here says who you are.");
+    refused(&in_address, "The sign-in link has no token.");
     assert_eq!(Browser::new(&api).get("/sso").await.status, 404);
 }
 
@@ -213,7 +213,7 @@ async fn tickets_that_are_refused() {
         format!("{hs256}.{}", encode(mac.finalize().into_bytes()))
     };
     let invalid = "Your CRM could not sign you in here.";
-    let no_role = "Your CRM does not say which account you belong to, or what you may do.";
+    let no_role = "The sign-in link of your CRM names no valid account and role.";
     let cases = [
         (
             "expired",
@@ -246,7 +246,7 @@ async fn tickets_that_are_refused() {
         ),
         ("somebody else's key", stranger.ticket(&claims()), invalid),
         ("no ticket", "<script>alert(1)</script>".to_owned(), invalid),
-        ("nothing", " ".to_owned(), "Nothing here says who you are."),
+        ("nothing", " ".to_owned(), "The sign-in link has no token."),
     ];
     for (what, ticket, sentence) in cases {
         let answer = framed(&api).post_fields("/sso", &[("token", &ticket)]).await;

@@ -1,0 +1,160 @@
+//! Try an event: what would become of it if the CRM published it now. Nothing is published and nothing is stored.
+
+use domain::verdict::{self, Outlook};
+use domain::{AccountName, EventData, EventType, WebhookId};
+use store::webhooks::WebhookOutline;
+use strum::VariantArray;
+use wire::cloud_event;
+use wire::event_body::event_body;
+use wire::{CrmEvent, Rejection, RejectionReason};
+
+use crate::error::AdminError;
+use crate::service::Admin;
+
+/// What would become of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CheckedEvent {
+    /// It would be delivered to the webhooks that subscribe to it.
+    Accepted(AcceptedEvent),
+    /// No webhook would get it.
+    Refused {
+        /// Why.
+        reason: CheckRefusal,
+        /// A sentence for people.
+        detail: String,
+    },
+}
+
+/// An event that would be accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcceptedEvent {
+    /// Its type.
+    pub event_type: EventType,
+    /// Every webhook of the account, those that would get it first.
+    pub webhooks: Vec<CheckedWebhook>,
+    /// The exact body that they would get. Without a `time` in the event, its `timestamp` is the present.
+    pub body: String,
+}
+
+/// Whether a webhook would get an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedWebhook {
+    /// The webhook.
+    pub id: WebhookId,
+    /// Its name.
+    pub name: String,
+    /// Whether it would get the event, and why.
+    pub outlook: Outlook,
+}
+
+/// Why no webhook would get an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckRefusal {
+    /// It would be moved to the rejected queue.
+    Rejected(RejectionReason),
+    /// The catalogue does not have its type: it would be counted and dropped.
+    UnknownType,
+    /// It is an event of another account, whether that exists or not.
+    OtherAccount,
+}
+
+impl CheckRefusal {
+    /// The names of all.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        let rejected = RejectionReason::VARIANTS.iter().copied().map(Self::Rejected);
+        rejected.chain([Self::UnknownType, Self::OtherAccount]).map(Self::name)
+    }
+
+    /// Its name, for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rejected(reason) => reason.into(),
+            Self::UnknownType => "unknown_type",
+            Self::OtherAccount => "other_account",
+        }
+    }
+}
+
+impl CheckedEvent {
+    /// What would become of it, in a sentence.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Refused { detail, .. } => detail.clone(),
+            Self::Accepted(event) => {
+                let receivers = event.webhooks.iter().filter(|webhook| webhook.outlook.would_get);
+                let of = event.webhooks.len();
+                format!("Accepted; {} of {of} webhooks would get it", receivers.count())
+            }
+        }
+    }
+}
+
+impl Admin {
+    /// Decodes a message as `fanout` does and matches it with the account's webhooks.
+    ///
+    /// # Errors
+    /// [`AdminError::Store`].
+    pub async fn check_event(&self, account: &AccountName, message: &[u8]) -> Result<CheckedEvent, AdminError> {
+        let event = match cloud_event::decode_within(self.largest_event, None, None, message) {
+            Ok(event) => event,
+            Err(rejection) => return Ok(rejection.into()),
+        };
+        let event_type = match known_type(&event, account) {
+            Ok(event_type) => event_type,
+            Err(refused) => return Ok(refused),
+        };
+        let webhooks = self.database.webhook_outlines(account).await?;
+        let data = EventData::parse(&event.data);
+        let mut webhooks: Vec<_> = webhooks
+            .into_iter()
+            .map(|webhook| checked(webhook, event_type, &data, event.actor.as_deref()))
+            .collect();
+        webhooks.sort_by_key(|webhook| !webhook.outlook.would_get);
+        let body = event_body(&event, self.database.clock().now());
+        Ok(CheckedEvent::Accepted(AcceptedEvent {
+            event_type,
+            webhooks,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        }))
+    }
+}
+
+/// The account comes first: nothing is said about an event of another one.
+fn known_type(event: &CrmEvent<'_>, account: &AccountName) -> Result<EventType, CheckedEvent> {
+    let refused = |reason, detail: &str| CheckedEvent::Refused {
+        reason,
+        detail: detail.to_owned(),
+    };
+    if event.account != *account {
+        let detail = format!("Attribute `account` must be `{account}`, which is yours; without one it is `default`");
+        return Err(refused(CheckRefusal::OtherAccount, &detail));
+    }
+    EventType::parse(&event.event_type).ok_or_else(|| {
+        let detail = "The catalogue does not have the event's type: the event would be counted, and sent to nobody";
+        refused(CheckRefusal::UnknownType, detail)
+    })
+}
+
+fn checked(
+    webhook: WebhookOutline,
+    event_type: EventType,
+    data: &EventData<'_>,
+    actor: Option<&str>,
+) -> CheckedWebhook {
+    let false_condition = webhook.conditions.first_false(data, actor);
+    let false_condition = false_condition.map(|position| &webhook.conditions.as_slice()[position]);
+    CheckedWebhook {
+        outlook: verdict::outlook(event_type, &webhook.facts, false_condition),
+        id: webhook.id,
+        name: webhook.name,
+    }
+}
+
+impl From<Rejection> for CheckedEvent {
+    fn from(rejection: Rejection) -> Self {
+        Self::Refused {
+            reason: CheckRefusal::Rejected(rejection.reason),
+            detail: rejection.detail,
+        }
+    }
+}
