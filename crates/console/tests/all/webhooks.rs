@@ -10,8 +10,9 @@ use testkit::http::{Client, Response};
 
 use crate::api::{ACCOUNT, Api, create, erp_sync, expected, field_errors, id, ok, problem};
 
-const MEMBERS: [&str; 16] = [
+const MEMBERS: [&str; 17] = [
     "account",
+    "conditions",
     "consecutive_failures",
     "created_at",
     "description",

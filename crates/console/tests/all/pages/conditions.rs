@@ -176,7 +176,7 @@ async fn a_preview_shows_numbers_and_examples_before_anything_is_saved() {
         for text in [
             "<strong>1 of 2</strong> events would have been sent, at most 1 in a minute.",
             "<bdi>large</bdi>",
-            "it is not so that <bdi>amount is at least 2000</bdi>",
+            "does not meet the condition <bdi>amount is at least 2000</bdi>",
         ] {
             assert!(page.contains(text), "{text}: {page}");
         }
@@ -190,7 +190,10 @@ async fn a_preview_shows_numbers_and_examples_before_anything_is_saved() {
         part.text()
     );
     let wrong = browser
-        .post(&format!("{LIST}/preview"), &[("condition-0-field", "x")])
+        .post(
+            &format!("{LIST}/preview"),
+            &[("condition-0-field", "x"), ("condition-0-op", "gt")],
+        )
         .await;
     assert_eq!(wrong.status, 422);
     assert!(wrong.text().contains("Select at least one event") && wrong.text().contains("A value is required"));
