@@ -37,7 +37,9 @@ impl EventLog {
             "Network.loadingFinished" => self.of_request(&id, |request| {
                 request.bytes = Some(params["encodedDataLength"].as_f64().unwrap_or_default() as u64);
             }),
-            "Network.loadingFailed" if params["canceled"] != true => self.of_request(&id, |request| {
+            // A page that is left cancels what it had asked for, to keep itself up to date for instance.
+            "Network.loadingFailed" if params["canceled"] == true => drop(self.requests.remove(&id)),
+            "Network.loadingFailed" => self.of_request(&id, |request| {
                 request.failure = Some(text(&params["errorText"]));
             }),
             "Runtime.exceptionThrown" => self.complaints.push(params["exceptionDetails"].to_string()),
