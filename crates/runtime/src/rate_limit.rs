@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
-use governor::middleware::NoOpMiddleware;
+use governor::middleware::StateInformationMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use moka::policy::EvictionPolicy;
@@ -15,7 +15,7 @@ use moka::sync::Cache;
 const MAX_KEYS: u64 = 10_000;
 
 /// The token bucket of one key.
-type Bucket<C> = RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<<C as Clock>::Instant>>;
+type Bucket<C> = RateLimiter<NotKeyed, InMemoryState, C, StateInformationMiddleware>;
 
 /// A rate limit for each key. Clones share the buckets.
 ///
@@ -59,10 +59,19 @@ where
     /// # Errors
     /// How long until there is one, when the bucket is empty.
     pub fn check(&self, key: K) -> Result<(), Duration> {
-        let new = || Arc::new(RateLimiter::direct_with_clock(self.quota, self.clock.clone()));
+        self.take(key).map(drop)
+    }
+
+    /// Takes a token from the key's bucket; how many are left.
+    ///
+    /// # Errors
+    /// As those of [`Self::check`].
+    pub fn take(&self, key: K) -> Result<u32, Duration> {
+        let new = || Arc::new(RateLimiter::direct_with_clock(self.quota, self.clock.clone()).with_middleware());
         let bucket = self.buckets.get_with(key, new);
         bucket
             .check()
+            .map(|snapshot| snapshot.remaining_burst_capacity())
             .map_err(|refused| refused.wait_time_from(self.clock.now()))
     }
 }
@@ -79,7 +88,8 @@ mod tests {
     fn a_burst_may_come_at_once_and_then_as_tokens_are_refilled() {
         let clock = FakeRelativeClock::default();
         let limit = RateLimit::with_clock(Quota::per_minute(NonZeroU32::new(60).unwrap()), clock.clone());
-        assert!((0..60).all(|_| limit.check("acme") == Ok(())));
+        assert_eq!((limit.take("acme"), limit.take("acme")), (Ok(59), Ok(58)));
+        assert!((0..58).all(|_| limit.check("acme") == Ok(())));
         assert_eq!(limit.check("acme"), Err(Duration::from_secs(1)));
         assert_eq!(limit.check("globex"), Ok(()), "another key has its own bucket");
         clock.advance(Duration::from_millis(1500));

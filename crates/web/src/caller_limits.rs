@@ -5,6 +5,7 @@ use store::bearer::Bearer;
 
 use crate::account_limit::AccountLimit;
 use crate::failure::Failure;
+use crate::rate_budget::RateBudgetSlot;
 use crate::request_limit::RequestLimit;
 
 /// Both limits, which API and pages share. Clones share the counts.
@@ -23,7 +24,11 @@ impl CallerLimits {
     /// # Errors
     /// [`Failure::RateLimited`] and [`Failure::AccountBusy`].
     pub async fn admit(&self, extensions: &Extensions, caller: &Bearer) -> Result<(), Failure> {
-        self.charge(caller)?;
+        let (budget, admitted) = self.per_caller.admit(caller.key());
+        if let (Some(budget), Some(slot)) = (budget, extensions.get::<RateBudgetSlot>()) {
+            slot.fill(budget);
+        }
+        admitted.map_err(Failure::RateLimited)?;
         self.per_account.enter(extensions, &caller.account).await
     }
 
@@ -32,6 +37,7 @@ impl CallerLimits {
     /// # Errors
     /// [`Failure::RateLimited`].
     pub fn charge(&self, caller: &Bearer) -> Result<(), Failure> {
-        self.per_caller.admit(caller.key()).map_err(Failure::RateLimited)
+        let (_, admitted) = self.per_caller.admit(caller.key());
+        admitted.map_err(Failure::RateLimited)
     }
 }

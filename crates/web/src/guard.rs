@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::account_limit::Place;
 use crate::failure::Failure;
 use crate::observer::{RequestObserver, ServedRequest};
+use crate::rate_budget::RateBudgetSlot;
 use crate::refusal::{Refusal, Refusals};
 use crate::safe_headers::SafeHeaders;
 use crate::surface::{RouteLabel, Surface};
@@ -105,6 +106,8 @@ pub async fn guard(State(guard): State<Guard>, mut request: Request, next: Next)
     if guard.counts_for_account {
         request.extensions_mut().insert(place.clone());
     }
+    let budget = RateBudgetSlot::default();
+    request.extensions_mut().insert(budget.clone());
     let mut response = contained(request, next, guard.timeout).instrument(span.clone()).await;
     drop(place);
     if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
@@ -116,6 +119,7 @@ pub async fn guard(State(guard): State<Guard>, mut request: Request, next: Next)
     }
     response = guard.surface.complete(response, id);
     guard.headers.add_to(response.headers_mut());
+    budget.add_to(response.headers_mut());
     response.headers_mut().insert(X_REQUEST_ID, header_value(id));
     let status = response.status();
     guard.observer.served(&ServedRequest {

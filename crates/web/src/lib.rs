@@ -16,6 +16,7 @@ mod failure;
 mod guard;
 mod observer;
 mod path_id;
+mod rate_budget;
 mod refusal;
 mod request_limit;
 mod safe_headers;
