@@ -1,7 +1,7 @@
 //! What an operator does at the command line, while the programs run.
 
 use bytes::Bytes;
-use e2e::{Api, DEADLINE, Deployment, Site};
+use e2e::{Api, DEADLINE, Deployment, Event, Site};
 use http::Request;
 use serde_json::Value;
 use testkit::http::Client;
@@ -171,5 +171,66 @@ async fn an_account_has_as_many_webhooks_as_the_operator_allows() -> anyhow::Res
     assert!(other.post("/webhooks", &form("/other")).await?.status.is_success());
     all.api.delete_webhook(&first.id).await?;
     assert!(all.api.post("/webhooks", &form("/third")).await?.status.is_success());
+    all.finish().await
+}
+
+/// A developer of a CRM service tries an event before the service publishes such events.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_checked_and_published_from_a_file() -> anyhow::Result<()> {
+    let all = Deployment::start().await?;
+    let webhook = all.webhook("/hook", &["deal.won"]).await?;
+    let directory = tempfile::tempdir()?;
+    let file = async |name: &str, text: &str| -> anyhow::Result<String> {
+        let path = directory.path().join(name);
+        tokio::fs::write(&path, text).await?;
+        Ok(path.to_string_lossy().into_owned())
+    };
+    let event = Event::new("deal.won", "evt-file");
+    let message = event.as_json();
+    let text = String::from_utf8_lossy(message.body()).into_owned();
+    let good = file("good.json", &text).await?;
+    let (status, said) = run(&all.site, &["event", "check", &good]).await?;
+    let expected = format!("{}\tyes\t", webhook.id);
+    assert!(
+        status == 0 && said.starts_with("accepted: deal.won of account acme, event id evt-file\n"),
+        "{said}"
+    );
+    assert!(
+        said.contains(&expected) && said.contains(&event.posted_body()),
+        "{said}"
+    );
+    assert_eq!(all.receiver.count(), 0, "nothing is published");
+
+    for (name, text, reason) in [
+        ("no-json", "{", "not accepted (malformed): "),
+        (
+            "no-type",
+            &text.replace("deal.won", "deal.mislaid"),
+            "not accepted (unknown_type): ",
+        ),
+        (
+            "no-id",
+            &text.replace("evt-file", ""),
+            "not accepted (invalid_attribute): attribute `id`",
+        ),
+    ] {
+        let bad = file(name, text).await?;
+        for command in ["check", "publish"] {
+            let (status, said) = run(&all.site, &["event", command, &bad]).await?;
+            assert!(status == 1 && said.contains(reason), "{command} {name}: {said}");
+        }
+    }
+    let (status, said) = run(&all.site, &["event", "publish", "/nowhere/event.json"]).await?;
+    assert!(
+        status == 1 && said.contains("cannot read /nowhere/event.json"),
+        "{said}"
+    );
+
+    let (status, said) = run(&all.site, &["event", "publish", &good]).await?;
+    assert!(
+        status == 0 && said == "published deal.won of account acme, event id evt-file\n",
+        "{said}"
+    );
+    all.api.wait_for_state(&webhook.id, "evt-file", "delivered").await?;
     all.finish().await
 }

@@ -11,13 +11,14 @@ async fn an_event_published_again_is_sent_once_and_logged_once() -> anyhow::Resu
     all.crm.publish(event.as_json()).await?;
     all.receiver.wait_for(1, DEADLINE).await?;
     all.crm.publish(event.as_protobuf()).await?;
+    all.crm.publish(event.as_binary("cloudEvents:")).await?;
     all.crm.publish(Event::new("deal.won", "last").as_json()).await?;
 
     all.api.wait_for_state(&webhook.id, "last", "delivered").await?;
     all.fanout
         .wait_for_metric(
             r#"webhook_events_consumed_total{event_type="deal.won",result="duplicate"}"#,
-            2.0,
+            3.0,
         )
         .await?;
     let arrived = all.receiver.count_by_webhook_id();

@@ -59,20 +59,23 @@ async fn a_json_event_becomes_a_signed_post_and_a_line_in_the_log() -> anyhow::R
 }
 
 #[tokio::test]
-async fn data_arrives_byte_for_byte_in_both_formats() -> anyhow::Result<()> {
+async fn data_arrives_byte_for_byte_in_every_format() -> anyhow::Result<()> {
     let all = Deployment::start().await?;
     let webhook = all.webhook("/", &["deal.won"]).await?;
-    let events = ["json", "protobuf"].map(|id| Event::new("deal.won", id).with_data(ODD_DATA));
+    let events =
+        ["json", "protobuf", "binary", "binary-underscore"].map(|id| Event::new("deal.won", id).with_data(ODD_DATA));
     all.crm.publish(events[0].as_json()).await?;
     all.crm.publish(events[1].as_protobuf()).await?;
+    all.crm.publish(events[2].as_binary("cloudEvents:")).await?;
+    all.crm.publish(events[3].as_binary("cloudEvents_")).await?;
 
-    let arrived = all.receiver.wait_for(2, DEADLINE).await?;
+    let arrived = all.receiver.wait_for(4, DEADLINE).await?;
     for event in &events {
         let id = delivery_id(event, &webhook)?;
         let request = arrived
             .iter()
             .find(|request| request.webhook_id() == id)
-            .expect("both events arrive");
+            .expect("all events arrive");
         check_request(request, &all, &webhook, event)?;
         let logged = all.api.wait_for_state(&webhook.id, &event.id, "delivered").await?;
         assert_eq!(logged["payload"], event.posted_body());

@@ -17,7 +17,8 @@ use sender::slots::{SlotLimits, Slots};
 use sender::suspension::Suspension;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use wire::{DeliveryJob, cloud_event};
+use wire::DeliveryJob;
+use wire::cloud_event::{self, EventMessage};
 
 use crate::broker::{Queue, Queued};
 use crate::store::AUTO_PAUSE;
@@ -111,7 +112,8 @@ async fn match_events(world: Arc<World>, process: u32) {
     let budget = JobBudget::new(1024 * 1024);
     loop {
         let (tag, queued) = world.broker.take(process, Queue::Events).await;
-        let event = cloud_event::decode(None, None, &queued.body).expect("the CRM publishes events that can be read");
+        let event = cloud_event::decode(&EventMessage::structured(&queued.body))
+            .expect("the CRM publishes events that can be read");
         let event_type = EventType::parse(&event.event_type).expect("it is in the catalogue");
         let webhooks = world.subscriptions.matching(event.account.as_str(), event_type);
         if let Match::Deliveries(deliveries) = match_event(&event, webhooks, &mut recent) {

@@ -103,6 +103,23 @@ impl Event {
         Message::new(&self.event_type, event.encode_to_vec()).content_type("application/cloudevents+protobuf")
     }
 
+    /// As a message in binary mode: attributes in headers, whose names start with `prefix`.
+    pub fn as_binary(&self, prefix: &str) -> Message {
+        let attributes = [
+            ("specversion", "1.0"),
+            ("id", &self.id),
+            ("source", "/crm/deals"),
+            ("type", &self.event_type),
+            ("time", "2026-11-23T06:00:00Z"),
+            ("subject", "deals/9001"),
+            ("account", &self.account),
+        ];
+        let message = Message::new(&self.event_type, self.data.as_str()).content_type("application/json");
+        attributes.into_iter().fold(message, |message, (name, value)| {
+            message.header(&format!("{prefix}{name}"), value)
+        })
+    }
+
     /// What a receiver must get for it, byte for byte.
     pub fn posted_body(&self) -> String {
         let Self {

@@ -2,9 +2,10 @@
 
 use domain::verdict::{self, Outlook};
 use domain::{AccountName, EventData, EventType, WebhookId};
+use store::Database;
 use store::webhooks::WebhookOutline;
 use strum::VariantArray;
-use wire::cloud_event;
+use wire::cloud_event::{self, EventMessage};
 use wire::event_body::event_body;
 use wire::{CrmEvent, Rejection, RejectionReason};
 
@@ -30,6 +31,10 @@ pub enum CheckedEvent {
 pub struct AcceptedEvent {
     /// Its type.
     pub event_type: EventType,
+    /// Its CloudEvents id.
+    pub event_id: String,
+    /// The account that it belongs to.
+    pub account: AccountName,
     /// Every webhook of the account, those that would get it first.
     pub webhooks: Vec<CheckedWebhook>,
     /// The exact body that they would get. Without a `time` in the event, its `timestamp` is the present.
@@ -95,37 +100,53 @@ impl Admin {
     /// # Errors
     /// [`AdminError::Store`].
     pub async fn check_event(&self, account: &AccountName, message: &[u8]) -> Result<CheckedEvent, AdminError> {
-        let event = match cloud_event::decode_within(self.largest_event, None, None, message) {
-            Ok(event) => event,
-            Err(rejection) => return Ok(rejection.into()),
-        };
-        let event_type = match known_type(&event, account) {
-            Ok(event_type) => event_type,
-            Err(refused) => return Ok(refused),
-        };
-        let webhooks = self.database.webhook_outlines(account).await?;
-        let data = EventData::parse(&event.data);
-        let mut webhooks: Vec<_> = webhooks
-            .into_iter()
-            .map(|webhook| checked(webhook, event_type, &data, event.actor.as_deref()))
-            .collect();
-        webhooks.sort_by_key(|webhook| !webhook.outlook.would_get);
-        let body = event_body(&event, self.database.clock().now());
-        Ok(CheckedEvent::Accepted(AcceptedEvent {
-            event_type,
-            webhooks,
-            body: String::from_utf8_lossy(&body).into_owned(),
-        }))
+        check_event(&self.database, self.largest_event, Some(account), message).await
     }
 }
 
+/// Like [`Admin::check_event`], without the other parts of [`Admin`]; `account` is the only one whose events are accepted, `None` for
+/// all.
+///
+/// # Errors
+/// [`AdminError::Store`].
+pub async fn check_event(
+    database: &Database,
+    largest_event: usize,
+    account: Option<&AccountName>,
+    message: &[u8],
+) -> Result<CheckedEvent, AdminError> {
+    let event = match cloud_event::decode_within(largest_event, &EventMessage::structured(message)) {
+        Ok(event) => event,
+        Err(rejection) => return Ok(rejection.into()),
+    };
+    let event_type = match known_type(&event, account) {
+        Ok(event_type) => event_type,
+        Err(refused) => return Ok(refused),
+    };
+    let data = EventData::parse(&event.data);
+    let webhooks = database.webhook_outlines(&event.account).await?;
+    let mut webhooks: Vec<_> = webhooks
+        .into_iter()
+        .map(|webhook| checked(webhook, event_type, &data, event.actor.as_deref()))
+        .collect();
+    webhooks.sort_by_key(|webhook| !webhook.outlook.would_get);
+    let body = event_body(&event, database.clock().now());
+    Ok(CheckedEvent::Accepted(AcceptedEvent {
+        event_type,
+        event_id: event.id.into_owned(),
+        account: event.account,
+        webhooks,
+        body: String::from_utf8_lossy(&body).into_owned(),
+    }))
+}
+
 /// The account comes first: nothing is said about an event of another one.
-fn known_type(event: &CrmEvent<'_>, account: &AccountName) -> Result<EventType, CheckedEvent> {
+fn known_type(event: &CrmEvent<'_>, account: Option<&AccountName>) -> Result<EventType, CheckedEvent> {
     let refused = |reason, detail: &str| CheckedEvent::Refused {
         reason,
         detail: detail.to_owned(),
     };
-    if event.account != *account {
+    if let Some(account) = account.filter(|account| **account != event.account) {
         let detail = format!("Attribute `account` must be `{account}`, which is yours; without one it is `default`");
         return Err(refused(CheckRefusal::OtherAccount, &detail));
     }

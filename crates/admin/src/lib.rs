@@ -18,12 +18,13 @@ mod request_headers;
 mod secrets;
 mod service;
 mod shown_url;
+mod signed_request;
 mod test_delivery;
 mod tokens;
 mod webhook_form;
 mod webhooks;
 
-pub use check_event::{AcceptedEvent, CheckRefusal, CheckedEvent, CheckedWebhook};
+pub use check_event::{AcceptedEvent, CheckRefusal, CheckedEvent, CheckedWebhook, check_event};
 pub use check_request::{CheckForm, CheckLimit, MAX_PASTED_BYTES, MAX_PASTED_HEADERS, check_limit, header_lines};
 pub use condition_form::ConditionForm;
 pub use error::AdminError;

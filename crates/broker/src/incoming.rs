@@ -1,6 +1,9 @@
 //! A received message.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
+use jiff::Timestamp;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, ShortString};
 
@@ -45,6 +48,22 @@ impl Incoming {
             AMQPValue::ShortString(text) => Some(text.as_str()),
             _ => None,
         }
+    }
+
+    /// A header as text: numbers in decimal, a time in RFC 3339; `None` when it is absent, of another type or not UTF-8.
+    pub fn header_as_text(&self, name: &str) -> Option<Cow<'_, str>> {
+        let text = match self.properties.headers().as_ref()?.inner().get(name)? {
+            AMQPValue::Boolean(value) => value.to_string(),
+            AMQPValue::ShortInt(number) => number.to_string(),
+            AMQPValue::LongInt(number) => number.to_string(),
+            AMQPValue::LongLongInt(number) => number.to_string(),
+            AMQPValue::Timestamp(seconds) => {
+                let seconds = i64::try_from(*seconds).ok()?;
+                Timestamp::from_second(seconds).ok()?.to_string()
+            }
+            _ => return self.header(name).map(Cow::Borrowed),
+        };
+        Some(Cow::Owned(text))
     }
 
     /// The same message for another queue of ours: body, content type, id and the producer's headers unchanged.

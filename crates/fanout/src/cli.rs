@@ -1,5 +1,6 @@
 //! The command line.
 
+mod event;
 mod ready_database;
 mod secrets;
 mod session;
@@ -15,6 +16,7 @@ use settings::Settings;
 use store::Database;
 
 use crate::app;
+use event::EventCommand;
 use ready_database::ready_database;
 use secrets::SecretsCommand;
 use session::SessionCommand;
@@ -48,6 +50,9 @@ enum Command {
     /// List console sessions, and revoke them.
     #[command(subcommand)]
     Session(SessionCommand),
+    /// Check and publish events, for developers of CRM services.
+    #[command(subcommand)]
+    Event(EventCommand),
     /// Manage the encryption of webhooks' secrets.
     #[command(subcommand)]
     Secrets(SecretsCommand),
@@ -70,6 +75,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Prune { dry_run } => prune(&settings()?, *dry_run).await,
         Command::Token(command) => token::run(&settings()?, command).await,
         Command::Session(command) => session::run(&settings()?, command).await,
+        Command::Event(command) => event::run(&settings()?, command).await,
         Command::Secrets(command) => secrets::run(&settings()?, command).await,
         Command::Openapi => print(&format!("{:#}\n", api::document(""))),
         Command::Operator(command) => command.run(&settings()?).await,

@@ -28,6 +28,12 @@ const RETENTION: Periodic = Periodic {
     every: Duration::from_secs(3600),
     after_failure: Duration::from_secs(300),
 };
+/// Each webhook is notified about once a day.
+const HELD_EXPIRY: Periodic = Periodic {
+    failure: "cannot notify of held deliveries that are about to expire",
+    every: Duration::from_secs(3600),
+    after_failure: Duration::from_secs(300),
+};
 /// Has work after an update only. It fails because of a long read, such as a backup.
 const SEARCH_INDEXES: Periodic = Periodic {
     failure: "cannot build the indexes of searches on all partitions",
@@ -60,6 +66,7 @@ impl Housekeeping {
         tracker.spawn(self.clone().partitions());
         tracker.spawn(self.clone().retention());
         tracker.spawn(self.clone().search_indexes());
+        tracker.spawn(self.clone().held_expiry());
         tracker.spawn(self.compaction());
     }
 
@@ -106,6 +113,21 @@ impl Housekeeping {
             );
         }
         self.show_range().await?;
+        Ok(Next::Pause)
+    }
+
+    async fn held_expiry(self) {
+        HELD_EXPIRY.run(self.stop.clone(), || self.notify_held_expiring()).await;
+    }
+
+    async fn notify_held_expiring(&self) -> Result<Next, StoreError> {
+        let notified = self.database.notify_held_expiring(self.retention_days).await?;
+        if notified > 0 {
+            info!(
+                webhooks = notified,
+                "held deliveries expire within 3 days: administrators notified"
+            );
+        }
         Ok(Next::Pause)
     }
 

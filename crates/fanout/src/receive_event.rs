@@ -16,7 +16,7 @@ use runtime::metrics::EventTypeLabel;
 use store::Clock;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
-use wire::cloud_event;
+use wire::cloud_event::{self, EventMessage};
 use wire::{CrmEvent, Rejection, RejectionReason};
 
 use crate::enqueue::{AcceptedEvent, enqueue};
@@ -143,13 +143,13 @@ impl EventLoop {
     }
 
     fn decode<'a>(&self, incoming: &'a Incoming) -> Result<CrmEvent<'a>, Rejection> {
-        let content_type = incoming.content_type();
-        cloud_event::decode_within(
-            self.max_bytes,
-            content_type,
-            incoming.content_encoding(),
-            &incoming.body,
-        )
+        let message = EventMessage {
+            content_type: incoming.content_type(),
+            content_encoding: incoming.content_encoding(),
+            header: &|name| incoming.header_as_text(name),
+            body: &incoming.body,
+        };
+        cloud_event::decode_within(self.max_bytes, &message)
     }
 
     fn decide_decoded(&mut self, event: &CrmEvent<'_>, incoming: &Incoming) -> Decision {

@@ -15,6 +15,7 @@ use crate::access::submission::{AdminSubmission, Submission};
 use crate::error::{PageError, see_other};
 use crate::page_query::PageQuery;
 use crate::state::PageState;
+use crate::view::curl::curl;
 use crate::view::layout::{Layout, page};
 use crate::view::log_line::{AttemptLine, LogLine, Payload};
 use crate::view::text::filters;
@@ -28,8 +29,11 @@ const SHOWN_AT_ONCE: usize = 4 * 1024;
 struct DeliveryPage {
     layout: Layout,
     id: WebhookId,
-    /// Nothing once the webhook is deleted.
-    name: Option<String>,
+    name: String,
+    /// Whether the webhook is deleted.
+    deleted: bool,
+    /// Whether the viewer may send the delivery again.
+    can_send: bool,
     event_id: String,
     /// The record that the event is about.
     subject: Option<String>,
@@ -38,6 +42,8 @@ struct DeliveryPage {
     line: LogLine,
     payload: Payload,
     attempts: Vec<AttemptLine>,
+    /// The command that sends the payload to a local receiver.
+    curl: Option<String>,
 }
 
 /// What a line of the log unfolds.
@@ -70,13 +76,25 @@ pub(crate) async fn show(
 ) -> Result<Response, PageError> {
     let query = PageQuery::parse(query.as_deref());
     let (id, detail) = find(&state, &viewer, &path).await?;
-    let webhook = state.database().webhook(&viewer.bearer.account, id).await?;
+    // One that a former release deleted has left no name.
+    let (name, exists) = match state.logged_webhook(&viewer.bearer.account, id).await? {
+        Some((name, deleted_at)) => (name, deleted_at.is_none()),
+        None => ("Deleted webhook".to_owned(), false),
+    };
     let layout = Layout::load(&state, &viewer).await?.with_done(query.get("done"));
     let whole = query.get("whole").is_some() || detail.payload.len() <= SHOWN_AT_ONCE;
+    let curl = if whole && exists && viewer.is_admin() {
+        signed_curl(&state, &viewer, &detail).await?
+    } else {
+        None
+    };
     let shown = DeliveryPage {
         layout,
+        curl,
         id,
-        name: webhook.map(|webhook| webhook.name),
+        name,
+        deleted: !exists,
+        can_send: viewer.is_admin() && exists,
         line: (&detail.delivery).into(),
         payload: Payload::new(&detail.payload, if whole { usize::MAX } else { SHOWN_AT_ONCE }),
         attempts: detail.attempts.iter().map(AttemptLine::from).collect(),
@@ -160,6 +178,19 @@ pub(crate) async fn retry(
     };
     let elsewhere = || see_other(&format!("{log}?done={done}"));
     Ok(state.local_path(&back).map_or_else(elsewhere, see_other))
+}
+
+/// For admins: a signed request is theirs to make.
+async fn signed_curl(
+    state: &PageState,
+    viewer: &SignedIn,
+    detail: &DeliveryDetail,
+) -> Result<Option<String>, PageError> {
+    let Ok(body) = std::str::from_utf8(&detail.payload) else {
+        return Ok(None);
+    };
+    let headers = state.admin.signed_headers(&viewer.bearer.account, detail).await?;
+    Ok(headers.map(|headers| curl(&headers, body)))
 }
 
 /// The delivery that the path names, if it is the account's and the webhook's.

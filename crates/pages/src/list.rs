@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use domain::{EventType, Role, WebhookId, WebhookStatus};
 use store::recent_counts::{HourCount, RECENT_HOURS};
-use store::webhooks::{AutoPaused, Webhook, WebhookFilter};
+use store::webhooks::{AutoPaused, DeletedWebhook, Webhook, WebhookFilter};
 use strum::VariantArray;
 use url::{Url, form_urlencoded};
 use web::Cursor;
@@ -17,7 +17,7 @@ use crate::error::PageError;
 use crate::page_query::PageQuery;
 use crate::state::PageState;
 use crate::view::Spark;
-use crate::view::labels::{Badge, count};
+use crate::view::labels::{Badge, Moment, count};
 use crate::view::layout::{Layout, page};
 use crate::view::text::filters;
 
@@ -27,6 +27,8 @@ const MAX_URL_CHARACTERS: usize = 200;
 const PAGE: usize = 25;
 /// Auto-paused webhooks that are named above the list; of more, their number.
 const BANNERS: usize = 3;
+/// Deleted webhooks that are named below the list.
+const DELETED: i64 = 20;
 /// Longer searches find nothing that a shorter one would not.
 const MAX_SEARCH_CHARACTERS: usize = 200;
 
@@ -45,6 +47,15 @@ struct ListPage {
     later: bool,
     /// What is wrong now.
     auto_paused: AutoPaused,
+    /// Deleted ones whose log can still be read, last deleted first.
+    deleted: Vec<DeletedRow>,
+}
+
+/// A webhook that was deleted.
+struct DeletedRow {
+    id: WebhookId,
+    name: String,
+    at: Moment,
 }
 
 struct Row {
@@ -92,6 +103,7 @@ pub(crate) async fn show(
     let ids: Vec<_> = webhooks.iter().map(|webhook| webhook.id).collect();
     let recent = database.recent_counts(account, &ids).await?;
     let auto_paused = database.auto_paused_webhooks(account, BANNERS).await?;
+    let deleted = database.deleted_webhooks(account, DELETED).await?;
     let layout = Layout::load(&state, &viewer).await?.with_done(query.get("done"));
     let role = viewer.bearer.role;
     let row = |webhook: &Webhook| Row::new(webhook, role, &recent.get(&webhook.id).copied().unwrap_or_default());
@@ -101,6 +113,7 @@ pub(crate) async fn show(
         next: last.map(|last| next_query(&filter, &Cursor::from(last).encode(&list))),
         later: after.is_some(),
         auto_paused,
+        deleted: deleted.into_iter().map(DeletedRow::from).collect(),
         status: filter.status,
         event_type: filter.event_type,
         search: filter.text.unwrap_or_default(),
@@ -138,6 +151,16 @@ impl Row {
             },
             recent: Spark::new(hours),
             held: webhook.held,
+        }
+    }
+}
+
+impl From<DeletedWebhook> for DeletedRow {
+    fn from(webhook: DeletedWebhook) -> Self {
+        Self {
+            id: webhook.id,
+            name: webhook.name,
+            at: webhook.deleted_at.into(),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::access::session::SignedIn;
 use crate::error::PageError;
 use crate::page_query::PageQuery;
 use crate::state::PageState;
-use crate::view::labels::Badge;
+use crate::view::labels::{Badge, Moment};
 use crate::view::layout::{Layout, page};
 use crate::view::log_line::LogLine;
 use crate::view::text::filters;
@@ -28,6 +28,10 @@ struct LogPage {
     layout: Layout,
     id: WebhookId,
     name: String,
+    /// When the webhook was deleted.
+    deleted_at: Option<Moment>,
+    /// Whether the viewer may send deliveries again.
+    can_send: bool,
     retention_days: u16,
     lines: Vec<LogLine>,
     /// What the address asks for, as it was sent.
@@ -61,7 +65,8 @@ pub(crate) async fn show(
     let account = &viewer.bearer.account;
     let filter = filter(&query)?;
     let event_type = query.event_type()?;
-    let webhook = state.webhook(account, id).await?;
+    let logged = state.logged_webhook(account, id).await?;
+    let (name, deleted_at) = logged.ok_or_else(PageError::not_found)?;
     let list = format!("pages of deliveries of {id} of {account}");
     let slice = slice(&state, &viewer, id, &filter, &list, &query).await?;
     let layout = Layout::load(&state, &viewer).await?.with_done(query.get("done"));
@@ -79,7 +84,9 @@ pub(crate) async fn show(
             .map(|last| place("after", last)),
         lines: slice.deliveries.iter().map(LogLine::from).collect(),
         id,
-        name: webhook.name,
+        name,
+        can_send: viewer.is_admin() && deleted_at.is_none(),
+        deleted_at: deleted_at.map(Moment::from),
         retention_days: state.settings.retention_days,
         state: filter.state,
         event_type,

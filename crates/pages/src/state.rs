@@ -5,6 +5,7 @@ use std::sync::Arc;
 use admin::Admin;
 use domain::{AccountName, WebhookId};
 use governor::{DefaultDirectRateLimiter, RateLimiter};
+use jiff::Timestamp;
 use store::Database;
 use store::sessions::SessionRules;
 use store::webhooks::Webhook;
@@ -58,6 +59,20 @@ impl PageState {
             .webhook(account, id)
             .await?
             .ok_or_else(PageError::not_found)
+    }
+
+    /// The name of the webhook that a page of the log is about, and when it was deleted, if it was. `None` when the account has none
+    /// with this id, and the log has nothing of one.
+    pub(crate) async fn logged_webhook(
+        &self,
+        account: &AccountName,
+        id: WebhookId,
+    ) -> Result<Option<(String, Option<Timestamp>)>, PageError> {
+        if let Some(webhook) = self.database().webhook(account, id).await? {
+            return Ok(Some((webhook.name, None)));
+        }
+        let deleted = self.database().deleted_webhook(account, id).await?;
+        Ok(deleted.map(|deleted| (deleted.name, Some(deleted.deleted_at))))
     }
 
     /// The path of the list; every page's is this, or begins with it.

@@ -3,6 +3,7 @@
 pub(crate) mod chart;
 pub(crate) mod checked;
 pub(crate) mod condition_rows;
+pub(crate) mod curl;
 pub(crate) mod found;
 mod json_text;
 pub(crate) mod labels;

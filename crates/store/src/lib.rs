@@ -19,6 +19,7 @@ mod error;
 pub mod event_counts;
 pub mod event_sample;
 pub mod find;
+mod held_expiry;
 pub mod idempotency;
 pub mod mail;
 mod migrations;

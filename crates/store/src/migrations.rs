@@ -9,7 +9,7 @@ use crate::connection::Connection;
 use crate::database::Database;
 use crate::error::StoreError;
 
-const MIGRATIONS: [(i32, &str, &str); 17] = [
+const MIGRATIONS: [(i32, &str, &str); 19] = [
     (
         1,
         "webhooks_and_deliveries",
@@ -83,6 +83,16 @@ const MIGRATIONS: [(i32, &str, &str); 17] = [
         include_str!("../migrations/0016_find_and_event_counts.sql"),
     ),
     (17, "conditions", include_str!("../migrations/0017_conditions.sql")),
+    (
+        18,
+        "deleted_webhooks",
+        include_str!("../migrations/0018_deleted_webhooks.sql"),
+    ),
+    (
+        19,
+        "held_expiry_notifications",
+        include_str!("../migrations/0019_held_expiry_notifications.sql"),
+    ),
 ];
 
 /// Held while migrating, so that concurrent migrations are safe: the first one applies them, the others find them

@@ -14,7 +14,9 @@ use crate::connect::Limits;
 use crate::connection::Connection;
 use crate::database::Database;
 use crate::error::StoreError;
-use horizon::Horizon;
+pub(crate) use horizon::Horizon;
+
+use crate::held_expiry::notify_held_expired;
 
 /// What was deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -48,6 +50,9 @@ const ATTEMPT_COUNTS: &str = "/* retention.attempt_counts */ DELETE FROM attempt
 const RECOVERIES: &str = "/* retention.recoveries */ DELETE FROM recoveries WHERE id IN (
         SELECT id FROM recoveries WHERE finished_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)";
 
+const DELETED_WEBHOOKS: &str = "/* retention.deleted_webhooks */ DELETE FROM deleted_webhooks WHERE id IN (
+        SELECT id FROM deleted_webhooks WHERE deleted_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)";
+
 impl Database {
     /// The expired days of the log, older than `days` days by the database's clock, oldest first.
     pub async fn past_days(&self, days: u16) -> Result<Vec<Date>, StoreError> {
@@ -64,13 +69,13 @@ impl Database {
     }
 
     /// Deletes data older than `days` days before `now`: partitions of the log with their outbox rows, notifications,
-    /// counters, finished recoveries. `None` when another process is doing it. Locked parts are left to the next call.
+    /// counters, finished recoveries, names of deleted webhooks. `None` when another process is doing it. Locked parts are left to the next call.
     ///
     /// # Errors
     /// When the database is unavailable or refuses, or a lock timed out; some data may be deleted by then. When the
     /// clocks of the database and of this process differ: one of them is wrong, and dropped data cannot be restored.
     pub async fn apply_retention(&self, days: u16) -> Result<Option<Removed>, StoreError> {
-        let connection = self.connection_apart(Limits::RETENTION).await?;
+        let mut connection = self.connection_apart(Limits::RETENTION).await?;
         if !connection.query_one(TRY_LOCK, &[]).await?.get::<_, bool>(0) {
             return Ok(None);
         }
@@ -79,7 +84,7 @@ impl Database {
         if differ > CLOCKS_AGREE_WITHIN {
             return Err(StoreError::ClocksDiffer(differ));
         }
-        let removed = remove_expired(&connection, Horizon::new(now, days)).await;
+        let removed = remove_expired(&mut connection, Horizon::new(now, days)).await;
         // It would be released with the connection, a moment later; the next caller must find it free.
         connection.execute(UNLOCK, &[]).await?;
         removed.map(Some)
@@ -93,7 +98,7 @@ async fn now(connection: &Connection) -> Result<Timestamp, StoreError> {
         .get(0))
 }
 
-async fn remove_expired(client: &Connection, horizon: Horizon) -> Result<Removed, StoreError> {
+async fn remove_expired(client: &mut Connection, horizon: Horizon) -> Result<Removed, StoreError> {
     // A locked partition keeps only its own rows.
     client.act_as_log_owner().await?;
     let (days, hindrance) = days::remove(client, horizon).await;
@@ -102,16 +107,18 @@ async fn remove_expired(client: &Connection, horizon: Horizon) -> Result<Removed
     hindrance.map_or(Ok(Removed { days, rows }), Err)
 }
 
-async fn delete_rows(client: &Connection, horizon: Horizon) -> Result<u64, StoreError> {
+async fn delete_rows(client: &mut Connection, horizon: Horizon) -> Result<u64, StoreError> {
     let logged_from = days::first_attached(client)
         .await?
         .unwrap_or(horizon.first_day())
         .min(horizon.first_day());
+    // A failure must not keep expired data.
+    let notified = notify_held_expired(client, logged_from).await;
     let mut rows = delete_in_batches(client, WAITING, &logged_from).await?;
-    for statement in [NOTIFICATIONS, ATTEMPT_COUNTS, RECOVERIES] {
+    for statement in [NOTIFICATIONS, ATTEMPT_COUNTS, RECOVERIES, DELETED_WEBHOOKS] {
         rows += delete_in_batches(client, statement, &horizon.at).await?;
     }
-    Ok(rows)
+    notified.map(|()| rows)
 }
 
 /// No transaction is long.

@@ -1,6 +1,7 @@
 //! Webhooks, for administrators, senders and fanout's subscription index.
 
 mod auto_paused;
+mod deleted;
 mod headers;
 mod manage;
 mod outline;
@@ -10,6 +11,7 @@ mod search;
 mod secret;
 
 pub use auto_paused::{AutoPaused, AutoPausedWebhook};
+pub use deleted::DeletedWebhook;
 pub use manage::{Creation, Edit, EditOutcome, NewWebhook};
 pub use outline::WebhookOutline;
 pub use read::{StatusCounts, StoredEndpoint, Subscription};

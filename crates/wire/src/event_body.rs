@@ -63,14 +63,14 @@ fn field(out: &mut Vec<u8>, name: &str, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud_event::decode;
+    use crate::cloud_event::{EventMessage, decode};
 
     const EVENT: &str = r#"{"specversion":"1.0","id":"e\"1","source":"/crm","type":"deal.won","time":"2026-11-23T06:00:00+01:00",
         "subject":"deals/9","account":"acme","data": { "b":1.10, "a":"\u0000\ud800", "b":2 } }"#;
 
     #[test]
     fn data_is_found_in_a_body() {
-        let event = decode(None, None, EVENT.as_bytes()).unwrap();
+        let event = decode(&EventMessage::structured(EVENT.as_bytes())).unwrap();
         let body = event_body(&event, jiff::Timestamp::UNIX_EPOCH);
         assert_eq!(data_of(&body), Some(event.data.as_ref()));
         for other in [&b"{}"[..], b"", b"\xff", b"1", br#"{"data":}"#] {
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_body_keeps_data_byte_for_byte() {
-        let event = decode(None, None, EVENT.as_bytes()).unwrap();
+        let event = decode(&EventMessage::structured(EVENT.as_bytes())).unwrap();
         let body = event_body(&event, jiff::Timestamp::UNIX_EPOCH);
         assert_eq!(
             std::str::from_utf8(&body).unwrap(),
@@ -90,12 +90,8 @@ mod tests {
 
     #[test]
     fn a_test_says_so_and_a_missing_time_is_the_acceptance() {
-        let event = decode(
-            None,
-            None,
-            br#"{"specversion":"1.0","id":"e","source":"/crm","type":"deal.won","data":1}"#,
-        )
-        .unwrap();
+        let event = br#"{"specversion":"1.0","id":"e","source":"/crm","type":"deal.won","data":1}"#;
+        let event = decode(&EventMessage::structured(event)).unwrap();
         let body = test_body(&event, jiff::Timestamp::UNIX_EPOCH);
         assert_eq!(
             std::str::from_utf8(&body).unwrap(),

@@ -20,6 +20,7 @@ pub fn unacceptable() -> Vec<Unacceptable> {
         wrong_sizes(),
         wrong_properties(),
         wrong_protobuf(),
+        wrong_binary(),
     ]
     .into_iter()
     .flatten()
@@ -37,6 +38,7 @@ pub fn acceptable() -> Vec<Message> {
             .content_type("Application/JSON; charset=\"UTF-8\""),
         event("identity").as_json().content_encoding("identity"),
         event("protobuf").as_protobuf(),
+        event("binary").as_binary("cloudEvents:"),
         plain(event("deep").with_data(&nested(63))),
         plain(event("large").with_data(&format!("\"{}\"", "x".repeat(261_000)))),
         plain(event(&"i".repeat(255))),
@@ -238,6 +240,29 @@ fn wrong_protobuf() -> Vec<Unacceptable> {
         protobuf("empty protobuf", b"", "invalid_attribute"),
         protobuf("protobuf with data that is no JSON", event("{").body(), "malformed"),
         protobuf("protobuf too deep", event(&nested(64)).body(), "too_deep"),
+    ]
+}
+
+fn wrong_binary() -> Vec<Unacceptable> {
+    let event = |data: &str| {
+        Event::new("deal.won", "binary")
+            .with_data(data)
+            .as_binary("cloudEvents:")
+    };
+    let binary = |name, message, reason| Unacceptable { name, message, reason };
+    vec![
+        binary("binary mode with data that is no JSON", event("{"), "malformed"),
+        binary("binary mode too deep", event(&nested(64)), "too_deep"),
+        binary(
+            "binary mode with data that is a text",
+            event("{}").content_type("text/plain"),
+            "unsupported_content_type",
+        ),
+        binary(
+            "binary mode without an id",
+            json("{}").header("cloudEvents:specversion", "1.0"),
+            "invalid_attribute",
+        ),
     ]
 }
 

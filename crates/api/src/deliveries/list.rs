@@ -19,6 +19,7 @@ use crate::state::ApiState;
 pub(crate) fn operation() -> Operation {
     Operation::get("/api/v1/webhooks/{id}/deliveries", handler)
         .for_viewers(TAG, "listDeliveries", "List the deliveries of a webhook, newest first")
+        .about("The log of a deleted webhook can be read until its deliveries expire.")
         .id("WebhookId")
         .query("state", "Only deliveries in this state", reference("DeliveryState"))
         .query(
@@ -46,7 +47,7 @@ async fn handler(
         .map_or(Place::Newest, |cursor| Place::After(cursor.at, cursor.id.into()));
     let filter = Filter { place, ..filter };
     let database = &state.admin.database;
-    if !database.webhook_exists(&caller.account, id).await? {
+    if !database.has_log(&caller.account, id).await? {
         return Err(Problem::not_found());
     }
     let deliveries = database.deliveries(&caller.account, id, &filter, page.rows()).await?;

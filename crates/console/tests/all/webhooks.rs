@@ -112,6 +112,8 @@ async fn the_life_of_a_webhook() {
     ] {
         problem(&gone.unwrap(), 404);
     }
+    let log = format!("{path}/deliveries");
+    assert_eq!(ok(&client.get(&log).await.unwrap())["data"], json!([]), "its log stays");
     assert_eq!(ok(&client.get("/api/v1/webhooks").await.unwrap())["data"], json!([]));
     let outside = Client::new(format!("http://{}", api.address)).with_bearer(&token);
     problem(&outside.get("/api/v1/webhooks").await.unwrap(), 404);

@@ -126,6 +126,8 @@ fn earlier(kinds: &[(NotificationKind, i64)]) -> Option<String> {
         NotificationKind::Failing => format!("failing {times} ×"),
         NotificationKind::AutoPaused => format!("paused {times} ×"),
         NotificationKind::Recovered => format!("recovered {times} ×"),
+        NotificationKind::HeldExpiring => format!("held deliveries about to expire {times} ×"),
+        NotificationKind::HeldExpired => format!("held deliveries expired {times} ×"),
     };
     let all = kinds.iter().map(times).collect::<Vec<_>>().join(", ");
     (!kinds.is_empty()).then(|| format!("Since the last mail about it, before this: {all}."))
@@ -156,10 +158,14 @@ fn advice(kind: NotificationKind) -> impl Iterator<Item = &'static str> {
         what comes then is held until Resume.";
     const RECOVERED: &str = "Nothing has to be done. What failed meanwhile can be sent again from the\n\
         delivery log.";
+    const EXPIRY: &str = "The delivery log keeps deliveries for a number of days, those that are held,\n\
+        too. What has expired is deleted and cannot be sent any more.";
     let paragraphs: &[&str] = match kind {
         NotificationKind::AutoPaused => &[RESUME, CAUSES],
         NotificationKind::Failing => &[FAILING, CAUSES],
         NotificationKind::Recovered => &[RECOVERED],
+        NotificationKind::HeldExpiring => &[RESUME, EXPIRY],
+        NotificationKind::HeldExpired => &[EXPIRY, RESUME],
     };
     paragraphs.iter().copied()
 }

@@ -3,7 +3,7 @@
 use domain::{AccountName, Condition, Conditions, EventType, EventTypeSet, SubscriptionIndex, WebhookId};
 use fanout::match_event::{Match, match_event};
 use fanout::recent_deliveries::RecentDeliveries;
-use wire::cloud_event;
+use wire::cloud_event::{self, EventMessage};
 
 fn account() -> AccountName {
     "acme".parse().unwrap()
@@ -20,7 +20,7 @@ fn reached(index: &SubscriptionIndex, event_type: &str, extension: &str, data: &
     let message = format!(
         r#"{{"specversion":"1.0","id":"1","source":"/crm","type":"{event_type}","account":"acme"{extension},"data":{data}}}"#
     );
-    let event = cloud_event::decode(None, None, message.as_bytes()).unwrap();
+    let event = cloud_event::decode(&EventMessage::structured(message.as_bytes())).unwrap();
     let event_type = EventType::parse(&event.event_type).unwrap();
     let selection = index.select(event.account.as_str(), event_type, &event.data, event.actor.as_deref());
     match match_event(&event, &selection.webhooks, &mut RecentDeliveries::default()) {

@@ -7,13 +7,13 @@ use crate::partitions::day_of;
 
 /// The horizon: the beginning of the retained time.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Horizon {
+pub(crate) struct Horizon {
     pub(super) at: Timestamp,
 }
 
 impl Horizon {
     /// `days` before `now`. If there is no such time, nothing is expired.
-    pub(super) fn new(now: Timestamp, days: u16) -> Self {
+    pub(crate) fn new(now: Timestamp, days: u16) -> Self {
         let kept = SignedDuration::from_hours(i64::from(days) * 24);
         Self {
             at: now.checked_sub(kept).unwrap_or(Timestamp::MIN),
@@ -26,7 +26,7 @@ impl Horizon {
     }
 
     /// The day of the horizon is retained as a whole.
-    pub(super) fn first_day(self) -> Date {
+    pub(crate) fn first_day(self) -> Date {
         day_of(self.at)
     }
 }

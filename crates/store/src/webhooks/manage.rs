@@ -131,12 +131,18 @@ const RESET_RECEIVER: &str = concat!(
 const LOCK: &str = "/* webhooks.manage.lock */ SELECT url FROM webhooks WHERE account = $1 AND id = $2 FOR UPDATE";
 
 const DELETE: &str = "/* webhooks.manage.delete */
-    DELETE FROM webhooks WHERE account = $1 AND id = $2 AND ($3::bigint IS NULL OR version = $3)";
+    WITH deleted AS (
+        DELETE FROM webhooks WHERE account = $1 AND id = $2 AND ($3::bigint IS NULL OR version = $3)
+        RETURNING id, account, name),
+    remembered AS (
+        INSERT INTO deleted_webhooks (id, account, name) SELECT id, account, name FROM deleted ON CONFLICT DO NOTHING)
+    SELECT id FROM deleted";
 
 pub(super) const EXISTS: &str =
     "/* webhooks.manage.exists */ SELECT EXISTS (SELECT FROM webhooks WHERE account = $1 AND id = $2)";
 
-const IS_TAKEN: &str = "/* webhooks.manage.is_taken */ SELECT EXISTS (SELECT FROM webhooks WHERE id = $1)";
+const IS_TAKEN: &str = "/* webhooks.manage.is_taken */
+    SELECT EXISTS (SELECT FROM webhooks WHERE id = $1) OR EXISTS (SELECT FROM deleted_webhooks WHERE id = $1)";
 
 impl Database {
     /// Creates a webhook with its secret in `by`'s account; `None` when the account has `at_most` webhooks already.
@@ -289,9 +295,9 @@ impl Database {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
         if transaction
-            .execute(DELETE, &[&by.account.as_str(), &id.0, &if_version])
+            .query_opt(DELETE, &[&by.account.as_str(), &id.0, &if_version])
             .await?
-            > 0
+            .is_some()
         {
             Entry::new(by, id, AuditAction::Deleted).write(&transaction).await?;
             transaction.commit().await?;
@@ -309,7 +315,7 @@ impl Database {
     }
 }
 
-/// `id`, unless another account has it.
+/// `id`, unless another account has it, or a webhook had it whose log may still be read.
 async fn free_id(transaction: &Connection, id: WebhookId) -> Result<WebhookId, StoreError> {
     let taken: bool = transaction.query_one(IS_TAKEN, &[&id.0]).await?.get(0);
     Ok(if taken { WebhookId::generate() } else { id })

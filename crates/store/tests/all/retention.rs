@@ -10,7 +10,9 @@ use store::outcomes::{DeliveryRecord, Disposition};
 use store::{Database, Removed};
 use tokio_postgres::Client;
 
-use crate::fixture::{AUTO_PAUSE, WAITS, account, connect, empty_database, migrated, now, open, retrying, webhook};
+use crate::fixture::{
+    AUTO_PAUSE, WAITS, account, admin, connect, empty_database, migrated, now, open, retrying, webhook,
+};
 
 const KEPT: u16 = 30;
 /// A longer write was blocked by a lock.
@@ -219,19 +221,64 @@ async fn a_day_that_somebody_detached_to_keep_is_kept() {
     assert_eq!(count(&sql, &format!("deliveries_{suffix}")).await, 1);
 }
 
+async fn hold(database: &Database, webhook: WebhookId, days_ago: i64) {
+    let held = DeliveryRecord {
+        disposition: Disposition::Held(WAITS),
+        attempts: 0,
+        step: 0,
+        attempt: None,
+        ..retrying(webhook, &format!("{days_ago} days"), ago(days_ago))
+    };
+    database.record(&[held], AUTO_PAUSE).await.unwrap();
+}
+
+#[tokio::test]
+async fn administrators_are_notified_before_held_deliveries_expire_and_when_they_do() {
+    let (database, sql) = migrated().await;
+    let [paused, young, active] = [
+        webhook(&database, "acme", "ERP Sync").await,
+        webhook(&database, "acme", "Young").await,
+        webhook(&database, "acme", "Active").await,
+    ];
+    for (webhook, days) in [(paused, &[31, 28, 27, 1][..]), (young, &[27, 1]), (active, &[31, 28])] {
+        for days_ago in days {
+            hold(&database, webhook, *days_ago).await;
+        }
+    }
+    for webhook in [paused, young] {
+        database.pause_webhook(&admin("acme"), webhook).await.unwrap();
+    }
+    let messages = async || {
+        let notifications = database.notifications(&account("acme"), None, None, 10).await.unwrap();
+        let messages: Vec<_> = notifications.into_iter().map(|one| one.message).collect();
+        messages
+    };
+    assert_eq!(database.notify_held_expiring(KEPT).await.unwrap(), 1);
+    let expiring = format!(
+        "Webhook 'ERP Sync' is paused: 2 held deliveries expire soon, the first on {}; resume the webhook to send them",
+        day(0)
+    );
+    assert_eq!(messages().await, std::slice::from_ref(&expiring));
+    assert_eq!(database.notify_held_expiring(KEPT).await.unwrap(), 0, "once a day");
+    let earlier = "UPDATE notifications SET created_at = created_at - interval '1 day'";
+    sql.batch_execute(earlier).await.unwrap();
+
+    database.apply_retention(KEPT).await.unwrap().unwrap();
+    let expired = "Webhook 'ERP Sync' is paused: 1 held delivery has expired and is deleted".to_owned();
+    assert_eq!(messages().await, [expired, expiring]);
+    assert_eq!(database.notify_held_expiring(KEPT).await.unwrap(), 1);
+    database.apply_retention(KEPT).await.unwrap().unwrap();
+    let tomorrow = format!("1 held delivery expires soon, the first on {}", day(-3));
+    let newest = messages().await;
+    assert!(newest.len() == 3 && newest[0].contains(&tomorrow), "{newest:?}");
+}
+
 #[tokio::test]
 async fn what_is_held_goes_with_its_day() {
     let (database, _sql) = migrated().await;
     let webhook = webhook(&database, "acme", "ERP Sync").await;
     for days_ago in [31, 30, 29] {
-        let held = DeliveryRecord {
-            disposition: Disposition::Held(WAITS),
-            attempts: 0,
-            step: 0,
-            attempt: None,
-            ..retrying(webhook, &format!("{days_ago} days"), ago(days_ago))
-        };
-        database.record(&[held], AUTO_PAUSE).await.unwrap();
+        hold(&database, webhook, days_ago).await;
     }
     let removed = database.apply_retention(KEPT).await.unwrap().unwrap();
     assert_eq!(
@@ -251,6 +298,7 @@ async fn what_is_held_goes_with_its_day() {
 const SMALL: &str = "
     INSERT INTO notifications (id, account, webhook_id, kind, message, created_at)
         SELECT gen_random_uuid(), 'acme', gen_random_uuid(), 'webhook.failing', 'm', at FROM ages;
+    INSERT INTO deleted_webhooks SELECT gen_random_uuid(), 'acme', 'x', at FROM ages;
     INSERT INTO attempt_counts SELECT gen_random_uuid(), at, 1, 0, 0, 5 FROM ages;
     INSERT INTO recoveries (id, account, webhook_id, since, until, found, reached_at, finished_at)
         SELECT gen_random_uuid(), 'acme', gen_random_uuid(), at, at, 0, at, at FROM ages;
@@ -267,8 +315,13 @@ async fn past_rows_of_small_tables_go() {
     .unwrap();
     sql.batch_execute(SMALL).await.unwrap();
 
-    assert_eq!(database.apply_retention(KEPT).await.unwrap().unwrap().rows, 3);
-    for (table, left) in [("notifications", 1), ("attempt_counts", 1), ("recoveries", 3)] {
+    assert_eq!(database.apply_retention(KEPT).await.unwrap().unwrap().rows, 4);
+    for (table, left) in [
+        ("notifications", 1),
+        ("attempt_counts", 1),
+        ("deleted_webhooks", 1),
+        ("recoveries", 3),
+    ] {
         assert_eq!(count(&sql, table).await, left, "{table}");
     }
 }

@@ -1,7 +1,7 @@
 //! Creating, listing, editing and deleting webhooks.
 
 use domain::{EventType, EventTypeSet, WebhookStatus};
-use store::webhooks::{Edit, EditOutcome, WebhookFilter};
+use store::webhooks::{Creation, Edit, EditOutcome, WebhookFilter};
 
 use crate::fixture::{account, admin, migrated, new_webhook, url, webhook};
 
@@ -123,6 +123,40 @@ async fn a_deleted_webhook_is_gone_with_its_secrets() {
         .unwrap()
         .get(0);
     assert_eq!(secrets, 0);
+}
+
+#[tokio::test]
+async fn a_deleted_webhook_is_remembered_and_its_id_is_not_used_again() {
+    let (database, _sql) = migrated().await;
+    let (acme, id) = (admin("acme"), webhook(&database, "acme", "ERP Sync").await);
+    let (ours, other) = (account("acme"), account("globex"));
+    assert!(database.deleted_webhooks(&ours, 10).await.unwrap().is_empty());
+    assert!(database.has_log(&ours, id).await.unwrap() && !database.has_log(&other, id).await.unwrap());
+    database.delete_webhook(&acme, id, None).await.unwrap();
+    let later = webhook(&database, "acme", "Billing").await;
+    database.delete_webhook(&acme, later, None).await.unwrap();
+    let names: Vec<_> = database
+        .deleted_webhooks(&ours, 10)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|deleted| deleted.name)
+        .collect();
+    assert_eq!(names, ["Billing", "ERP Sync"]);
+    assert_eq!(
+        database.deleted_webhook(&ours, id).await.unwrap().unwrap().name,
+        "ERP Sync"
+    );
+    assert!(database.has_log(&ours, id).await.unwrap());
+    assert!(!database.has_log(&other, id).await.unwrap());
+    assert_eq!(database.deleted_webhook(&other, id).await.unwrap(), None);
+    for owner in [admin("acme"), admin("globex")] {
+        let created = database.create_webhook_as(&owner, id, &new_webhook("Again"), 10).await;
+        let Creation::Created(created) = created.unwrap() else {
+            panic!()
+        };
+        assert_ne!(created.id, id);
+    }
 }
 
 #[tokio::test]

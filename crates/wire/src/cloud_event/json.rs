@@ -39,13 +39,7 @@ struct Envelope<'a> {
 }
 
 pub(super) fn decode(body: &[u8]) -> Result<CrmEvent<'_>, Rejection> {
-    let text = std::str::from_utf8(body).map_err(|e| {
-        Rejection::new(
-            RejectionReason::NotUtf8,
-            format!("not UTF-8 at byte {}", e.valid_up_to()),
-        )
-    })?;
-    let text = without_mark(text);
+    let text = utf8(body)?;
     let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|e| rejection(&e))?;
     if nesting::depth(text) > MAX_DEPTH {
         let detail = format!("nested deeper than {MAX_DEPTH} levels");
@@ -80,6 +74,28 @@ fn actor(value: &RawValue) -> Option<Cow<'_, str>> {
         b'-' | b'0'..=b'9' => Some(Cow::Borrowed(text)),
         _ => None,
     }
+}
+
+/// The text of a body.
+pub(super) fn utf8(body: &[u8]) -> Result<&str, Rejection> {
+    let text = std::str::from_utf8(body).map_err(|e| {
+        Rejection::new(
+            RejectionReason::NotUtf8,
+            format!("not UTF-8 at byte {}", e.valid_up_to()),
+        )
+    })?;
+    Ok(without_mark(text))
+}
+
+/// `data` that stands alone, in what `place` names. The message itself counts as one level, as the envelope of the JSON format does.
+pub(super) fn one_document<'a>(text: &'a str, place: &str) -> Result<&'a str, Rejection> {
+    let raw: &RawValue = serde_json::from_str(text)
+        .map_err(|_| Rejection::new(RejectionReason::Malformed, format!("{place} is not one JSON document")))?;
+    if nesting::depth(text) + 1 > MAX_DEPTH {
+        let detail = format!("nested deeper than {MAX_DEPTH} levels");
+        return Err(Rejection::new(RejectionReason::TooDeep, detail));
+    }
+    Ok(raw.get())
 }
 
 /// JSON text without the byte-order mark that some producers write; a reader may ignore it (RFC 8259, section 8.1).

@@ -4,12 +4,10 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use prost::Message;
-use serde_json::value::RawValue;
 
 use super::attributes::{Attributes, CrmEvent};
 use super::json;
-use super::rejection::{MAX_DEPTH, Rejection, RejectionReason};
-use crate::nesting;
+use super::rejection::{Rejection, RejectionReason};
 use crate::schema::cloudevents::CloudEvent;
 use crate::schema::cloudevents::cloud_event::cloud_event_attribute_value::Attr;
 use crate::schema::cloudevents::cloud_event::{CloudEventAttributeValue, Data};
@@ -19,7 +17,7 @@ pub(super) fn decode(body: &[u8]) -> Result<CrmEvent<'static>, Rejection> {
         .map_err(|_| Rejection::new(RejectionReason::Malformed, "not a CloudEvents protobuf message"))?;
     let data = match event.data {
         None => "null".to_owned(),
-        Some(Data::TextData(text)) => json_text(text)?,
+        Some(Data::TextData(text)) => json::one_document(json::without_mark(&text), "`text_data`")?.to_owned(),
         Some(Data::BinaryData(_) | Data::ProtoData(_)) => {
             return Err(Rejection::attribute("data", "must be JSON text in `text_data`"));
         }
@@ -38,18 +36,6 @@ pub(super) fn decode(body: &[u8]) -> Result<CrmEvent<'static>, Rejection> {
         actor: actor(&mut attributes),
     }
     .check(Cow::Owned(data))
-}
-
-fn json_text(text: String) -> Result<String, Rejection> {
-    let text = json::without_mark(&text);
-    let raw: &RawValue = serde_json::from_str(text)
-        .map_err(|_| Rejection::new(RejectionReason::Malformed, "`text_data` is not one JSON document"))?;
-    // The message itself counts as one level, as the envelope of the JSON format does.
-    if nesting::depth(text) + 1 > MAX_DEPTH {
-        let detail = format!("nested deeper than {MAX_DEPTH} levels");
-        return Err(Rejection::new(RejectionReason::TooDeep, detail));
-    }
-    Ok(raw.get().to_owned())
 }
 
 type ByName = HashMap<String, CloudEventAttributeValue>;

@@ -1,5 +1,6 @@
 //! Event cases: which pass unchanged, which are rejected, and for which reason.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use domain::AccountName;
@@ -16,12 +17,20 @@ fn event(change: impl Fn(&str) -> String) -> String {
     change(r#"{"specversion":"1.0","id":"1","source":"/crm","type":"deal.won","data":{"a":1}}"#)
 }
 
+/// A message with this content type, and without headers.
+fn typed<'a>(content_type: &'a str, body: &'a [u8]) -> EventMessage<'a, 'a> {
+    EventMessage {
+        content_type: Some(content_type),
+        ..EventMessage::structured(body)
+    }
+}
+
 fn with_data(data: &str) -> String {
     event(|text| text.replace(r#"{"a":1}"#, data))
 }
 
 fn reason(body: &[u8]) -> Option<RejectionReason> {
-    decode(Some("application/json"), None, body)
+    decode(&typed("application/json", body))
         .err()
         .map(|rejection| rejection.reason)
 }
@@ -79,7 +88,7 @@ fn a_wrong_envelope_names_its_attribute() {
     ];
     for (from, to, attribute) in cases {
         let body = event(|text| text.replace(from, to));
-        let rejection = decode(None, None, body.as_bytes()).unwrap_err();
+        let rejection = decode(&EventMessage::structured(body.as_bytes())).unwrap_err();
         assert_eq!(rejection.reason, RejectionReason::InvalidAttribute, "{body}");
         assert!(
             rejection.detail.contains(&format!("`{attribute}`")),
@@ -109,7 +118,14 @@ fn depth_is_counted_with_the_envelope() {
 #[test]
 fn content_types_and_encodings() {
     let body = event(str::to_owned);
-    let accepts = |content_type, encoding| decode(content_type, encoding, body.as_bytes()).map_err(|r| r.reason);
+    let accepts = |content_type, content_encoding| {
+        let message = EventMessage {
+            content_type,
+            content_encoding,
+            ..EventMessage::structured(body.as_bytes())
+        };
+        decode(&message).map_err(|r| r.reason)
+    };
     for content_type in [
         None,
         Some(""),
@@ -149,18 +165,21 @@ fn data_passes_untouched() {
         "null",
     ] {
         let body = with_data(data);
-        let decoded = decode(None, None, body.as_bytes()).unwrap_or_else(|e| panic!("{data}: {e}"));
+        let decoded = decode(&EventMessage::structured(body.as_bytes())).unwrap_or_else(|e| panic!("{data}: {e}"));
         assert_eq!(decoded.data, data);
     }
     let without = event(|text| text.replace(r#","data":{"a":1}"#, ""));
-    assert_eq!(decode(None, None, without.as_bytes()).unwrap().data, "null");
+    assert_eq!(
+        decode(&EventMessage::structured(without.as_bytes())).unwrap().data,
+        "null"
+    );
 }
 
 #[test]
 fn a_byte_order_mark_in_front_is_ignored() {
     let body = format!("\u{feff}{}", with_data("{ \"a\" : \"\u{feff}\" }"));
     assert_eq!(
-        decode(None, None, body.as_bytes()).unwrap().data,
+        decode(&EventMessage::structured(body.as_bytes())).unwrap().data,
         "{ \"a\" : \"\u{feff}\" }"
     );
     let event = CloudEvent {
@@ -168,7 +187,7 @@ fn a_byte_order_mark_in_front_is_ignored() {
         ..protobuf_event()
     };
     assert_eq!(
-        decode(Some("application/cloudevents+protobuf"), None, &event.encode_to_vec())
+        decode(&typed("application/cloudevents+protobuf", &event.encode_to_vec()))
             .unwrap()
             .data,
         "[1 ]"
@@ -177,7 +196,7 @@ fn a_byte_order_mark_in_front_is_ignored() {
 
 fn time_of(time: &str) -> Result<String, RejectionReason> {
     let body = event(|text| text.replacen('{', &format!(r#"{{"time":"{time}","#), 1));
-    let decoded = decode(None, None, body.as_bytes()).map_err(|rejection| rejection.reason)?;
+    let decoded = decode(&EventMessage::structured(body.as_bytes())).map_err(|rejection| rejection.reason)?;
     Ok(decoded.time.unwrap().into_owned())
 }
 
@@ -233,7 +252,7 @@ fn a_time_that_is_no_instant_is_refused() {
 fn defaults_and_extensions() {
     let body = event(|text| text.replace('{', r#"{"traceparent":"00-x","colour":"red","subject":null,"#));
     // The replacement also reaches `data`, which is free to hold anything.
-    let decoded = decode(None, None, body.as_bytes()).unwrap();
+    let decoded = decode(&EventMessage::structured(body.as_bytes())).unwrap();
     assert_eq!(decoded.account, AccountName::default_account());
     assert_eq!(decoded.time, None);
     assert_eq!(decoded.subject, None);
@@ -253,7 +272,7 @@ fn the_actor_is_a_text_or_a_number_and_never_a_reason_to_reject() {
         (r#""\ud800""#, None),
     ] {
         let body = event(|text| text.replacen('{', &format!(r#"{{"actor":{given},"#), 1));
-        let decoded = decode(None, None, body.as_bytes()).unwrap();
+        let decoded = decode(&EventMessage::structured(body.as_bytes())).unwrap();
         assert_eq!(decoded.actor.as_deref(), expected, "{given}");
     }
     let with = |attr| {
@@ -298,7 +317,7 @@ fn the_protobuf_format_says_the_same() {
     );
     assert_eq!(decoded.data, r#"{"b":1.10}"#);
     let body = protobuf_event().encode_to_vec();
-    assert!(decode(Some("application/cloudevents+protobuf"), None, &body).is_ok());
+    assert!(decode(&typed("application/cloudevents+protobuf", &body)).is_ok());
 }
 
 #[test]
@@ -327,4 +346,100 @@ fn a_wrong_protobuf_event_is_refused() {
         protobuf::decode(b"{}").map_err(|r| r.reason),
         Err(RejectionReason::Malformed)
     );
+}
+
+/// The event of `event`, in binary mode: its headers without a prefix, and its body.
+const BINARY: [(&str, &str); 6] = [
+    ("specversion", "1.0"),
+    ("id", "1"),
+    ("source", "/crm"),
+    ("type", "deal.won"),
+    ("account", "acme"),
+    ("actor", "int_7"),
+];
+
+/// Decodes a message in binary mode.
+fn binary(
+    prefix: &str,
+    headers: &[(&str, &str)],
+    content_type: Option<&str>,
+    body: &[u8],
+) -> Result<(String, String), Rejection> {
+    let header = |name: &str| {
+        let name = name.strip_prefix(prefix)?;
+        let value = headers.iter().find(|(header, _)| *header == name)?.1;
+        Some(Cow::Owned(value.to_owned()))
+    };
+    let message = EventMessage {
+        content_type,
+        content_encoding: None,
+        header: &header,
+        body,
+    };
+    let event = decode(&message)?;
+    let envelope = format!(
+        "{} {} {} {} {:?} {:?}",
+        event.id, event.source, event.event_type, event.account, event.actor, event.time
+    );
+    Ok((envelope, event.data.into_owned()))
+}
+
+#[test]
+fn attributes_in_headers_are_read_and_the_body_is_data() {
+    let data = " {\"a\": 1.10, \"a\": \"\\ud800\"}";
+    for prefix in ["cloudEvents:", "cloudEvents_"] {
+        for content_type in [
+            None,
+            Some("application/json; charset=utf-8"),
+            Some("application/vnd.crm.deal+json"),
+        ] {
+            let (envelope, body) = binary(prefix, &BINARY, content_type, data.as_bytes()).unwrap();
+            assert_eq!(envelope, "1 /crm deal.won acme Some(\"int_7\") None");
+            assert_eq!(body, data.trim_start());
+        }
+    }
+    let timed: Vec<_> = BINARY.into_iter().chain([("time", "2026-11-23T06:00:00Z")]).collect();
+    let (envelope, body) = binary("cloudEvents:", &timed, None, b"").unwrap();
+    assert!(
+        envelope.ends_with("Some(\"2026-11-23T06:00:00Z\")") && body == "null",
+        "{envelope}"
+    );
+}
+
+#[test]
+fn a_wrong_event_in_binary_mode_says_what_is_wrong() {
+    let reason = |headers: &[_], content_type, body: &[u8]| {
+        let decoded = binary("cloudEvents:", headers, content_type, body);
+        decoded.map_err(|rejection| (rejection.reason, rejection.detail))
+    };
+    for missing in ["id", "source", "type"] {
+        let headers: Vec<_> = BINARY.into_iter().filter(|(name, _)| *name != missing).collect();
+        let detail = format!("attribute `{missing}` is missing");
+        assert_eq!(
+            reason(&headers, None, b"{}"),
+            Err((RejectionReason::InvalidAttribute, detail))
+        );
+    }
+    let deep = format!("{}{}", "[".repeat(MAX_DEPTH), "]".repeat(MAX_DEPTH));
+    for (content_type, body, expected) in [
+        (None, &b"{"[..], RejectionReason::Malformed),
+        (None, b"{}{}", RejectionReason::Malformed),
+        (None, b"\xff", RejectionReason::NotUtf8),
+        (None, deep.as_bytes(), RejectionReason::TooDeep),
+        (Some("text/plain"), b"{}", RejectionReason::UnsupportedContentType),
+        (
+            Some("application/octet-stream"),
+            b"{}",
+            RejectionReason::UnsupportedContentType,
+        ),
+        // The content type says that the whole event is in the body.
+        (
+            Some("application/cloudevents+json"),
+            b"{}",
+            RejectionReason::InvalidAttribute,
+        ),
+    ] {
+        let found = reason(&BINARY, content_type, body).map_err(|(reason, _)| reason);
+        assert_eq!(found, Err(expected), "{content_type:?} {body:?}");
+    }
 }

@@ -5,7 +5,7 @@ use jiff::ToSpan;
 use store::outcomes::{AttemptRecord, DeliveryRecord, Disposition};
 
 use super::browser::Browser;
-use crate::api::{ACCOUNT, AUTO_PAUSE, Api};
+use crate::api::{ACCOUNT, AUTO_PAUSE, Api, ok};
 use crate::deliveries::{WAITS, delivered, now};
 
 struct Log {
@@ -239,4 +239,49 @@ async fn sending_again_leads_back_to_where_it_was_asked_for() {
         page.contains("The delivery is sent again when you resume it."),
         "{page}"
     );
+}
+
+/// The command's headers are those that the receiver's own check accepts.
+#[tokio::test]
+async fn a_delivery_can_be_copied_as_a_signed_command_by_admins() {
+    let log = Log::start().await;
+    let mut record = log.delivered("evt-1", 5);
+    record.delivery.payload = "{\"name\":\"it's\"}".into();
+    log.record(std::slice::from_ref(&record)).await;
+    let own = format!("{}/{}", log.path, record.delivery.id);
+    let page = log.browser.page(&own).await;
+    let id = record.delivery.id.to_string();
+    assert!(
+        page.contains("Copy as curl") && page.contains(r"{&#34;name&#34;:&#34;it&#39;\&#39;&#39;s&#34;}"),
+        "{page}"
+    );
+    let header = |name: &str| {
+        let (_, value) = page.split_once(&format!("{name}: ")).unwrap();
+        value.split_once("&#39;").unwrap().0.to_owned()
+    };
+    assert_eq!(header("webhook-id"), id);
+    let client = log.api.admin().await;
+    let secret = format!("/api/v1/webhooks/{}/secret", log.webhook);
+    let secret = ok(&client.get(&secret).await.unwrap())["secret"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let key = domain::SigningSecret::parse(&secret).unwrap().key();
+    let timestamp = header("webhook-timestamp").parse().unwrap();
+    let signature = header("webhook-signature")
+        .replace("&#43;", "+")
+        .replace("&#47;", "/")
+        .replace("&#61;", "=");
+    assert!(
+        domain::verify(&key, &id, timestamp, &record.delivery.payload, &signature),
+        "{signature}"
+    );
+
+    let viewer = Browser::signed_in(&log.api, ACCOUNT, store::tokens::Role::Viewer).await;
+    assert!(!viewer.page(&own).await.contains("webhook-signature"));
+    client
+        .delete(&format!("/api/v1/webhooks/{}", log.webhook))
+        .await
+        .unwrap();
+    assert!(!log.browser.page(&own).await.contains("webhook-signature"));
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::browser::{Browser, LIST, location, value};
 use crate::api::{ACCOUNT, AUTO_PAUSE, Api, account, ok};
-use crate::deliveries::{delivered, now};
+use crate::deliveries::{delivered, failed, now};
 
 fn id(path: &str) -> Uuid {
     path.rsplit('/').next().unwrap().parse().unwrap()
@@ -179,11 +179,38 @@ async fn a_deleted_webhook_leaves_its_trail() {
     let api = Api::start().await;
     let mut browser = Browser::admin(&api).await;
     let webhook = browser.add_webhook("ERP Sync").await;
+    let record = failed(ACCOUNT, webhook.rsplit('/').next().unwrap(), "evt-1", now());
+    api.database
+        .record(std::slice::from_ref(&record), AUTO_PAUSE)
+        .await
+        .unwrap();
+    let log = format!("{webhook}/deliveries");
+    assert!(browser.page(&log).await.contains("<button>Retry"));
     assert_eq!(
         location(&browser.post(&format!("{webhook}/delete"), &[]).await),
         format!("{LIST}?done=deleted")
     );
     assert_eq!(browser.get(&webhook).await.status, 404);
+    let list = browser.page(LIST).await;
+    assert!(list.contains("Deleted webhooks") && list.contains(&format!("href=\"{log}\"")));
+    let delivery = format!("{log}/{}", record.delivery.id);
+    for path in [&log, &delivery] {
+        let page = browser.page(path).await;
+        assert!(
+            page.contains("<bdi>ERP Sync</bdi>: ") && page.contains("deal.won"),
+            "{page}"
+        );
+        assert!(
+            !page.contains("/retry\"") && !page.contains(&format!("href=\"{webhook}\"")),
+            "{page}"
+        );
+    }
+    assert!(browser.page(&log).await.contains("This webhook was deleted on "));
+    let retried = browser.post(&format!("{delivery}/retry"), &[]).await;
+    assert_eq!(retried.status, 409);
+    let stranger = Browser::signed_in(&api, "globex", Role::Admin).await;
+    assert_eq!(stranger.get(&log).await.status, 404);
+    assert!(!stranger.page(LIST).await.contains("Deleted webhooks"));
     let reader = api.client(ACCOUNT, Role::Viewer).await;
     let trail = ok(&reader
         .get(&format!("/api/v1/webhooks/{}/audit", id(&webhook)))
