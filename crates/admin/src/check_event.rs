@@ -1,9 +1,10 @@
 //! Try an event: what would become of it if the CRM published it now. Nothing is published and nothing is stored.
 
+use std::cell::LazyCell;
+
 use domain::verdict::{self, Outlook};
-use domain::{AccountName, EventData, EventType, WebhookId};
+use domain::{AccountName, EventData, EventType, Judgement, WebhookId};
 use store::Database;
-use store::webhooks::WebhookOutline;
 use strum::VariantArray;
 use wire::cloud_event::{self, EventMessage};
 use wire::event_body::event_body;
@@ -123,11 +124,23 @@ pub async fn check_event(
         Ok(event_type) => event_type,
         Err(refused) => return Ok(refused),
     };
-    let data = EventData::parse(&event.data);
     let webhooks = database.webhook_outlines(&event.account).await?;
+    let data = LazyCell::new(|| EventData::parse(&event.data));
     let mut webhooks: Vec<_> = webhooks
         .into_iter()
-        .map(|webhook| checked(webhook, event_type, &data, event.actor.as_deref()))
+        .map(|webhook| {
+            let conditions = if webhook.conditions.is_empty() {
+                Judgement::Holds
+            } else {
+                webhook.conditions.judge(&data, event.actor.as_deref())
+            };
+            let outlook = verdict::outlook(event_type, &webhook.facts, conditions);
+            CheckedWebhook {
+                id: webhook.id,
+                name: webhook.name,
+                outlook,
+            }
+        })
         .collect();
     webhooks.sort_by_key(|webhook| !webhook.outlook.would_get);
     let body = event_body(&event, database.clock().now());
@@ -154,21 +167,6 @@ fn known_type(event: &CrmEvent<'_>, account: Option<&AccountName>) -> Result<Eve
         let detail = "The catalogue does not have the event's type: the event would be counted, and sent to nobody";
         refused(CheckRefusal::UnknownType, detail)
     })
-}
-
-fn checked(
-    webhook: WebhookOutline,
-    event_type: EventType,
-    data: &EventData<'_>,
-    actor: Option<&str>,
-) -> CheckedWebhook {
-    let false_condition = webhook.conditions.first_false(data, actor);
-    let false_condition = false_condition.map(|position| &webhook.conditions.as_slice()[position]);
-    CheckedWebhook {
-        outlook: verdict::outlook(event_type, &webhook.facts, false_condition),
-        id: webhook.id,
-        name: webhook.name,
-    }
 }
 
 impl From<Rejection> for CheckedEvent {

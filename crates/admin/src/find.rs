@@ -1,12 +1,12 @@
 //! Did it go, and if not, why: an event or a record, what became of it at every webhook, and what the CRM published at all.
 
 use domain::verdict::{self, DeliveryFacts, Finding};
-use domain::{AccountName, DeliveryId, EventData, MAX_SUBJECT_BYTES, Verdict, WebhookId};
+use domain::{AccountName, DeliveryId, EventData, Judgement, MAX_SUBJECT_BYTES, Verdict, WebhookId};
 use jiff::Timestamp;
 use store::delivery_log::Delivery;
 use store::event_sample::LoggedEvent;
 use store::find::FindBy;
-use store::webhooks::WebhookOutline;
+use store::webhooks::{DeletedWebhook, WebhookOutline};
 use wire::event_body::data_of;
 
 use crate::error::AdminError;
@@ -60,8 +60,10 @@ pub struct FoundEvent {
 pub struct FoundWebhook {
     /// The webhook.
     pub webhook: WebhookId,
-    /// Its name; `None` when it does not exist any more.
+    /// Its name, its last one when it is deleted; `None` when a former release deleted it.
     pub name: Option<String>,
+    /// Whether it does not exist any more.
+    pub deleted: bool,
     /// The delivery, when the log has one.
     pub delivery: Option<DeliveryId>,
     /// What became of it, and why.
@@ -100,13 +102,28 @@ impl Admin {
         } else {
             self.database.webhook_outlines(account).await?
         };
+        let gone: Vec<_> = deliveries
+            .iter()
+            .map(|delivery| delivery.webhook)
+            .filter(|id| webhooks.iter().all(|webhook| webhook.id != *id))
+            .collect();
+        let deleted = if gone.is_empty() {
+            Vec::new()
+        } else {
+            self.database.deleted_webhooks_of(account, &gone).await?
+        };
         let by_event = by_event(&deliveries);
         let payloads = self.payloads_for_conditions(account, &by_event, &webhooks).await?;
         let events: Vec<_> = by_event
             .into_iter()
             .map(|deliveries| {
                 let payload = payloads.iter().find(|(delivery, _)| *delivery == deliveries[0].id);
-                found_event(&deliveries, &webhooks, payload.map(|(_, payload)| payload.as_slice()))
+                found_event(
+                    &deliveries,
+                    &webhooks,
+                    &deleted,
+                    payload.map(|(_, payload)| payload.as_slice()),
+                )
             })
             .collect();
         let event_type = event_type.or(events.first().map(|event| event.event_type.as_str()));
@@ -131,7 +148,11 @@ impl Admin {
             Err(_) => None,
         };
         let event_id = event_of_delivery.as_deref().unwrap_or(text);
-        for by in [FindBy::EventId(event_id), FindBy::Subject(text), FindBy::LastPart(text)] {
+        // Without a digit it is the name of a part that many records have, such as `notes`.
+        let last_part = text.contains(|character: char| character.is_ascii_digit());
+        let last_part = last_part.then_some(FindBy::LastPart(text));
+        let ways = [FindBy::EventId(event_id), FindBy::Subject(text)];
+        for by in ways.into_iter().chain(last_part) {
             let limit = MAX_DELIVERIES as i64;
             let found = database.find_deliveries(account, by, event_type, limit).await?;
             if !found.is_empty() {
@@ -157,7 +178,12 @@ impl Admin {
             event_type: deliveries[0].event_type.clone(),
             accepted_at: deliveries[0].created_at,
         };
-        let events: Vec<_> = events.iter().map(logged).collect();
+        // Without the payloads of the oldest, their conditions are not compared.
+        let events: Vec<_> = events
+            .iter()
+            .map(logged)
+            .take(self.payloads_at_once(MAX_FOUND_EVENTS))
+            .collect();
         Ok(self.database.payloads_of(account, &events).await?)
     }
 
@@ -240,30 +266,35 @@ fn by_event(newest_first: &[Delivery]) -> Vec<Vec<&Delivery>> {
     events
 }
 
-/// `deliveries` are those of one event, whose payload conditions are compared with. The log does not say who caused an event, so a
-/// condition on the actor holds.
-fn found_event(deliveries: &[&Delivery], webhooks: &[WebhookOutline], payload: Option<&[u8]>) -> FoundEvent {
+/// `deliveries` are those of one event, whose payload conditions are compared with; `deleted` those of their webhooks that do not
+/// exist any more.
+fn found_event(
+    deliveries: &[&Delivery],
+    webhooks: &[WebhookOutline],
+    deleted: &[DeletedWebhook],
+    payload: Option<&[u8]>,
+) -> FoundEvent {
     let newest = deliveries[0];
     let accepted_at = deliveries.iter().map(|delivery| delivery.created_at).min();
     let accepted_at = accepted_at.unwrap_or(newest.created_at);
     let mut found: Vec<_> = deliveries
         .iter()
-        .map(|delivery| found_delivery(delivery, webhooks))
+        .map(|delivery| found_delivery(delivery, webhooks, deleted))
         .collect();
     found.sort_by(|left, right| (&left.name, left.webhook).cmp(&(&right.name, right.webhook)));
     if !newest.test {
         let without = |webhook: &&WebhookOutline| deliveries.iter().all(|delivery| delivery.webhook != webhook.id);
         let data = payload.and_then(data_of).map(EventData::parse);
         found.extend(webhooks.iter().filter(without).map(|webhook| {
-            let false_condition = data
+            let conditions = data
                 .as_ref()
-                .and_then(|data| webhook.conditions.first_false(data, None))
-                .map(|position| &webhook.conditions.as_slice()[position]);
+                .map_or(Judgement::Holds, |data| webhook.conditions.judge_logged(data));
             FoundWebhook {
                 webhook: webhook.id,
                 name: Some(webhook.name.clone()),
                 delivery: None,
-                finding: verdict::without_delivery(&newest.event_type, accepted_at, &webhook.facts, false_condition),
+                finding: verdict::without_delivery(&newest.event_type, accepted_at, &webhook.facts, conditions),
+                deleted: false,
             }
         }));
     }
@@ -276,7 +307,7 @@ fn found_event(deliveries: &[&Delivery], webhooks: &[WebhookOutline], payload: O
     }
 }
 
-fn found_delivery(delivery: &Delivery, webhooks: &[WebhookOutline]) -> FoundWebhook {
+fn found_delivery(delivery: &Delivery, webhooks: &[WebhookOutline], deleted: &[DeletedWebhook]) -> FoundWebhook {
     let webhook = webhooks.iter().find(|webhook| webhook.id == delivery.webhook);
     let facts = DeliveryFacts {
         state: delivery.state,
@@ -289,7 +320,13 @@ fn found_delivery(delivery: &Delivery, webhooks: &[WebhookOutline]) -> FoundWebh
     };
     FoundWebhook {
         webhook: delivery.webhook,
-        name: webhook.map(|webhook| webhook.name.clone()),
+        name: webhook.map(|webhook| webhook.name.clone()).or_else(|| {
+            let mut deleted = deleted.iter();
+            deleted
+                .find(|deleted| deleted.id == delivery.webhook)
+                .map(|deleted| deleted.name.clone())
+        }),
+        deleted: webhook.is_none(),
         delivery: Some(delivery.id),
         finding: verdict::of_delivery(&facts, webhook.map(|webhook| &webhook.facts)),
     }

@@ -21,8 +21,10 @@ pub use tally::{Preview, PreviewExample};
 
 /// How far back a preview looks.
 const DAYS: i64 = 30;
-/// Payloads that are read at once; each has at most `events.max_bytes`.
+/// Payloads that are read at once.
 const PAGE: usize = 50;
+/// Payloads that are read at once, in bytes.
+const PAGE_BYTES: usize = 16 * 1024 * 1024;
 /// Payloads that are read in all, in bytes.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 /// Fields that a form offers.
@@ -63,20 +65,25 @@ impl Admin {
         let reach = Reach {
             since: days_ago(DAYS),
             webhooks: self.webhooks_per_account,
-            deliveries_each: 10_000,
+            deliveries_each: 2_000,
             deliveries: 100_000,
             events: 2_000,
         };
         let sample = self.database.newest_events(&by.account, wanted.0, reach).await?;
         let mut tally = Tally::new(sample.seen);
         let mut bytes = 0;
-        for page in sample.newest.chunks(PAGE) {
+        for page in sample.newest.chunks(self.payloads_at_once(PAGE)) {
             bytes += self.evaluate(by, page, &wanted.1, &mut tally).await?;
             if bytes > MAX_BYTES {
                 break;
             }
         }
         Ok(tally.into_preview())
+    }
+
+    /// How many payloads may be read at once, at most `most`: each has up to `events.max_bytes`.
+    pub(crate) fn payloads_at_once(&self, most: usize) -> usize {
+        (PAGE_BYTES / self.largest_event.max(1)).clamp(1, most)
     }
 
     /// Evaluates the conditions for some events, and returns the size of their payloads.
@@ -109,7 +116,7 @@ impl Admin {
             webhooks: 50,
             deliveries_each: 5,
             deliveries: 100,
-            events: 20,
+            events: self.payloads_at_once(20) as i64,
         };
         let newest = self
             .database

@@ -57,7 +57,7 @@ pub(crate) fn schemas() -> Value {
         })),
         "FoundWebhook": object(json!({
             "webhook_id": reference("WebhookId"),
-            "name": text_or_null("Null when the webhook does not exist any more"),
+            "name": text_or_null("The last name of a deleted webhook; null when it is not known any more"),
             "verdict": reference("Verdict"),
             "delivery_id": or_null(reference("DeliveryId")),
             "detail": text("Why, in a sentence"),

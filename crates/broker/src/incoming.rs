@@ -30,6 +30,15 @@ pub struct Incoming {
     pub(crate) properties: BasicProperties,
 }
 
+/// A header that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeaderText<'a> {
+    /// Its value, as text.
+    Text(Cow<'a, str>),
+    /// Neither text in UTF-8, nor a number, a time or a truth value.
+    Unreadable,
+}
+
 impl Incoming {
     /// The AMQP content type.
     pub fn content_type(&self) -> Option<&str> {
@@ -50,20 +59,12 @@ impl Incoming {
         }
     }
 
-    /// A header as text: numbers in decimal, a time in RFC 3339; `None` when it is absent, of another type or not UTF-8.
-    pub fn header_as_text(&self, name: &str) -> Option<Cow<'_, str>> {
-        let text = match self.properties.headers().as_ref()?.inner().get(name)? {
-            AMQPValue::Boolean(value) => value.to_string(),
-            AMQPValue::ShortInt(number) => number.to_string(),
-            AMQPValue::LongInt(number) => number.to_string(),
-            AMQPValue::LongLongInt(number) => number.to_string(),
-            AMQPValue::Timestamp(seconds) => {
-                let seconds = i64::try_from(*seconds).ok()?;
-                Timestamp::from_second(seconds).ok()?.to_string()
-            }
-            _ => return self.header(name).map(Cow::Borrowed),
-        };
-        Some(Cow::Owned(text))
+    /// A header as text: numbers in decimal, a time in RFC 3339. `None` when it is absent.
+    pub fn header_as_text(&self, name: &str) -> Option<HeaderText<'_>> {
+        match self.properties.headers().as_ref()?.inner().get(name)? {
+            AMQPValue::Void => None,
+            value => Some(text_of(value).map_or(HeaderText::Unreadable, HeaderText::Text)),
+        }
     }
 
     /// The same message for another queue of ours: body, content type, id and the producer's headers unchanged.
@@ -87,6 +88,30 @@ impl Incoming {
     }
 }
 
+/// `None` for what has no text. Clients choose the shortest type that holds a number, so each of them is read.
+fn text_of(value: &AMQPValue) -> Option<Cow<'_, str>> {
+    let utf8 = |bytes| std::str::from_utf8(bytes).ok().map(Cow::Borrowed);
+    let text = match value {
+        AMQPValue::LongString(text) => return utf8(text.as_bytes()),
+        AMQPValue::ByteArray(bytes) => return utf8(bytes.as_slice()),
+        AMQPValue::ShortString(text) => return Some(Cow::Borrowed(text.as_str())),
+        AMQPValue::Boolean(value) => value.to_string(),
+        AMQPValue::ShortShortInt(number) => number.to_string(),
+        AMQPValue::ShortShortUInt(number) => number.to_string(),
+        AMQPValue::ShortInt(number) => number.to_string(),
+        AMQPValue::ShortUInt(number) => number.to_string(),
+        AMQPValue::LongInt(number) => number.to_string(),
+        AMQPValue::LongUInt(number) => number.to_string(),
+        AMQPValue::LongLongInt(number) => number.to_string(),
+        AMQPValue::Timestamp(seconds) => {
+            let seconds = i64::try_from(*seconds).ok()?;
+            Timestamp::from_second(seconds).ok()?.to_string()
+        }
+        _ => return None,
+    };
+    Some(Cow::Owned(text))
+}
+
 /// How often a message was returned to its queue before; 0 if the broker does not tell.
 pub(crate) fn returns_of(properties: &BasicProperties) -> u32 {
     let count = properties
@@ -102,4 +127,35 @@ pub(crate) fn returns_of(properties: &BasicProperties) -> u32 {
         _ => 0,
     };
     u32::try_from(count).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use lapin::types::{ByteArray, FieldTable};
+
+    use super::*;
+
+    #[test]
+    fn headers_of_every_type_are_text_or_unreadable() {
+        for (value, text) in [
+            (AMQPValue::LongString("acme".into()), Some("acme")),
+            (AMQPValue::ShortString("acme".into()), Some("acme")),
+            (AMQPValue::ByteArray(ByteArray::from(b"acme".as_slice())), Some("acme")),
+            (AMQPValue::ByteArray(ByteArray::from(b"\xff".as_slice())), None),
+            (AMQPValue::ShortShortInt(-7), Some("-7")),
+            (AMQPValue::ShortShortUInt(7), Some("7")),
+            (AMQPValue::ShortInt(7), Some("7")),
+            (AMQPValue::ShortUInt(7), Some("7")),
+            (AMQPValue::LongInt(7), Some("7")),
+            (AMQPValue::LongUInt(7), Some("7")),
+            (AMQPValue::LongLongInt(7), Some("7")),
+            (AMQPValue::Timestamp(1_795_413_600), Some("2026-11-23T06:00:00Z")),
+            (AMQPValue::Timestamp(u64::MAX), None),
+            (AMQPValue::Boolean(true), Some("true")),
+            (AMQPValue::Double(7.5), None),
+            (AMQPValue::FieldTable(FieldTable::default()), None),
+        ] {
+            assert_eq!(text_of(&value).as_deref(), text, "{value:?}");
+        }
+    }
 }

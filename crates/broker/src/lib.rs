@@ -32,7 +32,7 @@ pub use broker::Broker;
 pub use broker_url::{BrokerSettings, BrokerUrl, InvalidBrokerUrl};
 pub use connection::Connector;
 pub use consumer::Consumer;
-pub use incoming::Incoming;
+pub use incoming::{HeaderText, Incoming};
 pub use intake::Intake;
 pub use message::Message;
 pub use publish::Publish;

@@ -114,10 +114,19 @@ impl Message {
             for (name, value) in headers.inner().iter().filter(|(name, _)| is_producers(name.as_str())) {
                 kept.insert(name.clone(), value.clone());
             }
-            if size_of_table(&kept) > CARRIED_HEADERS {
-                return self.header(HEADERS_LEFT_OUT, "too long");
+            if size_of_table(&kept) <= CARRIED_HEADERS {
+                self.properties = self.properties.with_headers(kept);
+                return self;
             }
-            self.properties = self.properties.with_headers(kept);
+            // In binary mode these are the event.
+            let mut attributes = FieldTable::default();
+            for (name, value) in kept.inner().iter().filter(|(name, _)| is_attribute(name.as_str())) {
+                attributes.insert(name.clone(), value.clone());
+            }
+            if size_of_table(&attributes) <= CARRIED_HEADERS {
+                self.properties = self.properties.with_headers(attributes);
+            }
+            return self.header(HEADERS_LEFT_OUT, "too long");
         }
         self
     }
@@ -125,6 +134,11 @@ impl Message {
 
 fn is_producers(header: &str) -> bool {
     !header.starts_with("x-") && !matches!(header, "CC" | "BCC")
+}
+
+/// Whether a header is an attribute of an event in binary mode (CloudEvents AMQP protocol binding).
+fn is_attribute(header: &str) -> bool {
+    header.starts_with("cloudEvents:") || header.starts_with("cloudEvents_")
 }
 
 /// Approximate size of the table on the wire, in bytes.
@@ -191,6 +205,11 @@ mod tests {
     fn headers_that_would_fill_a_frame_are_left_out() {
         assert_eq!(carried(&[("region", &"e".repeat(30_000))]), ["region"]);
         assert_eq!(carried(&[("region", &"e".repeat(40_000))]), [HEADERS_LEFT_OUT]);
+        assert_eq!(
+            carried(&[("cloudEvents:id", "1"), ("region", &"e".repeat(40_000))]),
+            ["cloudEvents:id", HEADERS_LEFT_OUT],
+            "the attributes of an event in binary mode stay"
+        );
     }
 
     #[test]

@@ -19,6 +19,17 @@ pub const MAX_CONDITIONS: usize = 10;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Conditions(Option<Arc<[Condition]>>);
 
+/// Whether conditions hold for an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judgement<'a> {
+    /// All do.
+    Holds,
+    /// This one does not.
+    False(&'a Condition),
+    /// All others do, and of this one it is not known.
+    Unknown(&'a Condition),
+}
+
 /// A condition as it is stored, perhaps by a newer release.
 #[derive(Deserialize)]
 struct StoredCondition {
@@ -53,6 +64,27 @@ impl Conditions {
     /// Whether there is none: every event passes.
     pub const fn is_empty(&self) -> bool {
         self.0.is_none()
+    }
+
+    /// The first condition that does not hold, or of which the delivery log alone cannot tell, since it does not say who caused an
+    /// event.
+    pub fn judge_logged(&self, data: &EventData<'_>) -> Judgement<'_> {
+        if let Some(position) = self.first_false(data, None) {
+            return Judgement::False(&self.as_slice()[position]);
+        }
+        let of_actor = self
+            .as_slice()
+            .iter()
+            .find(|condition| condition.op() == Operator::ActorNe);
+        of_actor.map_or(Judgement::Holds, Judgement::Unknown)
+    }
+
+    /// The first condition that does not hold for an event that is at hand.
+    pub fn judge(&self, data: &EventData<'_>, actor: Option<&str>) -> Judgement<'_> {
+        let first_false = self.first_false(data, actor);
+        first_false.map_or(Judgement::Holds, |position| {
+            Judgement::False(&self.as_slice()[position])
+        })
     }
 
     /// The position of the first condition that does not hold; `None` if the event passes. `actor` is the CloudEvents

@@ -48,7 +48,7 @@ pub mod webhook_status;
 pub use adaptive_limit::{AdaptiveLimit, HealthClass, SlotUse};
 pub use address_policy::{AddressPolicy, Nat64Prefix};
 pub use audit_action::AuditAction;
-pub use conditions::{Condition, ConditionError, Conditions, EventData, Operator};
+pub use conditions::{Condition, ConditionError, Conditions, EventData, Judgement, Operator};
 pub use deferral::{Deferral, DeferralCause, MAX_DEFERRED};
 pub use delivery_head::{DeliveryHead, MAX_SUBJECT_BYTES, is_kept_subject};
 pub use delivery_state::{DeliveryPhase, DeliveryState};

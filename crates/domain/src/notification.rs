@@ -42,6 +42,11 @@ pub enum NotificationKind {
 }
 
 impl NotificationKind {
+    /// The names of all. What has another name was written by a newer release, and waits for one.
+    pub fn names() -> Vec<&'static str> {
+        Self::VARIANTS.iter().map(<&str>::from).collect()
+    }
+
     /// The text of [`NotificationKind::HeldExpiring`]: so many held deliveries of the webhook with this name expire soon, the first
     /// ones on `first`.
     pub fn held_expiring(webhook: &str, deliveries: i64, first: Date) -> String {

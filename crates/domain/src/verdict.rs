@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use strum::{Display, IntoStaticStr, VariantArray};
 
-use crate::conditions::Condition;
+use crate::conditions::{Condition, Judgement};
 use crate::delivery_state::DeliveryState;
 use crate::event_type::{EventType, EventTypeSet};
 
@@ -123,13 +123,12 @@ fn verdict_on(delivery: &DeliveryFacts<'_>, deleted: bool) -> Verdict {
     }
 }
 
-/// The verdict on a webhook for which the log has no delivery of the event. `false_condition` is the first of its conditions that
-/// does not hold for the event.
+/// The verdict on a webhook for which the log has no delivery of the event.
 pub fn without_delivery(
     event_type: &str,
     accepted_at: Timestamp,
     webhook: &WebhookFacts,
-    false_condition: Option<&Condition>,
+    conditions: Judgement<'_>,
 ) -> Finding {
     let finding = |verdict, detail| Finding { verdict, detail };
     if webhook.created_at > accepted_at {
@@ -140,10 +139,26 @@ pub fn without_delivery(
         let detail = format!("{event_type} is not among its event types");
         return finding(Verdict::NotSubscribed, detail);
     }
-    if let Some(condition) = false_condition {
-        return finding(Verdict::ConditionFalse, does_not_hold(condition));
+    let edited_later = webhook.updated_at > accepted_at;
+    let edited = if edited_later {
+        format!("; it was edited at {}, after the event", seconds(webhook.updated_at))
+    } else {
+        String::new()
+    };
+    match conditions {
+        Judgement::False(condition) => {
+            return finding(Verdict::ConditionFalse, does_not_hold(condition) + &edited);
+        }
+        Judgement::Unknown(condition) => {
+            let detail = format!(
+                "Its condition may not have held: {}; the log does not say who caused an event{edited}",
+                condition.sentence()
+            );
+            return finding(Verdict::ConditionFalse, detail);
+        }
+        Judgement::Holds => {}
     }
-    if webhook.updated_at > accepted_at {
+    if edited_later {
         let edited = seconds(webhook.updated_at);
         let detail = format!("It was edited at {edited}, after the event; {event_type} may have been added then");
         return finding(Verdict::NotSubscribed, detail);
@@ -156,16 +171,15 @@ fn does_not_hold(condition: &Condition) -> String {
     format!("Its condition does not hold: {}", condition.sentence())
 }
 
-/// Whether a webhook would get an event of this type now, and why. `false_condition` is the first of its conditions that does not
-/// hold for the event.
-pub fn outlook(event_type: EventType, webhook: &WebhookFacts, false_condition: Option<&Condition>) -> Outlook {
+/// Whether a webhook would get an event of this type now, and why.
+pub fn outlook(event_type: EventType, webhook: &WebhookFacts, conditions: Judgement<'_>) -> Outlook {
     let subscribed = webhook.event_types.contains(event_type);
-    let would_get = subscribed && false_condition.is_none();
-    let why = match (webhook.paused_at, false_condition) {
+    let would_get = subscribed && conditions == Judgement::Holds;
+    let why = match (webhook.paused_at, conditions) {
         _ if !subscribed => format!("{event_type} is not among its event types"),
-        (_, Some(condition)) => does_not_hold(condition),
-        (None, None) => format!("{event_type} is among its event types"),
-        (Some(paused), None) => format!(
+        (_, Judgement::False(condition) | Judgement::Unknown(condition)) => does_not_hold(condition),
+        (None, Judgement::Holds) => format!("{event_type} is among its event types"),
+        (Some(paused), Judgement::Holds) => format!(
             "{event_type} is among its event types; the delivery would wait until the webhook, paused since {}, is resumed",
             seconds(paused)
         ),

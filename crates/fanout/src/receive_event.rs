@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use broker::{Acknowledgement, Consumer, Incoming, Intake, Message, PublishError, Publisher, topology};
+use broker::{Acknowledgement, Consumer, HeaderText, Incoming, Intake, Message, PublishError, Publisher, topology};
 use domain::EventType;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesOrdered, StreamExt};
@@ -16,7 +16,7 @@ use runtime::metrics::EventTypeLabel;
 use store::Clock;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
-use wire::cloud_event::{self, EventMessage};
+use wire::cloud_event::{self, EventMessage, Header};
 use wire::{CrmEvent, Rejection, RejectionReason};
 
 use crate::enqueue::{AcceptedEvent, enqueue};
@@ -146,7 +146,7 @@ impl EventLoop {
         let message = EventMessage {
             content_type: incoming.content_type(),
             content_encoding: incoming.content_encoding(),
-            header: &|name| incoming.header_as_text(name),
+            header: &|name| incoming.header_as_text(name).map(header),
             body: &incoming.body,
         };
         cloud_event::decode_within(self.max_bytes, &message)
@@ -191,6 +191,13 @@ impl EventLoop {
 
     fn count(&self, event_type: Option<EventType>, result: EventResult) {
         self.metrics.events.with((EventTypeLabel(event_type), result)).inc();
+    }
+}
+
+fn header(text: HeaderText<'_>) -> Header<'_> {
+    match text {
+        HeaderText::Text(text) => Header::Text(text),
+        HeaderText::Unreadable => Header::Unreadable,
     }
 }
 

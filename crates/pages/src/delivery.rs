@@ -18,11 +18,14 @@ use crate::state::PageState;
 use crate::view::curl::curl;
 use crate::view::layout::{Layout, page};
 use crate::view::log_line::{AttemptLine, LogLine, Payload};
-use crate::view::text::filters;
+use crate::view::text::{filters, is_shown_exactly};
 
 /// A longer payload is shown whole on request only: every page stays small. Escaped and laid out, it is several times as
 /// long.
 const SHOWN_AT_ONCE: usize = 4 * 1024;
+
+/// Of a longer payload the command is shown on request only. Quoted and escaped, it is up to sixteen times as long.
+const CURL_AT_ONCE: usize = 1024;
 
 #[derive(Template)]
 #[template(path = "delivery.html")]
@@ -83,7 +86,8 @@ pub(crate) async fn show(
     };
     let layout = Layout::load(&state, &viewer).await?.with_done(query.get("done"));
     let whole = query.get("whole").is_some() || detail.payload.len() <= SHOWN_AT_ONCE;
-    let curl = if whole && exists && viewer.is_admin() {
+    let short = detail.payload.len() <= CURL_AT_ONCE || query.get("whole").is_some();
+    let curl = if short && exists && viewer.is_admin() {
         signed_curl(&state, &viewer, &detail).await?
     } else {
         None
@@ -190,7 +194,9 @@ async fn signed_curl(
         return Ok(None);
     };
     let headers = state.admin.signed_headers(&viewer.bearer.account, detail).await?;
-    Ok(headers.map(|headers| curl(&headers, body)))
+    Ok(headers
+        .map(|headers| curl(&headers, body))
+        .filter(|curl| is_shown_exactly(curl)))
 }
 
 /// The delivery that the path names, if it is the account's and the webhook's.

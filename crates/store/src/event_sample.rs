@@ -16,9 +16,9 @@ pub struct Reach {
     pub since: Timestamp,
     /// Webhooks whose deliveries are read, oldest first.
     pub webhooks: i64,
-    /// Newest deliveries that are read of each pair of webhook and event type.
+    /// Newest deliveries that are read of each pair of webhook and event type, at most.
     pub deliveries_each: i64,
-    /// Deliveries that are read in all.
+    /// Deliveries that are read in all, shared equally among the pairs; at least one of each.
     pub deliveries: i64,
     /// Newest events of the sample.
     pub events: i64,
@@ -48,16 +48,19 @@ pub struct EventSample {
 
 /// Each pair of webhook and type is a range of the index `deliveries_by_event_type`, read from its end.
 const NEWEST: &str = "/* event_sample.newest */
-    WITH logged AS MATERIALIZED (
-        SELECT newest.id, newest.created_at, newest.event_id, newest.event_type
+    WITH pairs AS MATERIALIZED (
+        SELECT w.id, wanted.event_type
         FROM (SELECT id FROM webhooks WHERE account = $1 ORDER BY created_at, id LIMIT $5) AS w
-            CROSS JOIN unnest($2::text[]) AS wanted (event_type)
+            CROSS JOIN unnest($2::text[]) AS wanted (event_type)),
+    logged AS MATERIALIZED (
+        SELECT newest.id, newest.created_at, newest.event_id, newest.event_type
+        FROM pairs AS wanted
             CROSS JOIN LATERAL (
                 SELECT d.id, d.created_at, d.event_id, d.event_type FROM deliveries d
-                WHERE d.webhook_id = w.id AND d.event_type = wanted.event_type AND d.account = $1
+                WHERE d.webhook_id = wanted.id AND d.event_type = wanted.event_type AND d.account = $1
                     AND d.created_on >= $4 AND d.created_at >= $3 AND NOT d.test
-                ORDER BY d.created_on DESC, d.created_at DESC, d.id DESC LIMIT $6) AS newest
-        LIMIT $7),
+                ORDER BY d.created_on DESC, d.created_at DESC, d.id DESC
+                LIMIT (SELECT greatest(1, least($6, $7 / greatest(1, count(*)))) FROM pairs)) AS newest),
     events AS (
         SELECT DISTINCT ON (event_id, event_type) * FROM logged ORDER BY event_id, event_type, created_at DESC, id)
     SELECT id, created_at, event_id, event_type, count(*) OVER () AS seen FROM events

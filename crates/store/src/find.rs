@@ -44,7 +44,7 @@ const BY_SUBJECT: &str = find!(
 /// `0` follows `/`: between the two is every subject with `/` before these last parts.
 const BY_LAST_PART: &str = find!(
     "by_last_part",
-    "subject IS NOT NULL AND reverse(subject) COLLATE \"C\" > reverse('/' || $2)
+    "subject IS NOT NULL AND reverse(subject) COLLATE \"C\" >= reverse('/' || $2)
                 AND reverse(subject) COLLATE \"C\" < reverse('0' || $2)"
 );
 

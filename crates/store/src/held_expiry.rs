@@ -15,11 +15,10 @@ use crate::retention::Horizon;
 /// How many days before the first held delivery of a webhook expires its administrators are notified.
 pub const NOTICE_DAYS: i32 = 3;
 
-/// Held until the transaction ends: one process at a time writes notifications.
-const TRY_LOCK: &str =
-    "/* held_expiry.try_lock */ SELECT pg_try_advisory_xact_lock(hashtext('easycrm webhooks held expiry'))";
+/// Held until the transaction ends, so that no two processes write the same notification.
+const LOCK: &str = "/* held_expiry.lock */ SELECT pg_advisory_xact_lock(hashtext('easycrm webhooks held expiry'))";
 
-/// A webhook is in it once a day.
+/// Those that were notified of in the last `$3` hours are left out.
 const FIND: &str = "/* held_expiry.find */
     SELECT w.id, w.account, w.name, held.deliveries, held.first_on FROM webhooks w
         CROSS JOIN LATERAL (
@@ -27,7 +26,12 @@ const FIND: &str = "/* held_expiry.find */
             WHERE d.webhook_id = w.id AND d.held AND d.created_at < $1) AS held
     WHERE w.paused_reason IS NOT NULL AND held.deliveries > 0
         AND NOT EXISTS (SELECT FROM notifications n
-            WHERE n.webhook_id = w.id AND n.kind = $2 AND n.created_at > now() - interval '23 hours')";
+            WHERE n.webhook_id = w.id AND n.kind = $2 AND n.created_at > now() - make_interval(hours => $3))";
+
+/// Of deliveries about to expire administrators are notified once a day.
+const ONCE_A_DAY: i32 = 23;
+/// What has expired is deleted at once, and so found once.
+const EVERY_TIME: i32 = 0;
 
 /// A paused webhook with held deliveries of the first days.
 struct Found {
@@ -53,7 +57,7 @@ impl Database {
         let Some(soon) = first_day.checked_add(NOTICE_DAYS.days()).ok() else {
             return Ok(0);
         };
-        let found = find(&transaction, soon, NotificationKind::HeldExpiring).await?;
+        let found = find(&transaction, soon, NotificationKind::HeldExpiring, ONCE_A_DAY).await?;
         let text = |found: &Found| {
             // The day is deleted as a whole, when the retention has passed its end.
             let kept = (i32::from(days) + 1).days();
@@ -69,22 +73,26 @@ impl Database {
 /// Notifies the administrators of each paused webhook with held deliveries of days before `first_day`, which are about to be deleted.
 pub(crate) async fn notify_held_expired(client: &mut Connection, first_day: Date) -> Result<(), StoreError> {
     let transaction = client.transaction().await?;
-    let found = find(&transaction, first_day, NotificationKind::HeldExpired).await?;
+    let found = find(&transaction, first_day, NotificationKind::HeldExpired, EVERY_TIME).await?;
     let text = |found: &Found| NotificationKind::held_expired(&found.name, found.deliveries);
     notify(&transaction, &found, NotificationKind::HeldExpired, text).await?;
     transaction.commit().await
 }
 
-/// Nothing while another process looks.
-async fn find(transaction: &Transaction<'_>, before: Date, kind: NotificationKind) -> Result<Vec<Found>, StoreError> {
-    if !transaction.query_one(TRY_LOCK, &[]).await?.get::<_, bool>(0) {
-        return Ok(Vec::new());
-    }
+async fn find(
+    transaction: &Transaction<'_>,
+    before: Date,
+    kind: NotificationKind,
+    not_within_hours: i32,
+) -> Result<Vec<Found>, StoreError> {
+    transaction.execute(LOCK, &[]).await?;
     let Ok(before) = before.to_zoned(TimeZone::UTC) else {
         return Ok(Vec::new());
     };
     let kind: &str = kind.into();
-    let rows = transaction.query(FIND, &[&before.timestamp(), &kind]).await?;
+    let rows = transaction
+        .query(FIND, &[&before.timestamp(), &kind, &not_within_hours])
+        .await?;
     rows.iter().map(found).collect()
 }
 

@@ -44,7 +44,7 @@ const CLAIM: &str = "/* mail.claim */ WITH claimed AS (
         WHERE id = (SELECT n.id FROM notifications n,
                 LATERAL (SELECT count(*) AS mails FROM notifications m WHERE m.account = n.account AND m.mail_tries > 0
                     AND m.mailed_at > now() - interval '1 hour') AS lately
-            WHERE n.mailed_at IS NULL AND n.mail_next_at <= now() AND n.created_at > now() - interval '24 hours'
+            WHERE n.mailed_at IS NULL AND n.kind = ANY ($1) AND n.mail_next_at <= now() AND n.created_at > now() - interval '24 hours'
                 AND NOT n.superseded AND lately.mails < 20
                 AND NOT EXISTS (SELECT FROM notifications newer WHERE newer.webhook_id = n.webhook_id
                     AND NOT newer.superseded AND (newer.created_at, newer.id) > (n.created_at, n.id))
@@ -61,7 +61,7 @@ const CLAIM: &str = "/* mail.claim */ WITH claimed AS (
     FROM claimed LEFT JOIN webhooks w ON w.id = claimed.webhook_id AND w.account = claimed.account";
 
 const EARLIER: &str = "/* mail.earlier */ SELECT kind, count(*) AS times FROM notifications
-    WHERE account = $1 AND webhook_id = $2 AND mailed_at IS NULL AND (created_at, id) < ($3, $4)
+    WHERE account = $1 AND webhook_id = $2 AND mailed_at IS NULL AND kind = ANY ($5) AND (created_at, id) < ($3, $4)
         AND created_at > now() - interval '24 hours'
     GROUP BY kind ORDER BY kind";
 
@@ -81,14 +81,23 @@ impl Database {
     /// Claims a due notification of the last 24 hours; `None` when there is none.
     pub async fn claim_mail(&self) -> Result<Option<Mail>, StoreError> {
         let connection = self.connection().await?;
-        let Some(row) = connection.query_opt(CLAIM, &[]).await? else {
+        let Some(row) = connection.query_opt(CLAIM, &[&NotificationKind::names()]).await? else {
             return Ok(None);
         };
         let claimed = notification(&row)?;
         let account = claimed.account.as_str();
         let webhook = claimed.webhook.0;
         let earlier = connection
-            .query(EARLIER, &[&account, &webhook, &claimed.created_at, &claimed.id])
+            .query(
+                EARLIER,
+                &[
+                    &account,
+                    &webhook,
+                    &claimed.created_at,
+                    &claimed.id,
+                    &NotificationKind::names(),
+                ],
+            )
             .await?;
         let earlier = earlier.iter().map(earlier_kind).collect::<Result<_, _>>()?;
         Ok(Some(mail(&row, claimed, earlier)))

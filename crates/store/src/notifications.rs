@@ -43,15 +43,15 @@ const ADD: &str = "/* notifications.add */
 
 const PAGE: &str = "/* notifications.page */
     SELECT id, account, webhook_id, kind, message, created_at, read_at FROM notifications
-    WHERE account = $1 AND NOT superseded AND ($2::bool IS NULL OR (read_at IS NULL) = $2)
+    WHERE account = $1 AND kind = ANY ($6) AND NOT superseded AND ($2::bool IS NULL OR (read_at IS NULL) = $2)
         AND ($3::timestamptz IS NULL OR (created_at, id) < ($3, $4))
     ORDER BY created_at DESC, id DESC LIMIT $5";
 
 const UNREAD: &str = "/* notifications.unread */
-    SELECT count(*) FROM notifications WHERE account = $1 AND read_at IS NULL AND NOT superseded";
+    SELECT count(*) FROM notifications WHERE account = $1 AND kind = ANY ($2) AND read_at IS NULL AND NOT superseded";
 
 const READ: &str = "/* notifications.read */
-    UPDATE notifications SET read_at = coalesce(read_at, now()) WHERE account = $1 AND id = $2
+    UPDATE notifications SET read_at = coalesce(read_at, now()) WHERE account = $1 AND id = $2 AND kind = ANY ($3)
     RETURNING id, account, webhook_id, kind, message, created_at, read_at";
 
 const READ_ALL: &str = "/* notifications.read_all */
@@ -72,7 +72,7 @@ macro_rules! is_held_back {
 const CLAIM_UNPUBLISHED: &str = concat!(
     "/* notifications.claim_unpublished */
     SELECT id, account, webhook_id, kind, message, created_at, read_at FROM notifications n
-    WHERE published_at IS NULL AND NOT superseded AND NOT (",
+    WHERE published_at IS NULL AND kind = ANY ($2) AND NOT superseded AND NOT (",
     is_held_back!(),
     ") ORDER BY created_at, id LIMIT $1 FOR UPDATE SKIP LOCKED"
 );
@@ -117,7 +117,10 @@ impl Database {
         let (at, id) = after.unzip();
         let connection = self.connection().await?;
         let rows = connection
-            .query(PAGE, &[&account.as_str(), &unread, &at, &id, &limit])
+            .query(
+                PAGE,
+                &[&account.as_str(), &unread, &at, &id, &limit, &NotificationKind::names()],
+            )
             .await?;
         rows.iter().map(notification).collect()
     }
@@ -127,7 +130,7 @@ impl Database {
         Ok(self
             .connection()
             .await?
-            .query_one(UNREAD, &[&account.as_str()])
+            .query_one(UNREAD, &[&account.as_str(), &NotificationKind::names()])
             .await?
             .get(0))
     }
@@ -137,7 +140,7 @@ impl Database {
         let row = self
             .connection()
             .await?
-            .query_opt(READ, &[&account.as_str(), &id])
+            .query_opt(READ, &[&account.as_str(), &id, &NotificationKind::names()])
             .await?;
         row.as_ref().map(notification).transpose()
     }
@@ -167,7 +170,9 @@ impl Database {
     {
         let mut connection = self.connection().await?;
         let transaction = connection.transaction().await?;
-        let rows = transaction.query(CLAIM_UNPUBLISHED, &[&limit]).await?;
+        let rows = transaction
+            .query(CLAIM_UNPUBLISHED, &[&limit, &NotificationKind::names()])
+            .await?;
         let unpublished = rows.iter().map(notification).collect::<Result<Vec<_>, _>>()?;
         if unpublished.is_empty() {
             return Ok(0);

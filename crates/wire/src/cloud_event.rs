@@ -12,7 +12,7 @@ mod rejection;
 mod time;
 
 pub use attributes::CrmEvent;
-pub use message::EventMessage;
+pub use message::{EventMessage, Header};
 pub use rejection::{Rejection, RejectionReason};
 
 use message::Format;

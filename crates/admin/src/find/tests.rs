@@ -102,7 +102,7 @@ fn every_webhook_of_today_has_a_verdict() {
         webhook(deliveries[0].webhook, "ERP Sync"),
         webhook(WebhookId::generate(), "Billing"),
     ];
-    let found = found_event(&[&deliveries[0], &deliveries[1]], &webhooks, None);
+    let found = found_event(&[&deliveries[0], &deliveries[1]], &webhooks, &[], None);
     let verdicts: Vec<_> = found
         .webhooks
         .iter()
@@ -118,5 +118,5 @@ fn every_webhook_of_today_has_a_verdict() {
         test: true,
         ..delivery("a", 0)
     };
-    assert_eq!(found_event(&[&test], &webhooks, None).webhooks.len(), 1);
+    assert_eq!(found_event(&[&test], &webhooks, &[], None).webhooks.len(), 1);
 }

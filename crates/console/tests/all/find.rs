@@ -82,9 +82,9 @@ impl Scene {
 async fn every_webhook_has_a_verdict_however_the_event_is_asked_for() {
     let scene = Scene::start().await;
     let expected = [
-        (None, "webhook_deleted", true),
         (Some("Data lake"), "held", true),
         (Some("ERP Sync"), "delivered", true),
+        (Some("Gone"), "webhook_deleted", true),
         (Some("Billing"), "not_subscribed", false),
         (Some("Slack bridge"), "webhook_newer", false),
     ];
@@ -110,13 +110,13 @@ async fn every_webhook_has_a_verdict_however_the_event_is_asked_for() {
         .iter()
         .map(|webhook| webhook["detail"].as_str().unwrap())
         .collect();
-    assert_eq!(details[0], "The webhook was deleted before the delivery ended");
-    assert!(details[1].starts_with("Paused since 20"), "{}", details[1]);
+    assert!(details[0].starts_with("Paused since 20"), "{}", details[0]);
     assert!(
-        details[2].starts_with("HTTP 200 on the 1st attempt at 20"),
+        details[1].starts_with("HTTP 200 on the 1st attempt at 20"),
         "{}",
-        details[2]
+        details[1]
     );
+    assert_eq!(details[2], "The webhook was deleted before the delivery ended");
     assert_eq!(details[3], "deal.won is not among its event types");
     assert!(details[4].starts_with("Added at 20"), "{}", details[4]);
     let viewer = scene.api.client(ACCOUNT, Role::Viewer).await;
@@ -265,7 +265,7 @@ async fn the_page_shows_verdicts_in_words_and_what_was_published() {
             "Not subscribed</span>",
             "Webhook is newer</span>",
             "Webhook deleted</span>",
-            "Deleted webhook",
+            "<bdi>Gone</bdi></a> <span class=\"small\">deleted</span>",
             "HTTP 200 on the 1st attempt",
             "deal.won is not among its event types",
             "What EasyCRM published",

@@ -83,21 +83,27 @@ fn contains(field: &Value<'_>, value: &str) -> bool {
 }
 
 /// By the list of changed fields where the event has one, else by the value before. A change of `address.city` is one of
-/// `address`, too.
+/// `address`, too. Of a change of `address` it is not known whether it is one of `address.city`, unless the event has the value
+/// before: then it counts, so that no event is left out that should be sent.
 fn has_changed(data: &EventData<'_>, field: &str) -> bool {
-    let is_named = |name: &Value<'_>| match name {
-        Value::Text(name) => name
-            .strip_prefix(field)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.')),
-        _ => false,
+    let differs = || {
+        let now = data.at(field).unwrap_or(&Value::Null);
+        data.former(field).map(|former| !is_same(former, now))
     };
-    match data.at(CHANGED) {
-        Some(Value::Array(names)) => names.iter().any(is_named),
-        _ => {
-            let now = data.at(field).unwrap_or(&Value::Null);
-            data.former(field).is_some_and(|former| !is_same(former, now))
-        }
-    }
+    let Some(Value::Array(names)) = data.at(CHANGED) else {
+        return differs().unwrap_or(false);
+    };
+    names.iter().any(|name| match name {
+        Value::Text(name) if is_within(name, field) => true,
+        Value::Text(name) if is_within(field, name) => differs().unwrap_or(data.at(field).is_some()),
+        _ => false,
+    })
+}
+
+/// Whether a path is that of `whole`, or of a part of it.
+fn is_within(path: &str, whole: &str) -> bool {
+    path.strip_prefix(whole)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// The same value, in whatever spelling.

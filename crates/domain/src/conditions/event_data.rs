@@ -87,8 +87,13 @@ fn list(path: String, name: &str, value: &Value<'_>, fields: &mut BTreeSet<Strin
                 list(format!("{path}.{name}"), name, value, fields);
             }
         }
-        _ if fields.len() < MAX_LISTED => drop(fields.insert(path)),
-        _ => {}
+        _ => {
+            fields.insert(path);
+            // The first ones in the alphabet, whatever the order of the members.
+            if fields.len() > MAX_LISTED {
+                fields.pop_last();
+            }
+        }
     }
 }
 

@@ -255,6 +255,31 @@ fn stored_conditions_come_back_and_those_of_a_newer_release_are_left_out() {
 }
 
 #[test]
+fn a_change_of_the_whole_may_be_one_of_a_part() {
+    let moved = r#"{"changed":["address"],"previous":{"address":{"city":"Paris","zip":"75001"}},
+        "address":{"city":"Lyon","zip":"75001","street":"x"}}"#;
+    for (field, op, value, expected) in [
+        ("address.city", "changed", "", true),
+        ("address.city", "changed_to", "Lyon", true),
+        ("address.city", "changed_to", "Paris", false),
+        ("address.zip", "changed", "", false),
+        ("address.street", "changed", "", true),
+        ("address.gone", "changed", "", false),
+        ("addresses", "changed", "", false),
+    ] {
+        assert_eq!(passes(moved, field, op, value), expected, "{field} {op} {value}");
+    }
+}
+
+#[test]
+fn the_first_fields_in_the_alphabet_are_listed() {
+    let members: Vec<_> = (0..300).map(|number| format!(r#""f{number:03}":1"#)).collect();
+    let fields = EventData::parse(&format!("{{{}}}", members.join(","))).fields();
+    let expected: Vec<_> = (0..100).map(|number| format!("f{number:03}")).collect();
+    assert!(fields.into_iter().eq(expected));
+}
+
+#[test]
 fn fields_are_listed_as_conditions_name_them() {
     let fields = EventData::parse(DEAL).fields();
     assert!(

@@ -115,7 +115,7 @@ fn a_deleted_webhook_ends_only_what_had_not_ended() {
 #[test]
 fn without_a_delivery_the_webhook_of_today_says_why() {
     let accepted_at = at("2026-11-03T10:02:11Z");
-    let of = |event_type, webhook| without_delivery(event_type, accepted_at, &webhook, None);
+    let of = |event_type, webhook| without_delivery(event_type, accepted_at, &webhook, Judgement::Holds);
     let newer = WebhookFacts {
         created_at: at("2026-11-03T10:30:00Z"),
         updated_at: at("2026-11-03T10:30:00Z"),
@@ -143,14 +143,23 @@ fn without_a_delivery_the_webhook_of_today_says_why() {
         finding.detail
     );
     let large = Condition::parse("amount", "gt", Some("1000")).unwrap();
-    let compared = |event_type, webhook| without_delivery(event_type, accepted_at, &webhook, Some(&large));
-    for webhook in [webhook(), edited] {
-        check(
-            &compared("deal.won", webhook),
-            Verdict::ConditionFalse,
-            "Its condition does not hold: amount is greater than 1000",
-        );
-    }
+    let compared = |event_type, webhook| without_delivery(event_type, accepted_at, &webhook, Judgement::False(&large));
+    check(
+        &compared("deal.won", webhook()),
+        Verdict::ConditionFalse,
+        "Its condition does not hold: amount is greater than 1000",
+    );
+    check(
+        &compared("deal.won", edited),
+        Verdict::ConditionFalse,
+        "Its condition does not hold: amount is greater than 1000; it was edited at 2026-11-03T11:30:00Z, after the event",
+    );
+    let theirs = Condition::parse("actor", "actor_ne", Some("int_7")).unwrap();
+    check(
+        &without_delivery("deal.won", accepted_at, &webhook(), Judgement::Unknown(&theirs)),
+        Verdict::ConditionFalse,
+        "Its condition may not have held: the event was not caused by int_7; the log does not say who caused an event",
+    );
     assert_eq!(compared("deal.lost", webhook()).verdict, Verdict::NotSubscribed);
     assert_eq!(compared("deal.won", newer).verdict, Verdict::WebhookNewer);
     check(
@@ -166,11 +175,11 @@ fn an_event_would_reach_the_webhooks_that_subscribe_to_its_type() {
     let lost = EventType::parse("deal.lost").unwrap();
     let text = |outlook: Outlook| format!("{}: {}", outlook.would_get, outlook.why);
     assert_eq!(
-        text(outlook(won, &webhook(), None)),
+        text(outlook(won, &webhook(), Judgement::Holds)),
         "true: deal.won is among its event types"
     );
     assert_eq!(
-        text(outlook(lost, &webhook(), None)),
+        text(outlook(lost, &webhook(), Judgement::Holds)),
         "false: deal.lost is not among its event types"
     );
     let paused = WebhookFacts {
@@ -180,11 +189,11 @@ fn an_event_would_reach_the_webhooks_that_subscribe_to_its_type() {
     let theirs = Condition::parse("actor", "actor_ne", Some("int_7")).unwrap();
     for webhook in [webhook(), paused] {
         assert_eq!(
-            text(outlook(won, &webhook, Some(&theirs))),
+            text(outlook(won, &webhook, Judgement::False(&theirs))),
             "false: Its condition does not hold: the event was not caused by int_7"
         );
     }
-    let paused = text(outlook(won, &paused, None));
+    let paused = text(outlook(won, &paused, Judgement::Holds));
     assert!(
         paused.starts_with("true: ") && paused.contains("paused since 2026-11-02T17:40:00Z"),
         "{paused}"

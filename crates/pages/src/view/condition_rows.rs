@@ -38,11 +38,11 @@ impl ConditionRow {
     pub(crate) fn sent(fields: &Fields) -> Vec<Self> {
         let removed = fields.text("do").strip_prefix(REMOVE).and_then(|row| row.parse().ok());
         let row = |number: usize| {
-            let text = |part| fields.text(&format!("condition-{number}-{part}")).trim().to_owned();
+            let text = |part| fields.text(&format!("condition-{number}-{part}"));
             Self {
-                field: text("field"),
-                op: text("op"),
-                value: text("value"),
+                field: text("field").trim().to_owned(),
+                op: text("op").to_owned(),
+                value: text("value").to_owned(),
             }
         };
         (0..MAX_ROWS)

@@ -33,8 +33,10 @@ pub(crate) struct EventView {
 /// The verdict on one webhook.
 pub(crate) struct VerdictRow {
     pub(crate) webhook: WebhookId,
-    /// Nothing once the webhook is deleted.
+    /// Nothing of a webhook that a former release deleted.
     pub(crate) name: Option<String>,
+    /// Whether the webhook is deleted.
+    pub(crate) deleted: bool,
     pub(crate) badge: Badge,
     pub(crate) detail: String,
     pub(crate) delivery: Option<DeliveryId>,
@@ -85,6 +87,7 @@ impl From<FoundWebhook> for VerdictRow {
         Self {
             webhook: webhook.webhook,
             name: webhook.name,
+            deleted: webhook.deleted,
             badge: webhook.finding.verdict.into(),
             detail: webhook.finding.detail,
             delivery: webhook.delivery,

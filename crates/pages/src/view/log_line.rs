@@ -5,6 +5,7 @@ use store::delivery_log::{Attempt, Delivery};
 
 use super::json_text;
 use super::labels::{self, Badge, Moment};
+use super::text::is_shown_exactly;
 
 /// A delivery in a table.
 pub(crate) struct LogLine {
@@ -108,5 +109,10 @@ impl Payload {
     /// Whether this is only the beginning.
     pub(crate) const fn is_cut(&self) -> bool {
         self.shown < self.bytes
+    }
+
+    /// Whether copying what is shown copies what was sent.
+    pub(crate) fn is_exact(&self) -> bool {
+        !self.is_cut() && is_shown_exactly(&self.exact)
     }
 }

@@ -24,6 +24,11 @@ impl Escaper for ShownText {
     }
 }
 
+/// Whether a page shows this text as it is, so that it can be copied from there.
+pub(crate) fn is_shown_exactly(text: &str) -> bool {
+    !text.contains(is_deceptive)
+}
+
 /// Controls except tab and line feed; embeddings, overrides and isolates of the Unicode bidirectional algorithm.
 fn is_deceptive(character: char) -> bool {
     match character {

@@ -17,6 +17,9 @@ use crate::access::session::SignedIn;
 use crate::error::PageError;
 use crate::state::PageState;
 
+/// Names of fields that the form offers, in bytes: every page stays small.
+const MAX_OFFERED_BYTES: usize = 4 * 1024;
+
 /// The form, for adding and for editing.
 #[derive(Template)]
 #[template(path = "webhook_form.html")]
@@ -83,6 +86,7 @@ impl FormPage {
     /// The form with what both have, as that of a new webhook.
     async fn load(state: &PageState, by: &SignedIn, form: WebhookFields) -> Result<Self, PageError> {
         let offered_fields = state.admin.condition_fields(&by.bearer, form.event_types()).await?;
+        let offered_fields = short_list(offered_fields);
         let layout = Layout::load(state, by).await?;
         Ok(Self {
             heading: String::new(),
@@ -151,4 +155,14 @@ impl FormPage {
     fn is_tested(&self, event_type: &EventType) -> bool {
         self.form.chosen_for_test() == Some(*event_type)
     }
+}
+
+/// As many as a page has room for.
+fn short_list(fields: Vec<String>) -> Vec<String> {
+    let mut bytes = 0;
+    let fits = |field: &String| {
+        bytes += field.len();
+        bytes <= MAX_OFFERED_BYTES
+    };
+    fields.into_iter().take_while(fits).collect()
 }

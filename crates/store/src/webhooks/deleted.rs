@@ -24,6 +24,8 @@ const NEWEST: &str = "/* webhooks.deleted.newest */ SELECT id, name, deleted_at 
 const ONE: &str =
     "/* webhooks.deleted.one */ SELECT id, name, deleted_at FROM deleted_webhooks WHERE account = $1 AND id = $2";
 
+const SOME: &str = "/* webhooks.deleted.some */ SELECT id, name, deleted_at FROM deleted_webhooks WHERE account = $1 AND id = ANY ($2)";
+
 const HAS_LOG: &str = "/* webhooks.deleted.has_log */
     SELECT EXISTS (SELECT FROM webhooks WHERE account = $1 AND id = $2)
         OR EXISTS (SELECT FROM deleted_webhooks WHERE account = $1 AND id = $2)";
@@ -47,6 +49,19 @@ impl Database {
         let statement = connection.prepare_cached(ONE).await?;
         let row = connection.query_opt(&statement, &[&account.as_str(), &id.0]).await?;
         Ok(row.as_ref().map(deleted_webhook))
+    }
+
+    /// Those of these webhooks of the account that were deleted.
+    pub async fn deleted_webhooks_of(
+        &self,
+        account: &AccountName,
+        ids: &[WebhookId],
+    ) -> Result<Vec<DeletedWebhook>, StoreError> {
+        let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+        let connection = self.connection().await?;
+        let statement = connection.prepare_cached(SOME).await?;
+        let rows = connection.query(&statement, &[&account.as_str(), &ids]).await?;
+        Ok(rows.iter().map(deleted_webhook).collect())
     }
 
     /// Whether the account has, or had, a webhook whose deliveries the log may have.

@@ -10,10 +10,19 @@ pub struct EventMessage<'a, 'h> {
     pub content_type: Option<&'a str>,
     /// The AMQP content encoding.
     pub content_encoding: Option<&'a str>,
-    /// Looks up an AMQP header, as text. Read in binary mode only.
-    pub header: &'h dyn Fn(&str) -> Option<Cow<'a, str>>,
+    /// Looks up an AMQP header. Read in binary mode only.
+    pub header: &'h dyn Fn(&str) -> Option<Header<'a>>,
     /// The body.
     pub body: &'a [u8],
+}
+
+/// An AMQP header that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Header<'a> {
+    /// As text.
+    Text(Cow<'a, str>),
+    /// Of a type that no attribute has.
+    Unreadable,
 }
 
 /// How an event is written.

@@ -358,6 +358,9 @@ const BINARY: [(&str, &str); 6] = [
     ("actor", "int_7"),
 ];
 
+/// Stands for a header that is no text.
+const UNREADABLE: &str = "unreadable";
+
 /// Decodes a message in binary mode.
 fn binary(
     prefix: &str,
@@ -368,7 +371,10 @@ fn binary(
     let header = |name: &str| {
         let name = name.strip_prefix(prefix)?;
         let value = headers.iter().find(|(header, _)| *header == name)?.1;
-        Some(Cow::Owned(value.to_owned()))
+        Some(match value {
+            UNREADABLE => Header::Unreadable,
+            text => Header::Text(Cow::Owned(text.to_owned())),
+        })
     };
     let message = EventMessage {
         content_type,
@@ -420,6 +426,24 @@ fn a_wrong_event_in_binary_mode_says_what_is_wrong() {
             Err((RejectionReason::InvalidAttribute, detail))
         );
     }
+    for name in ["account", "actor", "time", "id", "traceparent"] {
+        let headers: Vec<_> = BINARY
+            .into_iter()
+            .filter(|(header, _)| *header != name)
+            .chain([(name, UNREADABLE)])
+            .collect();
+        let detail = format!("attribute `{name}` must be a text");
+        assert_eq!(
+            reason(&headers, None, b"{}"),
+            Err((RejectionReason::InvalidAttribute, detail)),
+            "it is not taken for a missing one"
+        );
+    }
+    let nobody: Vec<_> = BINARY
+        .into_iter()
+        .map(|(name, value)| (name, if name == "account" { "" } else { value }))
+        .collect();
+    assert!(reason(&nobody, None, b"{}").is_err());
     let deep = format!("{}{}", "[".repeat(MAX_DEPTH), "]".repeat(MAX_DEPTH));
     for (content_type, body, expected) in [
         (None, &b"{"[..], RejectionReason::Malformed),

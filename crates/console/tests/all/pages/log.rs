@@ -277,6 +277,26 @@ async fn a_delivery_can_be_copied_as_a_signed_command_by_admins() {
         "{signature}"
     );
 
+    let mut odd = log.delivered("evt-2", 5);
+    odd.delivery.payload = "{\"a\":\r\n1}".into();
+    let mut large = log.delivered("evt-3", 5);
+    large.delivery.payload = format!("{{\"a\":\"{}\"}}", "'".repeat(4000)).into();
+    log.record(&[odd.clone(), large.clone()]).await;
+    let odd = log.browser.page(&format!("{}/{}", log.path, odd.delivery.id)).await;
+    assert!(
+        !odd.contains("Copy as curl") && !odd.contains("data-copy"),
+        "what is shown differs from what was sent: {odd}"
+    );
+    let large = format!("{}/{}", log.path, large.delivery.id);
+    let page = log.browser.page(&large).await;
+    assert!(page.len() < 60_000 && !page.contains("Copy as curl"), "{}", page.len());
+    assert!(
+        log.browser
+            .page(&format!("{large}?whole=1"))
+            .await
+            .contains("Copy as curl")
+    );
+
     let viewer = Browser::signed_in(&log.api, ACCOUNT, store::tokens::Role::Viewer).await;
     assert!(!viewer.page(&own).await.contains("webhook-signature"));
     client
