@@ -19,7 +19,7 @@ use crate::notifications::notify;
 use crate::pages::browser::{Browser, LIST};
 
 /// What differs from run to run: patterns, and what stands in their place.
-const REDACTED: [(&str, &str); 8] = [
+const REDACTED: [(&str, &str); 10] = [
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[id]"),
     (r"msg_[0-9a-f]{32}", "msg_[id]"),
     (r"whsec_[A-Za-z0-9+/]{10,}=*", "whsec_[key]"),
@@ -30,6 +30,8 @@ const REDACTED: [(&str, &str); 8] = [
         r#"name="form_token" value="[token]""#,
     ),
     (r"console-[0-9a-f]{16}\.", "console-[hash]."),
+    (r"webhook-timestamp: \d+", "webhook-timestamp: [time]"),
+    (r"v1,[A-Za-z0-9+/]{43}=", "v1,[signature]"),
     (r#""next_cursor": "[^"]+""#, r#""next_cursor": "[cursor]""#),
 ];
 
