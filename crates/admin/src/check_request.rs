@@ -1,37 +1,22 @@
 //! Checks a request that a receiver got, for its developers: nothing is stored or sent.
 
-use std::num::NonZeroU32;
-
 use domain::check_request::{CheckedRequest, LoggedDelivery, PastedRequest, SignatureHeaders, check_request};
 use domain::{AccountName, DeliveryId, WebhookId};
-use governor::Quota;
-use runtime::RateLimit;
 use store::bearer::Bearer;
 use store::delivery_log::DeliveryDetail;
 use tokio::task::spawn_blocking;
-use uuid::Uuid;
 
 use crate::error::AdminError;
 use crate::field_error::FieldError;
 use crate::input::Input;
 use crate::service::Admin;
 
-/// Checks that a person may make: each computes up to some hundred signatures.
-const PER_PERSON: Quota = Quota::per_minute(NonZeroU32::new(30).expect("30 is not zero"));
 /// Maximum bytes of the body: more is never sent.
 pub const MAX_PASTED_BYTES: usize = 256 * 1024;
 /// Maximum headers.
 pub const MAX_PASTED_HEADERS: usize = 200;
 /// Maximum bytes of the signature that the receiver computed.
 const MAX_COMPUTED_BYTES: usize = 1024;
-
-/// The limit of checks. Clones share it.
-pub type CheckLimit = RateLimit<Uuid>;
-
-/// A limit without any check so far.
-pub fn check_limit() -> CheckLimit {
-    RateLimit::new(PER_PERSON)
-}
 
 /// A request as somebody pasted it.
 #[derive(Debug, Default)]

@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod check_event;
+mod check_limit;
 mod check_request;
 mod condition_form;
 mod deliveries;
@@ -25,7 +26,8 @@ mod webhook_form;
 mod webhooks;
 
 pub use check_event::{AcceptedEvent, CheckRefusal, CheckedEvent, CheckedWebhook, check_event};
-pub use check_request::{CheckForm, CheckLimit, MAX_PASTED_BYTES, MAX_PASTED_HEADERS, check_limit, header_lines};
+pub use check_limit::{CheckLimit, check_limit};
+pub use check_request::{CheckForm, MAX_PASTED_BYTES, MAX_PASTED_HEADERS, header_lines};
 pub use condition_form::ConditionForm;
 pub use error::AdminError;
 pub use field_error::FieldError;

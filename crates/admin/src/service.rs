@@ -4,7 +4,7 @@ use domain::{AddressPolicy, AuditAction, ReleaseRate, WebhookId};
 use store::Database;
 use store::bearer::Bearer;
 
-use crate::check_request::CheckLimit;
+use crate::check_limit::CheckLimit;
 use crate::test_delivery::TestSending;
 
 /// The use cases, one method each. Clones share the limits of test deliveries.

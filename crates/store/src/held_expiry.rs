@@ -8,9 +8,9 @@ use tokio_postgres::Row;
 use crate::connection::{Connection, Transaction};
 use crate::database::Database;
 use crate::error::StoreError;
+use crate::horizon::Horizon;
 use crate::notifications::{NewNotification, add_notifications};
 use crate::partitions::day_of;
-use crate::retention::Horizon;
 
 /// How many days before the first held delivery of a webhook expires its administrators are notified.
 pub const NOTICE_DAYS: i32 = 3;

@@ -20,6 +20,7 @@ pub mod event_counts;
 pub mod event_sample;
 pub mod find;
 mod held_expiry;
+mod horizon;
 pub mod idempotency;
 pub mod mail;
 mod migrations;

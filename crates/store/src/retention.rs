@@ -5,7 +5,6 @@
 //! lock timeouts are short, since other statements would queue behind.
 
 mod days;
-mod horizon;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -14,9 +13,8 @@ use crate::connect::Limits;
 use crate::connection::Connection;
 use crate::database::Database;
 use crate::error::StoreError;
-pub(crate) use horizon::Horizon;
-
 use crate::held_expiry::notify_held_expired;
+use crate::horizon::Horizon;
 
 /// What was deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -166,8 +166,11 @@ fn good_body(description: &Description, schema: &Value, known: &Known) -> Map<St
 
 fn good_value(description: &Description, name: &str, schema: &Value, known: &Known) -> Value {
     let schema = description.resolve(schema);
-    if let Some(first) = schema["enum"].get(0) {
-        return first.clone();
+    if let Some(only) = schema.get("const").or(schema["enum"].get(0)) {
+        return only.clone();
+    }
+    if let Some(first) = schema["oneOf"].get(0).or(schema["anyOf"].get(0)) {
+        return good_value(description, name, first, known);
     }
     match (schema["type"].as_str(), schema["format"].as_str()) {
         (Some("array"), _) => json!([good_value(description, name, &schema["items"], known)]),

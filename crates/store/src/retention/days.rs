@@ -7,9 +7,9 @@ use jiff::civil::Date;
 use tokio_postgres::Row;
 use tracing::info;
 
-use super::horizon::Horizon;
 use crate::connection::Connection;
 use crate::error::StoreError;
+use crate::horizon::Horizon;
 
 /// Marks a table as ours to drop. A partition that an operator detached, to keep it, has no mark.
 const MARK: &str = "beyond the retention, to be dropped";

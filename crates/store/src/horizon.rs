@@ -1,4 +1,4 @@
-//! What is kept, and what is past.
+//! What the retention keeps, and what is past.
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -8,7 +8,7 @@ use crate::partitions::day_of;
 /// The horizon: the beginning of the retained time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Horizon {
-    pub(super) at: Timestamp,
+    pub(crate) at: Timestamp,
 }
 
 impl Horizon {
@@ -21,7 +21,7 @@ impl Horizon {
     }
 
     /// Whether the day ended before the horizon.
-    pub(super) fn is_past(self, day: Date) -> bool {
+    pub(crate) fn is_past(self, day: Date) -> bool {
         day < self.first_day()
     }
 
