@@ -1,6 +1,6 @@
 //! The Preview button in the form of a webhook. Nothing is saved.
 
-use admin::{AdminError, FieldError, PreviewForm};
+use admin::{AdminError, PreviewForm};
 use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -33,12 +33,14 @@ struct Fragment<'a> {
 struct Previewed {
     status: StatusCode,
     view: PreviewView,
-    errors: Vec<FieldError>,
+    /// What was filled in, with what is wrong in it.
+    form: WebhookFields,
 }
 
 impl Previewed {
     /// Mistakes in the form are shown in the place of the result.
-    async fn new(state: &PageState, submission: &Submission, form: &WebhookFields) -> Result<Self, PageError> {
+    async fn new(state: &PageState, submission: &Submission, adding: bool) -> Result<Self, PageError> {
+        let form = WebhookFields::sent(&submission.fields, adding);
         let filled = form.to_form(&submission.fields);
         let wanted = PreviewForm {
             event_types: filled.event_types,
@@ -49,12 +51,12 @@ impl Previewed {
             Ok(preview) => Ok(Self {
                 status: StatusCode::OK,
                 view: PreviewView::new(preview, &form.conditions),
-                errors: Vec::new(),
+                form,
             }),
             Err(AdminError::Invalid(errors)) => Ok(Self {
                 status: StatusCode::UNPROCESSABLE_ENTITY,
                 view: PreviewView::wrong(&errors),
-                errors,
+                form: WebhookFields { errors, ..form },
             }),
             Err(error) => Err(error.into()),
         }
@@ -75,17 +77,12 @@ pub(crate) async fn form(
     headers: HeaderMap,
     AdminSubmission(submission): AdminSubmission,
 ) -> Result<Response, PageError> {
-    let form = WebhookFields::sent(&submission.fields, true);
-    let previewed = Previewed::new(&state, &submission, &form).await?;
+    let previewed = Previewed::new(&state, &submission, true).await?;
     if wants_fragment(&headers) {
         return previewed.fragment();
     }
-    let form = WebhookFields {
-        errors: previewed.errors,
-        ..form
-    };
     let id = chosen_id(&submission.fields);
-    let shown = FormPage::adding(&state, &submission.by, id, form).await?;
+    let shown = FormPage::adding(&state, &submission.by, id, previewed.form).await?;
     page(previewed.status, &shown.with_preview(previewed.view))
 }
 
@@ -97,15 +94,10 @@ pub(crate) async fn webhook(
     AdminSubmission(submission): AdminSubmission,
 ) -> Result<Response, PageError> {
     let webhook = state.webhook(&submission.by.bearer.account, id).await?;
-    let form = WebhookFields::sent(&submission.fields, false);
-    let previewed = Previewed::new(&state, &submission, &form).await?;
+    let previewed = Previewed::new(&state, &submission, false).await?;
     if wants_fragment(&headers) {
         return previewed.fragment();
     }
-    let form = WebhookFields {
-        errors: previewed.errors,
-        ..form
-    };
-    let shown = FormPage::editing(&state, &submission.by, &webhook, form).await?;
+    let shown = FormPage::editing(&state, &submission.by, &webhook, previewed.form).await?;
     page(previewed.status, &shown.with_preview(previewed.view))
 }
