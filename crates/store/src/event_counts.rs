@@ -7,11 +7,11 @@ use tokio_postgres::types::ToSql;
 
 use crate::database::Database;
 use crate::error::StoreError;
+use crate::horizon::Horizon;
+use crate::retention::delete_in_batches;
 
 /// Days for which the counts are kept.
-const KEPT_DAYS: i32 = 30;
-/// Rows deleted by one statement.
-const DELETED_AT_ONCE: i64 = 5_000;
+const KEPT_DAYS: u16 = 30;
 
 /// The events of a type in the current hour and the 23 before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +61,7 @@ const LAST: &str = "/* event_counts.last */
     SELECT last_at FROM event_counts WHERE account = $1 AND event_type = $2 ORDER BY hour DESC LIMIT 1";
 
 const DELETE_OLD: &str = "/* event_counts.delete_old */ DELETE FROM event_counts WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM event_counts WHERE hour < now() - make_interval(days => $1) LIMIT $2))";
+        SELECT ctid FROM event_counts WHERE hour < $1 LIMIT $2))";
 
 /// In the order of the statement's parameters.
 #[derive(Default)]
@@ -140,14 +140,7 @@ impl Database {
 
     /// Deletes counts older than 30 days. Returns their number.
     pub async fn delete_old_event_counts(&self) -> Result<u64, StoreError> {
-        let connection = self.connection().await?;
-        let mut rows = 0;
-        loop {
-            let deleted = connection.execute(DELETE_OLD, &[&KEPT_DAYS, &DELETED_AT_ONCE]).await?;
-            rows += deleted;
-            if deleted < DELETED_AT_ONCE.unsigned_abs() {
-                return Ok(rows);
-            }
-        }
+        let horizon = Horizon::new(self.clock().now(), KEPT_DAYS);
+        delete_in_batches(&self.connection().await?, DELETE_OLD, &horizon.at).await
     }
 }

@@ -120,7 +120,7 @@ async fn delete_rows(client: &mut Connection, horizon: Horizon) -> Result<u64, S
 }
 
 /// No transaction is long.
-async fn delete_in_batches(
+pub(crate) async fn delete_in_batches(
     client: &Connection,
     statement: &str,
     before: &(dyn tokio_postgres::types::ToSql + Sync),
