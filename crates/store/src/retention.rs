@@ -110,13 +110,14 @@ async fn delete_rows(client: &mut Connection, horizon: Horizon) -> Result<u64, S
         .await?
         .unwrap_or(horizon.first_day())
         .min(horizon.first_day());
-    // A failure must not keep expired data.
-    let notified = notify_held_expired(client, logged_from).await;
-    let mut rows = delete_in_batches(client, WAITING, &logged_from).await?;
+    let mut rows = 0;
     for statement in [NOTIFICATIONS, ATTEMPT_COUNTS, RECOVERIES, DELETED_WEBHOOKS] {
         rows += delete_in_batches(client, statement, &horizon.at).await?;
     }
-    notified.map(|()| rows)
+    // Last, and only after the notification: once these rows are gone, no later call could notify of them.
+    notify_held_expired(client, logged_from).await?;
+    rows += delete_in_batches(client, WAITING, &logged_from).await?;
+    Ok(rows)
 }
 
 /// No transaction is long.
