@@ -1,4 +1,4 @@
-//! Try an event: what would become of it if the CRM published it now. Nothing is published and nothing is stored.
+//! Checks an event before the CRM publishes it. Nothing is published and nothing is stored.
 
 use std::cell::LazyCell;
 
@@ -13,7 +13,7 @@ use wire::{CrmEvent, Rejection, RejectionReason};
 use crate::error::AdminError;
 use crate::service::Admin;
 
-/// What would become of an event.
+/// The result of the check of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CheckedEvent {
     /// It would be delivered to the webhooks that subscribe to it.
@@ -82,7 +82,7 @@ impl CheckRefusal {
 }
 
 impl CheckedEvent {
-    /// What would become of it, in a sentence.
+    /// The result in a sentence.
     pub fn sentence(&self) -> String {
         match self {
             Self::Refused { detail, .. } => detail.clone(),

@@ -1,4 +1,4 @@
-//! Did it go, and if not, why: an event or a record, what became of it at every webhook, and what the CRM published at all.
+//! Searches for an event or a record: its verdict at every webhook, and how many events the CRM published at all.
 
 use domain::verdict::{self, DeliveryFacts, Finding};
 use domain::{AccountName, DeliveryId, EventData, Judgement, MAX_SUBJECT_BYTES, Verdict, WebhookId};
@@ -55,7 +55,7 @@ pub struct FoundEvent {
     pub webhooks: Vec<FoundWebhook>,
 }
 
-/// What became of an event at one webhook.
+/// An event's verdict at one webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundWebhook {
     /// The webhook.
@@ -66,7 +66,7 @@ pub struct FoundWebhook {
     pub deleted: bool,
     /// The delivery, when the log has one.
     pub delivery: Option<DeliveryId>,
-    /// What became of it, and why.
+    /// The verdict, and why.
     pub finding: Finding,
 }
 
@@ -333,7 +333,7 @@ fn found_delivery(delivery: &Delivery, webhooks: &[WebhookOutline], deleted: &[D
 }
 
 impl FoundWebhook {
-    /// What became of it.
+    /// The verdict.
     pub const fn verdict(&self) -> Verdict {
         self.finding.verdict
     }

@@ -1,4 +1,4 @@
-//! `POST /events/check`: what would become of an event if the CRM published it. Publishes and stores nothing.
+//! `POST /events/check`: checks an event before it is published. Publishes and stores nothing.
 
 use admin::{CheckRefusal, CheckedEvent, CheckedWebhook};
 use axum::Json;
@@ -25,14 +25,10 @@ the event, its `timestamp` is the present. The limit is the setting `events.max_
 
 pub(crate) fn operation() -> Operation {
     Operation::post("/api/v1/events/check", handler)
-        .for_viewers(
-            TAG,
-            "checkEvent",
-            "Check what would become of an event; nothing is published",
-        )
+        .for_viewers(TAG, "checkEvent", "Check an event without publishing it")
         .about(ABOUT)
         .body_as(EVENT, "PublishedEvent", published_event(), true)
-        .answer(200, "What would become of the event", reference("CheckedEvent"))
+        .answer(200, "The result of the check", reference("CheckedEvent"))
 }
 
 /// As strict as the decoder: other attributes are allowed and ignored.
@@ -61,7 +57,7 @@ pub(crate) fn schemas() -> Value {
         "CheckedEvent": object(json!({
             "accepted": {"type": "boolean"},
             "reason": or_null(reference("CheckRefusal")),
-            "detail": text("What would become of it, in a sentence"),
+            "detail": text("The result, in a sentence"),
             "webhooks": {
                 "type": "array",
                 "description": "All of the account's, those that would get the event first; empty when it is not accepted",

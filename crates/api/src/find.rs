@@ -1,4 +1,4 @@
-//! `GET /find`: what became of an event or of a record's events at every webhook, and why.
+//! `GET /find`: searches for an event or a record, with a verdict for every webhook.
 
 use admin::{FindForm, Found, FoundEvent, FoundWebhook, MAX_FOUND_EVENTS, MAX_SEARCH_BYTES, Published};
 use axum::Json;
@@ -32,7 +32,7 @@ pub(crate) fn operation() -> Operation {
     let limits = json!({"type": "string", "minLength": 1, "maxLength": MAX_SEARCH_BYTES});
     let event_type = "Only events of this type, which the catalogue need not have; `published` is then about it";
     Operation::get("/api/v1/find", handler)
-        .for_viewers(TAG, "find", "Find out what became of an event")
+        .for_viewers(TAG, "find", "Find an event, with its verdict at every webhook")
         .about(ABOUT)
         .query("q", Q, limits.clone())
         .query("event_type", event_type, limits)

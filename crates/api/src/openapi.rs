@@ -72,7 +72,7 @@ pub(crate) fn description(base_path: &str, operations: Vec<Operation>) -> Value 
         "tags": [
             {"name": "Webhooks", "description": "Create, update, pause, test and delete webhooks, and manage their secrets"},
             {"name": "Deliveries", "description": "Read the delivery log, and retry failed deliveries"},
-            {"name": "Events", "description": "Find out what became of an event, and check one before it is published"},
+            {"name": "Events", "description": "Find events and their verdicts, and check an event before it is published"},
             {"name": "Notifications", "description": "Notifications to administrators about failing webhooks"},
             {"name": "Account", "description": "Read the audit trail, and manage API tokens"},
             {"name": "About", "description": "The catalogue of event types, and the OpenAPI description"},

@@ -9,7 +9,7 @@ use crate::conditions::{Condition, Judgement};
 use crate::delivery_state::DeliveryState;
 use crate::event_type::{EventType, EventTypeSet};
 
-/// What became of an event at one webhook.
+/// The result of an event at one webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, IntoStaticStr, VariantArray, Serialize)]
 #[strum(serialize_all = "snake_case")]
 #[serde(into = "&'static str")]

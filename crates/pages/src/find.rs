@@ -69,7 +69,7 @@ pub(crate) async fn show(
     }
 }
 
-/// `POST …/find`: what would become of the event in the form. It changes nothing, so viewers may do it.
+/// `POST …/find`: checks the event in the form. It changes nothing, so viewers may do it.
 pub(crate) async fn check(State(state): State<PageState>, request: Request) -> Result<Response, PageError> {
     let max_bytes = FORM_BYTES_PER_EVENT_BYTE * state.admin.largest_event + OTHER_FORM_BYTES;
     let submission = Submission::read(request, &state, max_bytes).await?;

@@ -148,7 +148,7 @@ async fn a_value_that_is_kept_is_the_present_one() {
     let client = api.admin().await;
     let webhook = create(&client, &erp_sync()).await;
     let path = format!("/api/v1/webhooks/{}/headers", id(&webhook));
-    // Whoever keeps the value while others replace it, the last value that was given is the one that is stored.
+    // A PUT that keeps the stored value (null) does not undo a concurrent PUT that replaces the value.
     for number in 0..10 {
         let given = json!({"headers": {"authorization": format!("Bearer {number}")}});
         ok(&client.put(&path, &given).await.unwrap());

@@ -1,4 +1,4 @@
-//! What would become of an event that somebody tried.
+//! The result of the check of an event.
 
 use admin::{CheckedEvent, CheckedWebhook};
 use domain::WebhookId;
