@@ -273,6 +273,25 @@ async fn administrators_are_notified_before_held_deliveries_expire_and_when_they
     assert!(newest.len() == 3 && newest[0].contains(&tomorrow), "{newest:?}");
 }
 
+/// Once the rows are gone, no later call could notify of them.
+#[tokio::test]
+async fn held_deliveries_stay_until_administrators_are_notified_that_they_have_expired() {
+    let (database, sql) = migrated().await;
+    let webhook = webhook(&database, "acme", "ERP Sync").await;
+    hold(&database, webhook, 31).await;
+    database.pause_webhook(&admin("acme"), webhook).await.unwrap();
+    let refuse = "ALTER TABLE notifications ADD CONSTRAINT refused CHECK (kind <> 'webhook.held_expired')";
+    sql.batch_execute(refuse).await.unwrap();
+    assert!(database.apply_retention(KEPT).await.is_err());
+    assert_eq!(count(&sql, "waiting_deliveries").await, 1);
+    sql.batch_execute("ALTER TABLE notifications DROP CONSTRAINT refused")
+        .await
+        .unwrap();
+    database.apply_retention(KEPT).await.unwrap().unwrap();
+    assert_eq!(count(&sql, "waiting_deliveries").await, 0);
+    assert_eq!(count(&sql, "notifications").await, 1);
+}
+
 #[tokio::test]
 async fn what_is_held_goes_with_its_day() {
     let (database, _sql) = migrated().await;
